@@ -1,0 +1,130 @@
+"""The one policy for compiled code: how Python here becomes machine code, and where it is cached.
+
+In:        plain Python functions.
+Out:       `compiled` functions, called like any other; `duty_cycle` functions, called by address.
+Must not know: trading, shared memory, processes.
+
+`@compiled` marks every function of the hot path. `@duty_cycle` marks the one function of an actor
+that a core's loop calls: its signature is always `int64(int64)`, context address -> work done, so
+a loop over several actors is a loop over addresses and is itself compiled once, for all of them.
+
+With NUMBA_DISABLE_JIT=1 both leave plain Python behind: the same code, slow, under a debugger.
+
+Numba's own cache is stale when a *callee's* file changes. The cache directory therefore carries a
+hash of every source file of this package: an edit means a new cache, no edit a warm start.
+"""
+
+import hashlib
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numba
+from llvmlite import ir
+from numba import types
+from numba.core.ccallback import CFunc
+from numba.extending import intrinsic, overload
+
+PACKAGE = Path(__file__).parent
+CACHES_KEPT = 4  # Older caches are removed: one takes some tens of MB, and edits make many.
+
+JIT = not numba.config.DISABLE_JIT
+STEP_SIGNATURE = types.int64(types.int64)
+
+
+def source_hash() -> str:
+    """Hash of all that decides what the compiler makes: sources, versions, bounds checks."""
+    digest = hashlib.sha256()
+    facts = (sys.version, numba.__version__, str(numba.config.BOUNDSCHECK))
+    digest.update("\n".join(facts).encode())
+    for path in sorted(PACKAGE.rglob("*.py")):
+        digest.update(path.relative_to(PACKAGE).as_posix().encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:20]
+
+
+def cache_root() -> Path:
+    """`$MANTRA_CACHE`, or `mantra` in the user's cache directory."""
+    if "MANTRA_CACHE" in os.environ:
+        return Path(os.environ["MANTRA_CACHE"])
+    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "mantra"
+
+
+def cache_directory() -> Path:
+    """This source tree's cache, created; a temporary directory where the home is not writable."""
+    root = cache_root() / "compiled"
+    directory = root / source_hash()
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        os.utime(directory)
+    except OSError:
+        return Path(tempfile.gettempdir()) / f"mantra-compiled-{os.getuid()}" / directory.name
+    for stale in sorted(root.iterdir(), key=lambda path: path.stat().st_mtime)[:-CACHES_KEPT]:
+        shutil.rmtree(stale, ignore_errors=True)
+    return directory
+
+
+numba.config.CACHE_DIR = str(cache_directory())
+
+# nogil: duty cycles run for the life of a process. No fastmath anywhere: money is integers.
+compiled = numba.njit(cache=True, nogil=True)
+
+_python_steps: dict[int, Callable[[int], int]] = {}  # Uncompiled duty cycles by stand-in address.
+
+
+class DutyCycle:
+    """An actor's step: call it, or hand its address to a core's loop.
+
+    Compiled on the first use of `address`, from the cache if it is warm. It is compiled as a C
+    callback, apart from `compiled`: Numba files both kinds under one key, and a callback loaded
+    from the other kind's file lacks its entry point.
+    """
+
+    def __init__(self, py_func: Callable[[int], int]):
+        self.py_func = py_func
+        self.__name__ = py_func.__name__
+        self.__doc__ = py_func.__doc__
+        self._callback: CFunc | None = None
+
+    def compile(self) -> CFunc:
+        if self._callback is None:
+            self._callback = numba.cfunc(STEP_SIGNATURE, cache=True)(self.py_func)
+        return self._callback
+
+    @property
+    def address(self) -> int:
+        """Address for `call_step`. Uncompiled: a stand-in that `call_step` knows."""
+        if JIT:
+            return int(self.compile().address)
+        _python_steps[id(self)] = self.py_func
+        return id(self)
+
+    def __call__(self, context_address: int) -> int:
+        return int(self.compile().ctypes(context_address)) if JIT else self.py_func(context_address)
+
+
+def duty_cycle(py_func: Callable[[int], int]) -> DutyCycle:
+    """Mark a function `(context_address) -> work done` as an actor's step."""
+    return DutyCycle(py_func)
+
+
+def call_step(step_address: int, context_address: int) -> int:
+    """Call a duty cycle by its address: about 4 ns compiled."""
+    return _python_steps[step_address](context_address)
+
+
+@intrinsic
+def _call_step(typingctx, step_address, context_address):
+    def emit(context, builder, signature, arguments):
+        word = ir.IntType(64)
+        pointer = builder.inttoptr(arguments[0], ir.FunctionType(word, [word]).as_pointer())
+        return builder.call(pointer, [arguments[1]])
+
+    return types.int64(types.int64, types.int64), emit
+
+
+@overload(call_step)
+def _call_step_compiled(step_address, context_address):
+    return lambda step_address, context_address: _call_step(step_address, context_address)

@@ -1,0 +1,55 @@
+"""Addresses and records: the only way here from an address to an array, and back.
+
+Compiled code passes addresses (int64) between rooms, never arrays: one signature for every record
+type, so a function is compiled once, and cached once. `records_at` turns an address into an array
+of records where the fields are needed.
+
+    update = records_at(address, 1, L2_UPDATE)[0]
+    update['price'] += 1
+
+Always `record['field']`, never `record.field`: the latter does not run uncompiled.
+"""
+
+import ctypes
+from typing import Any
+
+import numpy as np
+from numba import carray, types
+from numba.extending import intrinsic, overload
+
+CACHE_LINE = 64
+
+
+def address_of(array: np.ndarray) -> int:
+    """Address of an array's first byte. The caller keeps the array alive."""
+    return int(array.ctypes.data)
+
+
+def aligned_zeros(count: int, dtype: np.dtype) -> np.ndarray:
+    """`count` zeroed records whose first byte is on a cache line."""
+    raw = np.zeros(count * dtype.itemsize + CACHE_LINE, np.uint8)
+    start = -address_of(raw) % CACHE_LINE
+    return raw[start : start + count * dtype.itemsize].view(dtype)
+
+
+def records_at(address: int, count: int, dtype: np.dtype) -> Any:
+    """Array of `count` records of `dtype` over the memory at `address`: a view, no copy.
+
+    `dtype` must be a module-level constant in compiled code. The memory must outlive the view;
+    nothing checks that it is there.
+    """
+    window = (ctypes.c_char * (count * dtype.itemsize)).from_address(int(address))
+    return np.frombuffer(window, dtype)
+
+
+@intrinsic
+def _pointer_at(typingctx, address):
+    def emit(context, builder, signature, arguments):
+        return builder.inttoptr(arguments[0], context.get_value_type(types.voidptr))
+
+    return types.voidptr(types.int64), emit
+
+
+@overload(records_at)
+def _records_at_compiled(address, count, dtype):
+    return lambda address, count, dtype: carray(_pointer_at(address), count, dtype)

@@ -1,0 +1,281 @@
+"""The broadcast queue: a ring of seqlocked slots. Compiled; addresses in, addresses out.
+
+Every consumer sees every message. Producers never wait for consumers and do not know them;
+consumers share nothing. A slot is one version word and the payload:
+
+     0         8                                  slot_bytes (64, 128, 256)
+     +---------+----------------------------------+
+     | version | payload words                    |
+     +---------+----------------------------------+
+
+Messages are numbered from 0; message n lives in slot n & mask. The version says which message a
+slot holds, and whether it is whole (low ten bits, `owner` being the producer's number 1..255):
+
+     WHOLE    (n+1) << 10                        message n can be read
+     WRITING   n    << 10 | owner << 2 | 1       owner is writing message n
+     VOID     (n+1) << 10 | owner << 2 | 2       there is no message n: skip it
+
+So versions of a slot only grow, and WRITING n is below WHOLE n is below VOID n. A consumer that
+wants n compares the version with WHOLE n: below is EMPTY, equal is DATA if it still is equal after
+the copy, above is SPED_PAST. It then goes on at the oldest message that survives, and knows
+exactly how many it lost.
+
+One producer (SPMC) stores its versions. Several (MPMC) claim a slot by compare-exchange on its
+version, so there is no moment in which a message is promised but nobody can be seen writing it:
+
+* A producer that dies in mid-write leaves WRITING n with its number. A consumer stuck at n looks
+  whether that process still lives, and if not makes the slot VOID.
+* A producer that is lapped in mid-write (stopped for a whole ring) finds its slot VOID when it
+  goes on. It alone clears its number from the slot, so no other writes there while it might be
+  writing still, and then publishes its message again at the head. Nothing is lost, nothing torn.
+
+Process-private handles: a PRODUCER and a CONSUMER record each, made by queue_segment.py.
+"""
+
+import numpy as np
+from numba import types
+
+from mantra.compiled import compiled
+from mantra.icc.atomics import (
+    compare_exchange,
+    copy_in,
+    copy_out,
+    fence_acquire,
+    fence_release,
+    load_acquire,
+    load_relaxed,
+    store_relaxed,
+    store_release,
+)
+from mantra.icc.memory import records_at
+
+SPMC = 1
+MPMC = 2
+
+EMPTY = 0
+DATA = 1
+SPED_PAST = 2
+
+PAYLOAD = 8  # offset of the payload in a slot
+
+# The version word.
+NUMBER_SHIFT = 10
+OWNER_SHIFT = 2
+OWNER_MASK = 0xFF
+STATE_MASK = 3
+WHOLE = 0
+WRITING = 1
+VOID = 2
+OWNERS_MAX = OWNER_MASK
+
+STUCK_POLLS = 1 << 14  # empty polls of one unfinished slot before asking whether its owner lives
+
+PRODUCER = np.dtype(
+    [
+        ("slots", "i8"),  # address of slot 0
+        ("mask", "i8"),
+        ("slot_bytes", "i8"),
+        ("words", "i8"),  # payload words
+        ("count", "i8"),  # address of the queue's message count
+        ("next", "i8"),  # number of the next message (SPMC)
+        ("owner", "i4"),
+        ("mode", "i4"),
+        ("owners", "i8"),  # address of the process ids by owner
+    ],
+    align=True,
+)
+
+CONSUMER = np.dtype(
+    [
+        ("slots", "i8"),
+        ("mask", "i8"),
+        ("slot_bytes", "i8"),
+        ("words", "i8"),
+        ("count", "i8"),
+        ("next", "i8"),  # number of the message wanted next
+        ("lost", "i8"),  # messages overwritten before they were read
+        ("sped_past", "i8"),  # how often
+        ("voided", "i8"),  # numbers under which no message was
+        ("owners", "i8"),
+        ("stuck_version", "i8"),
+        ("stuck_polls", "i8"),
+        ("cursor", "i8"),  # address of the word where progress is shown; 0 for none
+    ],
+    align=True,
+)
+
+_kill = types.ExternalFunction("kill", types.int32(types.int32, types.int32))
+
+
+@compiled
+def whole(number):
+    return (number + 1) << NUMBER_SHIFT
+
+
+@compiled
+def writing(number, owner):
+    return number << NUMBER_SHIFT | owner << OWNER_SHIFT | WRITING
+
+
+@compiled
+def void(number, owner):
+    return (number + 1) << NUMBER_SHIFT | owner << OWNER_SHIFT | VOID
+
+
+# ---------------------------------------------------------------- producing
+
+
+@compiled
+def publish(producer_address, message_address):
+    """Publish the payload at `message_address`; returns its number. Never waits for consumers."""
+    producer = records_at(producer_address, 1, PRODUCER)[0]
+    if producer["mode"] == MPMC:
+        return publish_shared(producer_address, message_address)
+    number = producer["next"]
+    slot = producer["slots"] + (number & producer["mask"]) * producer["slot_bytes"]
+    store_relaxed(slot, writing(number, np.int64(producer["owner"])))
+    fence_release()  # The payload is not seen to change before the version says so.
+    copy_in(slot + PAYLOAD, message_address, producer["words"])
+    store_release(slot, whole(number))
+    store_release(producer["count"], number + 1)
+    producer["next"] = number + 1
+    return number
+
+
+@compiled
+def publish_shared(producer_address, message_address):
+    """`publish` where other processes publish to the same queue."""
+    producer = records_at(producer_address, 1, PRODUCER)[0]
+    owner = np.int64(producer["owner"])
+    while True:
+        number = claim(producer_address)
+        slot = producer["slots"] + (number & producer["mask"]) * producer["slot_bytes"]
+        fence_release()
+        copy_in(slot + PAYLOAD, message_address, producer["words"])
+        if compare_exchange(slot, writing(number, owner), whole(number)):
+            raise_count(producer["count"], number + 1)
+            return number
+        give_back(slot, owner)  # Lapped in mid-write: nobody saw the message; publish it anew.
+
+
+@compiled
+def claim(producer_address):
+    """Take the next free number: its slot is WRITING by us on return."""
+    producer = records_at(producer_address, 1, PRODUCER)[0]
+    owner = np.int64(producer["owner"])
+    number = load_acquire(producer["count"])
+    while True:
+        slot = producer["slots"] + (number & producer["mask"]) * producer["slot_bytes"]
+        version = load_acquire(slot)
+        state = version & STATE_MASK
+        holder = (version >> OWNER_SHIFT) & OWNER_MASK
+        if version >= whole(number) or (state == WRITING and version >> NUMBER_SHIFT == number):
+            # Taken. Skip to what the version or the count says, whichever is further.
+            number = max(number + 1, load_acquire(producer["count"]))
+        elif holder == 0:
+            if compare_exchange(slot, version, writing(number, owner)):
+                return number
+        elif compare_exchange(slot, version, void(number, holder)):
+            # Its holder was lapped, and may be writing there still: leave it the slot.
+            number += 1
+
+
+@compiled
+def give_back(slot, owner):
+    """Take our number out of a slot we were lapped in: from here on others may write there."""
+    while True:
+        version = load_acquire(slot)
+        if (version >> OWNER_SHIFT) & OWNER_MASK != owner:
+            return  # Healed by another, who thought us dead.
+        if compare_exchange(slot, version, version & ~np.int64(OWNER_MASK << OWNER_SHIFT)):
+            return
+
+
+@compiled
+def raise_count(count_address, count):
+    """Make the count at least `count`: the hint where producers begin to look."""
+    seen = load_relaxed(count_address)
+    while seen < count:
+        if compare_exchange(count_address, seen, count):
+            return
+        seen = load_relaxed(count_address)
+
+
+# ---------------------------------------------------------------- consuming
+
+
+@compiled
+def try_consume(consumer_address, target_address):
+    """Copy the next message to `target_address`: DATA. Or EMPTY, or SPED_PAST: target is garbage.
+
+    After SPED_PAST the consumer stands at the oldest message that survives; call again.
+    """
+    consumer = records_at(consumer_address, 1, CONSUMER)[0]
+    number = consumer["next"]
+    slot = consumer["slots"] + (number & consumer["mask"]) * consumer["slot_bytes"]
+    version = load_acquire(slot)
+    expected = whole(number)
+    if version < expected:
+        if version & STATE_MASK == WRITING:
+            wait_or_heal(consumer_address, slot, version)
+        return EMPTY
+    if version == expected:
+        copy_out(target_address, slot + PAYLOAD, consumer["words"])
+        fence_acquire()  # The second look at the version stays behind the copy.
+        if load_relaxed(slot) == expected:
+            consumer["next"] = number + 1
+            return DATA
+    elif version >> NUMBER_SHIFT == number + 1:
+        consumer["next"] = number + 1
+        consumer["voided"] += 1
+        return EMPTY
+    return recover(consumer_address)
+
+
+@compiled
+def recover(consumer_address):
+    """Go on at the oldest message that survives; count those lost. Returns SPED_PAST."""
+    consumer = records_at(consumer_address, 1, CONSUMER)[0]
+    number = consumer["next"]
+    oldest = max(number + 1, load_acquire(consumer["count"]) - consumer["mask"] - 1)
+    while True:
+        slot = consumer["slots"] + (oldest & consumer["mask"]) * consumer["slot_bytes"]
+        if load_acquire(slot) < writing(oldest + 1, 0):
+            break  # The slot holds `oldest`, or nothing newer: the producer is not here yet.
+        oldest += 1
+    consumer["lost"] += oldest - number
+    consumer["sped_past"] += 1
+    consumer["next"] = oldest
+    return SPED_PAST
+
+
+@compiled
+def wait_or_heal(consumer_address, slot, version):
+    """A slot stays in mid-write: after many polls, make it VOID if its writer is dead."""
+    consumer = records_at(consumer_address, 1, CONSUMER)[0]
+    if version != consumer["stuck_version"]:
+        consumer["stuck_version"] = version
+        consumer["stuck_polls"] = 0
+    consumer["stuck_polls"] += 1
+    if consumer["stuck_polls"] < STUCK_POLLS or version >> NUMBER_SHIFT != consumer["next"]:
+        return
+    consumer["stuck_polls"] = 0
+    owner = (version >> OWNER_SHIFT) & OWNER_MASK
+    if not owner_alive(consumer["owners"], owner):
+        compare_exchange(slot, version, void(version >> NUMBER_SHIFT, 0))
+
+
+@compiled
+def owner_alive(owners_address, owner):
+    """Whether the process behind a producer's number is there (a zombie still counts as there)."""
+    pid = load_acquire(owners_address + 8 * owner)
+    return pid > 0 and _kill(np.int32(pid), np.int32(0)) == 0
+
+
+@compiled
+def show_progress(consumer_address):
+    """Let others see how far this consumer is. Once a batch: it is a write to shared memory."""
+    consumer = records_at(consumer_address, 1, CONSUMER)[0]
+    if consumer["cursor"] != 0:
+        store_release(consumer["cursor"], consumer["next"])
+        store_relaxed(consumer["cursor"] + 8, consumer["lost"])

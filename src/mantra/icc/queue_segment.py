@@ -1,0 +1,268 @@
+"""The queue in shared memory: its layout, and attaching producers and consumers to it.
+
+     0            64         128       192        2304            8192 + …
+     +------------+----------+---------+----------+---------------+---------------------
+     | segment    | geometry | count   | owners   | consumers     | slots: capacity ×
+     | header     |          | (hot)   | 256 × i8 | 64 × 64 bytes | slot_bytes
+     +------------+----------+---------+----------+---------------+---------------------
+
+`owners` holds the process id of each producer by its number (0 is never used). `consumers` shows
+who reads, how far they are and what they lost: observers look at it, producers never do. A replay
+that must not lose anything paces itself by it (`slowest_cursor`).
+"""
+
+import os
+from dataclasses import dataclass
+
+import numpy as np
+
+from mantra.icc import queue, shm
+from mantra.icc.memory import CACHE_LINE, aligned_zeros, records_at
+
+PAYLOADS = (56, 120, 248)  # bytes: one, two and four cache lines a slot
+CONSUMERS_MAX = 64
+NAME_BYTES = 32
+
+GEOMETRY = np.dtype(
+    [
+        ("mode", "i8"),
+        ("payload_bytes", "i8"),
+        ("slot_bytes", "i8"),
+        ("capacity", "i8"),  # slots, a power of two
+        ("record_layout", "i8"),  # hash of the record's dtype, given by the creator
+    ],
+    align=True,
+)
+
+CONSUMER_LINE = np.dtype(
+    [
+        ("cursor", "i8"),  # number of the message wanted next
+        ("lost", "i8"),
+        ("pid", "i8"),  # 0: free
+        ("name", f"S{NAME_BYTES}"),
+        ("paces", "i8"),  # 1: a replay may not run ahead of this consumer
+    ],
+    align=True,
+)
+
+GEOMETRY_AT = CACHE_LINE
+COUNT_AT = 2 * CACHE_LINE
+OWNERS_AT = 3 * CACHE_LINE
+CONSUMERS_AT = OWNERS_AT + 8 * (queue.OWNERS_MAX + 1) + CACHE_LINE
+SLOTS_AT = 8192
+LAYOUT = shm.layout_hash("queue", GEOMETRY, CONSUMER_LINE, SLOTS_AT)
+
+assert CONSUMER_LINE.itemsize == CACHE_LINE
+assert CONSUMERS_AT % CACHE_LINE == 0
+assert CONSUMERS_AT + CONSUMERS_MAX * CACHE_LINE <= SLOTS_AT
+
+
+@dataclass(frozen=True)
+class Queue:
+    """A mapped queue. Make one by `create` or `attach`."""
+
+    segment: shm.Segment
+
+    @property
+    def geometry(self) -> np.ndarray:
+        return records_at(self.segment.address + GEOMETRY_AT, 1, GEOMETRY)[0]
+
+    @property
+    def count(self) -> int:
+        """Messages published so far; in MPMC mode at least that many."""
+        return int(records_at(self.segment.address + COUNT_AT, 1, np.dtype("i8"))[0])
+
+    @property
+    def owners(self) -> np.ndarray:
+        return records_at(self.segment.address + OWNERS_AT, queue.OWNERS_MAX + 1, np.dtype("i8"))
+
+    @property
+    def consumers(self) -> np.ndarray:
+        return records_at(self.segment.address + CONSUMERS_AT, CONSUMERS_MAX, CONSUMER_LINE)
+
+    @property
+    def capacity(self) -> int:
+        return int(self.geometry["capacity"])
+
+
+def create(run: str, name: str, record: np.dtype, capacity: int, mode: int = queue.SPMC) -> Queue:
+    """Make a queue of `capacity` records. Raises SegmentError, ValueError."""
+    if capacity < 2 or capacity & (capacity - 1):
+        raise ValueError(f"queue {name!r}: capacity {capacity} is not a power of two >= 2")
+    if record.itemsize not in PAYLOADS:
+        raise ValueError(
+            f"queue {name!r}: records of {record.itemsize} bytes; a slot takes one of {PAYLOADS}"
+        )
+    slot_bytes = record.itemsize + queue.PAYLOAD
+    content = SLOTS_AT - CACHE_LINE + capacity * slot_bytes
+    made = Queue(shm.create(run, name, content, LAYOUT))
+    geometry = made.geometry
+    geometry["mode"], geometry["capacity"] = mode, capacity
+    geometry["payload_bytes"], geometry["slot_bytes"] = record.itemsize, slot_bytes
+    geometry["record_layout"] = shm.layout_hash(record)
+    made.segment.publish()
+    return made
+
+
+def attach(run: str, name: str, record: np.dtype | None = None, writable: bool = True) -> Queue:
+    """Map a queue that is there. Raises SegmentError if its records are not `record`s."""
+    found = Queue(shm.attach(run, name, LAYOUT, writable))
+    if record is not None and found.geometry["record_layout"] != shm.layout_hash(record):
+        raise shm.SegmentError(
+            f"queue {found.segment.path}: its records differ from this program's "
+            f"({int(found.geometry['payload_bytes'])} bytes there, {record.itemsize} here)"
+        )
+    return found
+
+
+def producer(of: Queue) -> np.ndarray:
+    """A PRODUCER handle (array of one; pass its address). One a process and queue.
+
+    In SPMC mode a second producer is refused while the first one lives; after it died the new one
+    goes on where it stopped, at the slot it may have left in mid-write.
+    """
+    geometry = of.geometry
+    owner = _take_owner(of)
+    handle = aligned_zeros(1, queue.PRODUCER)
+    handle["slots"] = of.segment.address + SLOTS_AT
+    handle["mask"] = geometry["capacity"] - 1
+    handle["slot_bytes"] = geometry["slot_bytes"]
+    handle["words"] = geometry["payload_bytes"] // 8
+    handle["count"] = of.segment.address + COUNT_AT
+    handle["owner"], handle["mode"] = owner, geometry["mode"]
+    handle["owners"] = of.segment.address + OWNERS_AT
+    handle["next"] = _head(of)
+    return handle
+
+
+def release_producer(of: Queue, handle: np.ndarray) -> None:
+    """Give a producer's number back, so that another process may take it."""
+    of.owners[int(handle["owner"][0])] = 0
+
+
+def consumer(
+    of: Queue, name: str, from_oldest: bool = False, paces: bool = False, shown: bool = True
+) -> np.ndarray:
+    """A CONSUMER handle (array of one; pass its address), at the next message or the oldest.
+
+    `shown` registers it where observers see its progress; a full registry raises SegmentError.
+    """
+    geometry = of.geometry
+    handle = aligned_zeros(1, queue.CONSUMER)
+    handle["slots"] = of.segment.address + SLOTS_AT
+    handle["mask"] = geometry["capacity"] - 1
+    handle["slot_bytes"] = geometry["slot_bytes"]
+    handle["words"] = geometry["payload_bytes"] // 8
+    handle["count"] = of.segment.address + COUNT_AT
+    handle["owners"] = of.segment.address + OWNERS_AT
+    handle["next"] = max(0, of.count - of.capacity) if from_oldest else of.count
+    if shown:
+        handle["cursor"] = _register(of, name, int(handle["next"][0]), paces)
+    return handle
+
+
+def release_consumer(of: Queue, handle: np.ndarray) -> None:
+    """Take a consumer off the list of those shown."""
+    if handle["cursor"][0]:
+        line = (int(handle["cursor"][0]) - of.segment.address - CONSUMERS_AT) // CACHE_LINE
+        of.consumers[line]["pid"] = 0
+
+
+def heal(of: Queue) -> int:
+    """Make VOID what dead producers left in mid-write, and free their numbers; how many slots.
+
+    For a supervisor that saw a producer die, and for an attaching producer. Consumers heal the
+    slot they are stuck at by themselves.
+    """
+    healed = 0
+    for owner in np.flatnonzero(of.owners):
+        if shm.process_alive(int(of.owners[owner])):
+            continue
+        for slot in _slots_held_by(of, int(owner)):
+            address = of.segment.address + SLOTS_AT + slot * int(of.geometry["slot_bytes"])
+            healed += int(heal_slot(address, int(owner)))
+        of.owners[owner] = 0
+    return healed
+
+
+def heal_slot(slot: int, owner: int) -> bool:
+    """Make one slot VOID (or clear the number from a VOID one) if `owner` holds it."""
+    version = queue.load_acquire(slot)
+    if (version >> queue.OWNER_SHIFT) & queue.OWNER_MASK != owner:
+        return False
+    held = version >> queue.NUMBER_SHIFT
+    number = held if version & queue.STATE_MASK == queue.WRITING else held - 1
+    return exchange(slot, version, (number + 1) << queue.NUMBER_SHIFT | queue.VOID)
+
+
+@queue.compiled
+def exchange(address, expected, desired):
+    """`compare_exchange` for Python callers: the instruction, not its twin."""
+    return queue.compare_exchange(address, expected, desired)
+
+
+def slowest_cursor(of: Queue) -> int:
+    """How far the slowest living pacing consumer is; the count if there is none."""
+    lines = of.consumers
+    pacing = lines[(lines["pid"] > 0) & (lines["paces"] == 1)]
+    return int(pacing["cursor"].min()) if len(pacing) else of.count
+
+
+def _slots_held_by(of: Queue, owner: int) -> np.ndarray:
+    geometry = of.geometry
+    words = int(geometry["slot_bytes"]) // 8
+    slots = records_at(of.segment.address + SLOTS_AT, of.capacity * words, np.dtype("i8"))
+    versions = slots[::words]
+    return np.flatnonzero((versions >> queue.OWNER_SHIFT) & queue.OWNER_MASK == owner)
+
+
+def _head(of: Queue) -> int:
+    """Number of the first message nobody published: the count, or beyond if it lags."""
+    head = of.count
+    while True:
+        slot = SLOTS_AT + (head & (of.capacity - 1)) * int(of.geometry["slot_bytes"])
+        if queue.load_acquire(of.segment.address + slot) < (head + 1) << queue.NUMBER_SHIFT:
+            return head
+        head += 1
+
+
+def _take_owner(of: Queue) -> int:
+    heal(of)
+    owners = of.owners
+    if of.geometry["mode"] == queue.SPMC and owners.any():
+        raise shm.SegmentError(
+            f"queue {of.segment.path} has its one producer already: process {int(owners.max())}"
+        )
+    address = of.segment.address + OWNERS_AT
+    for owner in range(1, queue.OWNERS_MAX + 1):
+        if exchange(address + 8 * owner, 0, os.getpid()):
+            return owner
+    raise shm.SegmentError(f"queue {of.segment.path} has {queue.OWNERS_MAX} producers already")
+
+
+def _register(of: Queue, name: str, cursor: int, paces: bool) -> int:
+    first = of.segment.address + CONSUMERS_AT
+    pid_at = CONSUMER_LINE.fields["pid"][1]  # type: ignore[index]
+    for index, line in enumerate(of.consumers):
+        address = first + index * CACHE_LINE
+        seen = int(line["pid"])
+        if shm.process_alive(seen) or not exchange(address + pid_at, seen, os.getpid()):
+            continue
+        line["cursor"], line["lost"], line["paces"] = cursor, 0, paces
+        line["name"] = name.encode()[:NAME_BYTES]
+        return address
+    raise shm.SegmentError(f"queue {of.segment.path} has {CONSUMERS_MAX} consumers already")
+
+
+__all__ = [
+    "PAYLOADS",
+    "Queue",
+    "attach",
+    "consumer",
+    "create",
+    "heal",
+    "producer",
+    "release_consumer",
+    "release_producer",
+    "slowest_cursor",
+]

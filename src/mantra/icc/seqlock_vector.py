@@ -1,0 +1,144 @@
+"""SeqlockVector: random-access rows in shared memory, the latest value wins.
+
+One writer, any readers. A row is one version word and its payload; odd means a write is going on.
+`writes` counts them all: a reader that watches many rows first looks at this one word.
+
+     0          64         128       192
+     +----------+----------+---------+----------------------------------
+     | segment  | geometry | writes  | rows: count × row_bytes
+     | header   |          |         |   version | payload words
+     +----------+----------+---------+----------------------------------
+
+A writer that dies in mid-write leaves the row BUSY: readers keep what they had, the next writer's
+write heals it.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mantra.compiled import compiled
+from mantra.icc import shm
+from mantra.icc.atomics import (
+    copy_in,
+    copy_out,
+    fence_acquire,
+    fence_release,
+    load_acquire,
+    load_relaxed,
+    store_relaxed,
+    store_release,
+)
+from mantra.icc.memory import CACHE_LINE, aligned_zeros, records_at
+
+BUSY = -1
+PAYLOAD = 8
+READ_TRIES = 64  # a write takes some ns: more tries than this means a dead or stopped writer
+
+VECTOR_GEOMETRY = np.dtype(
+    [("rows", "i8"), ("row_bytes", "i8"), ("payload_bytes", "i8"), ("record_layout", "i8")],
+    align=True,
+)
+
+VECTOR = np.dtype(
+    [
+        ("first", "i8"),  # address of row 0
+        ("row_bytes", "i8"),
+        ("words", "i8"),  # payload words
+        ("writes", "i8"),  # address of the count of writes
+        ("rows", "i8"),
+    ],
+    align=True,
+)
+
+GEOMETRY_AT = CACHE_LINE
+WRITES_AT = 2 * CACHE_LINE
+ROWS_AT = 3 * CACHE_LINE
+LAYOUT = shm.layout_hash("seqlock vector", VECTOR_GEOMETRY, ROWS_AT)
+
+
+@compiled
+def write_row(vector_address, row, source_address):
+    """Write one row. Only the vector's one writer may call this."""
+    vector = records_at(vector_address, 1, VECTOR)[0]
+    slot = vector["first"] + row * vector["row_bytes"]
+    version = load_relaxed(slot) | 1  # Odd already: our predecessor died here; finish for it.
+    store_relaxed(slot, version)
+    fence_release()
+    copy_in(slot + PAYLOAD, source_address, vector["words"])
+    store_release(slot, version + 1)
+    store_release(vector["writes"], load_relaxed(vector["writes"]) + 1)
+
+
+@compiled
+def try_read_row(vector_address, row, target_address):
+    """Copy a row to `target_address`; its version (even, 0 = never written), or BUSY: garbage."""
+    vector = records_at(vector_address, 1, VECTOR)[0]
+    slot = vector["first"] + row * vector["row_bytes"]
+    for _ in range(READ_TRIES):
+        version = load_acquire(slot)
+        if version & 1:
+            continue
+        copy_out(target_address, slot + PAYLOAD, vector["words"])
+        fence_acquire()
+        if load_relaxed(slot) == version:
+            return version
+    return np.int64(BUSY)
+
+
+@compiled
+def row_version(vector_address, row):
+    """The row's version: changes with each write."""
+    vector = records_at(vector_address, 1, VECTOR)[0]
+    return load_acquire(vector["first"] + row * vector["row_bytes"])
+
+
+@compiled
+def writes(vector_address):
+    """How many writes the whole vector has seen."""
+    return load_acquire(records_at(vector_address, 1, VECTOR)[0]["writes"])
+
+
+@dataclass(frozen=True)
+class Vector:
+    """A mapped vector; `handle` is a VECTOR record (array of one; pass its address)."""
+
+    segment: shm.Segment
+    handle: np.ndarray
+
+
+def create(run: str, name: str, record: np.dtype, rows: int) -> Vector:
+    """Make a vector of `rows` zeroed records. Raises SegmentError, ValueError."""
+    if rows < 1 or record.itemsize % 8:
+        raise ValueError(f"vector {name!r}: {rows} rows of {record.itemsize} bytes (8n wanted)")
+    row_bytes = -(-(record.itemsize + PAYLOAD) // CACHE_LINE) * CACHE_LINE
+    segment = shm.create(run, name, ROWS_AT - CACHE_LINE + rows * row_bytes, LAYOUT)
+    geometry = records_at(segment.address + GEOMETRY_AT, 1, VECTOR_GEOMETRY)[0]
+    geometry["rows"], geometry["row_bytes"] = rows, row_bytes
+    geometry["payload_bytes"] = record.itemsize
+    geometry["record_layout"] = shm.layout_hash(record)
+    segment.publish()
+    return _open(segment)
+
+
+def attach(run: str, name: str, record: np.dtype | None = None, writable: bool = True) -> Vector:
+    """Map a vector that is there. Raises SegmentError if its rows are not `record`s."""
+    segment = shm.attach(run, name, LAYOUT, writable)
+    geometry = records_at(segment.address + GEOMETRY_AT, 1, VECTOR_GEOMETRY)[0]
+    if record is not None and geometry["record_layout"] != shm.layout_hash(record):
+        raise shm.SegmentError(
+            f"vector {segment.path}: its rows differ from this program's "
+            f"({int(geometry['payload_bytes'])} bytes there, {record.itemsize} here)"
+        )
+    return _open(segment)
+
+
+def _open(segment: shm.Segment) -> Vector:
+    geometry = records_at(segment.address + GEOMETRY_AT, 1, VECTOR_GEOMETRY)[0]
+    handle = aligned_zeros(1, VECTOR)
+    handle["first"] = segment.address + ROWS_AT
+    handle["row_bytes"] = geometry["row_bytes"]
+    handle["words"] = geometry["payload_bytes"] // 8
+    handle["writes"] = segment.address + WRITES_AT
+    handle["rows"] = geometry["rows"]
+    return Vector(segment, handle)

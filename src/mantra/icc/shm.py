@@ -1,0 +1,224 @@
+"""Shared-memory segments: create, attach, list, clean.
+
+A segment is a file in /dev/shm named `mantra.<run>.<name>`, mode 0600, mapped whole. Its first
+cache line is the header below; an attacher that expects another layout or size is refused with a
+sentence that says what differs. `ready` is written last, so a half-made segment is never used.
+
+     0        8       16       24       32       40            64
+     +--------+--------+--------+--------+--------+-------------+----------
+     | magic  | layout |  size  |creator | ready  |   unused    | content …
+     +--------+--------+--------+--------+--------+-------------+----------
+"""
+
+import mmap
+import os
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mantra.icc.memory import CACHE_LINE, address_of
+
+MAGIC = int.from_bytes(b"MANTRA01", "little")
+PREFIX = "mantra."
+NAME_LIMIT = 200  # A file name takes 255 bytes; prefix and run need room.
+
+SEGMENT_HEADER = np.dtype(
+    [
+        ("magic", "i8"),
+        ("layout", "i8"),  # hash of all that both sides must agree on
+        ("size", "i8"),  # bytes, header included
+        ("creator", "i8"),  # process id
+        ("ready", "i8"),  # 1 once the content may be used
+        ("unused", "i8", (3,)),
+    ],
+    align=True,
+)
+
+
+class SegmentError(Exception):
+    """A segment is missing, is there already, or is not what the caller expects."""
+
+
+def directory() -> Path:
+    """Where segments live: `$MANTRA_SHM`, or /dev/shm."""
+    return Path(os.environ.get("MANTRA_SHM", "/dev/shm"))
+
+
+def layout_hash(*parts: object) -> int:
+    """Hash of a layout: dtypes (by their full description) and sizes."""
+    described = [p.descr if isinstance(p, np.dtype) else p for p in parts]
+    return zlib.crc32(repr(described).encode())
+
+
+def segment_path(run: str, name: str) -> Path:
+    """Path of a run's segment. Run and name may not hold a dot or a slash, nor be empty."""
+    for what, text in (("run", run), ("segment name", name)):
+        if not text or "/" in text or "." in text or len(text) > NAME_LIMIT:
+            raise SegmentError(
+                f"{what} {text!r}: expected 1 to {NAME_LIMIT} characters without '.' and '/'"
+            )
+    return directory() / f"{PREFIX}{run}.{name}"
+
+
+@dataclass
+class Segment:
+    """A mapped segment. `address` is its first byte, `content` the first byte after the header."""
+
+    path: Path
+    buffer: mmap.mmap
+    array: np.ndarray  # bytes of the whole segment; keeps the mapping alive
+
+    @property
+    def address(self) -> int:
+        return address_of(self.array)
+
+    @property
+    def content(self) -> int:
+        return self.address + CACHE_LINE
+
+    @property
+    def size(self) -> int:
+        return self.array.nbytes
+
+    @property
+    def header(self) -> np.ndarray:
+        return self.array[: SEGMENT_HEADER.itemsize].view(SEGMENT_HEADER)[0]
+
+    def publish(self) -> None:
+        """Say that the content may be used."""
+        self.header["ready"] = 1
+
+    def unlink(self) -> None:
+        """Remove the name; memory goes when the last process lets go of it."""
+        self.path.unlink(missing_ok=True)
+
+
+def create(run: str, name: str, content_bytes: int, layout: int) -> Segment:
+    """Make a zeroed segment; the caller fills it and then calls `publish`.
+
+    Raises SegmentError if the name is taken or the memory is not to be had.
+    """
+    path = segment_path(run, name)
+    size = CACHE_LINE + content_bytes
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except FileExistsError:
+        raise SegmentError(
+            f"shared memory {path} is there already: another run uses the name; "
+            f"choose another, or remove stale ones with 'mantra shm clean'"
+        ) from None
+    try:
+        # Reserved, not only promised: a full /dev/shm is an error here, not a SIGBUS later.
+        os.posix_fallocate(descriptor, 0, size)
+    except OSError as error:
+        path.unlink()
+        raise SegmentError(
+            f"shared memory {path}: {size:,} bytes not to be had ({error.strerror}); "
+            f"make queues smaller, or free some of {path.parent} with 'mantra shm clean'"
+        ) from None
+    else:
+        segment = _map(path, descriptor, size, writable=True)
+    finally:
+        os.close(descriptor)
+    header = segment.header
+    header["magic"], header["layout"], header["size"] = MAGIC, layout, size
+    header["creator"] = os.getpid()
+    return segment
+
+
+def attach(run: str, name: str, layout: int | None = None, writable: bool = True) -> Segment:
+    """Map a segment that is there and ready.
+
+    Raises SegmentError when it is missing, half-made, or not of the `layout` the caller was built
+    for (None: take any, as observers that only list do).
+    """
+    path = segment_path(run, name)
+    try:
+        descriptor = os.open(path, (os.O_RDWR if writable else os.O_RDONLY) | os.O_CLOEXEC)
+    except FileNotFoundError:
+        raise SegmentError(
+            f"shared memory {path} is not there: is run {run!r} up? 'mantra shm ls' lists all"
+        ) from None
+    try:
+        size = os.fstat(descriptor).st_size
+        if size < SEGMENT_HEADER.itemsize:
+            raise SegmentError(f"shared memory {path}: {size} bytes is too small for a header")
+        segment = _map(path, descriptor, size, writable)
+    finally:
+        os.close(descriptor)
+    _refuse_mismatch(segment, layout)
+    return segment
+
+
+def _map(path: Path, descriptor: int, size: int, writable: bool) -> Segment:
+    access = mmap.PROT_READ | (mmap.PROT_WRITE if writable else 0)
+    buffer = mmap.mmap(descriptor, size, flags=mmap.MAP_SHARED, prot=access)
+    return Segment(path, buffer, np.frombuffer(buffer, np.uint8))
+
+
+def _refuse_mismatch(segment: Segment, layout: int | None) -> None:
+    header, path = segment.header, segment.path
+    if header["magic"] != MAGIC:
+        raise SegmentError(
+            f"shared memory {path}: magic is {int(header['magic']):#x}, expected {MAGIC:#x}; "
+            f"this is not a segment of this program, or it was never finished"
+        )
+    if header["size"] != segment.size:
+        raise SegmentError(
+            f"shared memory {path}: header says {int(header['size']):,} bytes, "
+            f"the file has {segment.size:,}"
+        )
+    if layout is not None and header["layout"] != layout:
+        raise SegmentError(
+            f"shared memory {path}: layout is {int(header['layout']):#010x}, this program has "
+            f"{layout:#010x}; the run was started by another version, use that one"
+        )
+    if header["ready"] != 1:
+        raise SegmentError(f"shared memory {path} is not ready: its creator has not finished it")
+
+
+@dataclass(frozen=True)
+class SegmentInfo:
+    """One segment as found in the directory."""
+
+    path: Path
+    run: str
+    name: str
+    size: int
+    creator: int  # process id; 0 if the header is not there
+    alive: bool  # the creator still runs
+
+
+def list_segments() -> Iterator[SegmentInfo]:
+    """All segments of all runs of this user, those of dead runs included."""
+    for path in sorted(directory().glob(f"{PREFIX}*.*")):
+        _, run, name = path.name.split(".", 2)
+        try:
+            with path.open("rb") as file:
+                raw = file.read(SEGMENT_HEADER.itemsize)
+            size = path.stat().st_size
+        except (FileNotFoundError, PermissionError):
+            continue  # Gone since the listing, or another user's.
+        header = np.frombuffer(raw.ljust(SEGMENT_HEADER.itemsize, b"\0"), SEGMENT_HEADER)[0]
+        creator = int(header["creator"]) if header["magic"] == MAGIC else 0
+        yield SegmentInfo(path, run, name, size, creator, process_alive(creator))
+
+
+def clean(run: str | None = None) -> list[SegmentInfo]:
+    """Remove the segments of dead creators (of one run, or of all); returns what was removed."""
+    stale = [s for s in list_segments() if not s.alive and run in (None, s.run)]
+    for segment in stale:
+        segment.path.unlink(missing_ok=True)
+    return stale
+
+
+def process_alive(pid: int) -> bool:
+    """Whether a process of this id runs; a zombie does not."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except (FileNotFoundError, ProcessLookupError, IndexError):
+        return False
+    return pid > 0 and state not in ("Z", "X")

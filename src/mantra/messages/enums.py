@@ -1,0 +1,111 @@
+"""The small integers in the records: plain constants for compiled code, names for printing.
+
+IntEnum members inside compiled code make a new specialisation each; hence plain integers, and one
+table of names a family.
+"""
+
+# Sides. The sign of a side is 1 - 2 * side: bid +1, ask -1.
+BID = 0
+ASK = 1
+SIDES = ("bid", "ask")
+
+# L2Update and TradeUpdate flags.
+FIRST = 1  # first level of an atomic group
+LAST = 2  # last level: the book is consistent again
+SNAPSHOT = 4  # the group replaces the whole book
+
+# OrderRequest kinds.
+NEW = 0
+AMEND = 1
+CANCEL = 2
+KINDS = ("new", "amend", "cancel")
+
+# Order types.
+LIMIT = 0
+MARKET = 1
+TYPES = ("limit", "market")
+
+# Time in force.
+GTC = 0  # good till canceled
+IOC = 1  # immediate or cancel
+POST_ONLY = 2  # good till canceled, refused if it would take
+TIMES_IN_FORCE = ("gtc", "ioc", "post-only")
+
+# OrderUpdate events: what a venue says of an order. Fills travel on their own queue.
+ACCEPTED = 0
+REJECTED = 1
+AMENDED = 2
+AMEND_REJECTED = 3
+CANCELED = 4
+CANCEL_REJECTED = 5
+EXPIRED = 6  # ended by its own terms: IOC remainder, market order with no book left
+ORDER_EVENTS = (
+    "accepted",
+    "rejected",
+    "amended",
+    "amend-rejected",
+    "canceled",
+    "cancel-rejected",
+    "expired",
+)
+
+# Why an order was rejected or expired.
+REASON_NONE = 0
+REASON_WOULD_TAKE = 1  # post-only would have crossed
+REASON_NO_BALANCE = 2
+REASON_UNKNOWN_ORDER = 3  # cancel or amend of an order that is not (or no longer) live
+REASON_BAD_PRICE = 4  # not positive, or off the tick
+REASON_BAD_VOLUME = 5  # not positive, off the lot, below the minimum
+REASON_NO_BOOK = 6  # the venue has no consistent book of the instrument
+REASON_UNKNOWN_INSTRUMENT = 7
+REASON_TOO_MANY_ORDERS = 8
+REASON_UNFILLED = 9  # IOC or market remainder
+REASON_DUPLICATE_ID = 10
+REASON_HALTED = 11
+REASONS = (
+    "none",
+    "would-take",
+    "no-balance",
+    "unknown-order",
+    "bad-price",
+    "bad-volume",
+    "no-book",
+    "unknown-instrument",
+    "too-many-orders",
+    "unfilled",
+    "duplicate-id",
+    "halted",
+)
+
+# Fill liquidity.
+MAKER = 0
+TAKER = 1
+LIQUIDITIES = ("maker", "taker")
+
+# SystemEvent kinds.
+EVENT_CONNECTED = 0
+EVENT_DISCONNECTED = 1
+EVENT_GAP = 2  # value: messages missed
+EVENT_RESYNC = 3
+EVENT_OVERRUN = 4  # a consumer was sped past; value: messages lost
+EVENT_HALT = 5
+EVENT_RESUME = 6
+EVENT_ACTOR_STARTED = 7
+EVENT_ACTOR_STOPPED = 8
+EVENT_ACTOR_DIED = 9
+EVENT_CROSSED = 10  # a book is crossed after a whole group
+EVENT_END_OF_DATA = 11  # a replay or generator has nothing more to send
+EVENTS = (
+    "connected",
+    "disconnected",
+    "gap",
+    "resync",
+    "overrun",
+    "halt",
+    "resume",
+    "actor-started",
+    "actor-stopped",
+    "actor-died",
+    "crossed",
+    "end-of-data",
+)
