@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from mantra.actors import control
+from mantra.actors import control as run_control
 from mantra.actors.actor import Actor
 from mantra.icc import queue, queue_segment, seqlock_vector, shm
 from mantra.icc.memory import address_of, aligned_zeros
@@ -43,7 +43,7 @@ def writers(actors: Iterable[Actor], queue_name: str) -> list[str]:
 def build(run: str, actors: list[Actor], capacities: dict[str, int] | None = None) -> None:
     """Make all segments of a run. Raises SegmentError or ValueError; then nothing is left over."""
     try:
-        control.create(run, [actor.name for actor in actors])
+        run_control.create(run, [actor.name for actor in actors])
         for name in queue_names(actors):
             mode = queue.SPMC if len(writers(actors, name)) <= 1 else queue.MPMC
             capacity = (capacities or {}).get(name, CAPACITY)
@@ -72,12 +72,12 @@ class Spine:
     run: str
     actor: Actor
     timings: bool = True  # False: stamps only, no timers
-    control: control.Control = field(init=False)
+    control: run_control.Control = field(init=False)
     track: np.ndarray = field(init=False)
     _kept: list[object] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.control = control.attach(self.run)
+        self.control = run_control.attach(self.run)
         self._timers = timers.attach(self.run, self.actor.name, writable=True)
         self.publisher = self.control.names().index(self.actor.name)
         self.track = aligned_zeros(1, TRACK)
