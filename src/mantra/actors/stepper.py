@@ -23,13 +23,15 @@ class Stepper:
         self.actors = actors
         self._capacities = capacities
         self.control: Control
+        self.spines: list[spine.Spine] = []
 
     def __enter__(self) -> "Stepper":
         spine.build(self.run, self.actors, self._capacities)
         try:
             self.control = attach(self.run)
-            for actor in self.actors:
-                actor.on_start(spine.Spine(self.run, actor))
+            self.spines = [spine.Spine(self.run, actor) for actor in self.actors]
+            for actor, given in zip(self.actors, self.spines, strict=True):
+                actor.on_start(given)
         except BaseException:
             spine.unlink(self.run)
             raise
