@@ -283,6 +283,50 @@ def wait_or_heal(consumer_address, slot, version):
 
 
 @compiled
+def heal_owner(slots, capacity, slot_bytes, owner, owner_at, seen, healer):
+    """Make VOID what a dead producer left in mid-write, then free its number; how many slots.
+
+    `seen` is the number's word as read when its process was found dead, `healer` the caller, below
+    0. Nothing is done (-1) if another changed the word since: he heals, or has it newly.
+    """
+    if not compare_exchange(owner_at, seen, healer):
+        return -1
+    healed = 0
+    for slot in range(slots, slots + capacity * slot_bytes, slot_bytes):
+        while True:  # Producers that lap the dead one change the version under us.
+            version = load_acquire(slot)
+            if (version >> OWNER_SHIFT) & OWNER_MASK != owner:
+                break
+            number = version >> NUMBER_SHIFT
+            if version & STATE_MASK == VOID:
+                number -= 1
+            if compare_exchange(slot, version, void(number, 0)):
+                healed += 1
+                break
+    compare_exchange(owner_at, healer, 0)
+    return healed
+
+
+@compiled
+def take_owner(owners_address, numbers, process):
+    """Take the first free one of the producer's numbers 1 … `numbers`; 0 if there is none."""
+    for owner in range(1, numbers + 1):
+        if compare_exchange(owners_address + 8 * owner, 0, process):
+            fence_release()  # Who sees a slot WRITING by this number, sees whose it is now.
+            return owner
+    return 0
+
+
+@compiled
+def find_head(slots, capacity, slot_bytes, count_at):
+    """Number of the first message nobody published: the count, or beyond it if that lags."""
+    head = load_acquire(count_at)
+    while load_acquire(slots + (head & (capacity - 1)) * slot_bytes) >= whole(head):
+        head += 1
+    return head
+
+
+@compiled
 def owner_alive(owners_address, owner):
     """Whether the process behind a producer's number is there (a zombie still counts as there)."""
     process = load_acquire(owners_address + 8 * owner)  # Below 0: dead, somebody heals its slots.

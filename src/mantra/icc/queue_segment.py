@@ -149,7 +149,7 @@ def producer(of: Queue) -> np.ndarray:
     handle["count"] = of.segment.address + COUNT_AT
     handle["owner"], handle["mode"] = owner, geometry["mode"]
     handle["owners"] = of.segment.address + OWNERS_AT
-    handle["next"] = _head(of)
+    handle["next"] = queue.find_head(*_ring(of), of.segment.address + COUNT_AT)
     return handle
 
 
@@ -200,28 +200,12 @@ def heal(of: Queue) -> int:
     _need_writable(of)
     healed, healer = 0, -shm.this_process()
     for owner in np.flatnonzero(of.owners):
-        address, process = _owner_at(of, owner), int(of.owners[owner])
-        if shm.process_alive(abs(process)) or not exchange(address, process, healer):
+        process = int(of.owners[owner])
+        if shm.process_alive(abs(process)):
             continue
-        for slot in _slots_held_by(of, int(owner)):
-            slot_at = of.segment.address + SLOTS_AT + int(slot) * int(of.geometry["slot_bytes"])
-            healed += heal_slot(slot_at, int(owner))
-        exchange(address, healer, 0)
+        arguments = (int(owner), _owner_at(of, owner), process, healer)
+        healed += max(0, queue.heal_owner(*_ring(of), *arguments))
     return healed
-
-
-@queue.compiled
-def heal_slot(slot, owner):
-    """Make one slot VOID (or take the number out of a VOID one) if `owner` holds it: 1, else 0."""
-    while True:
-        version = queue.load_acquire(slot)
-        if (version >> queue.OWNER_SHIFT) & queue.OWNER_MASK != owner:
-            return 0
-        number = version >> queue.NUMBER_SHIFT
-        if version & queue.STATE_MASK == queue.VOID:
-            number -= 1
-        if queue.compare_exchange(slot, version, queue.void(number, 0)):
-            return 1
 
 
 @queue.compiled
@@ -251,37 +235,24 @@ def _owner_at(of: Queue, owner: int) -> int:
     return of.segment.address + OWNERS_AT + 8 * int(owner)
 
 
-def _slots_held_by(of: Queue, owner: int) -> np.ndarray:
-    geometry = of.geometry
-    words = int(geometry["slot_bytes"]) // 8
-    slots = records_at(of.segment.address + SLOTS_AT, of.capacity * words, np.dtype("i8"))
-    versions = slots[::words]
-    return np.flatnonzero((versions >> queue.OWNER_SHIFT) & queue.OWNER_MASK == owner)
-
-
-def _head(of: Queue) -> int:
-    """Number of the first message nobody published: the count, or beyond if it lags."""
-    head = of.count
-    while True:
-        slot = SLOTS_AT + (head & (of.capacity - 1)) * int(of.geometry["slot_bytes"])
-        if queue.load_acquire(of.segment.address + slot) < (head + 1) << queue.NUMBER_SHIFT:
-            return head
-        head += 1
+def _ring(of: Queue) -> tuple[int, int, int]:
+    """Address of slot 0, slots, bytes of a slot."""
+    return of.segment.address + SLOTS_AT, of.capacity, int(of.geometry["slot_bytes"])
 
 
 def _take_owner(of: Queue) -> int:
     # One number where one producer is allowed: of two that attach at once one gets it.
-    numbers = range(1, 2 if of.geometry["mode"] == queue.SPMC else queue.OWNERS_MAX + 1)
+    numbers = 1 if of.geometry["mode"] == queue.SPMC else queue.OWNERS_MAX
     for _ in range(HEAL_TRIES):
         heal(of)
-        for owner in numbers:
-            if exchange(_owner_at(of, owner), 0, shm.this_process()):
-                return owner
-        if (of.owners[1 : len(numbers) + 1] > 0).all():
+        owner = queue.take_owner(of.segment.address + OWNERS_AT, numbers, shm.this_process())
+        if owner:
+            return int(owner)
+        if (of.owners[1 : numbers + 1] > 0).all():
             break
         time.sleep(0.001)  # Another process heals: its number will be free.
-    if len(numbers) > 1:
-        raise shm.SegmentError(f"queue {of.segment.path} has {queue.OWNERS_MAX} producers already")
+    if numbers > 1:
+        raise shm.SegmentError(f"queue {of.segment.path} has {numbers} producers already")
     raise shm.SegmentError(
         f"queue {of.segment.path} has its one producer already: "
         f"process {int(of.owners[1]) & shm.PID_MASK}"
