@@ -9,9 +9,9 @@ primitive, also where the package is compiled; a known-bad variant is a replacem
 two memories:
 
     Sequential   one value an address: every interleaving of the algorithm's steps
-    Weak         release/acquire: an address keeps its history, a thread may read any value not older
-                 than what it is bound to have seen, and only acquire loads, acquire fences and
-                 what they find released bind it. It shows a missing fence, on any architecture.
+    Weak         release/acquire: an address keeps its history, a thread may read any value not
+                 older than what it is bound to have seen, and only acquire loads and fences bind
+                 it, to what they find released. It shows a missing fence, on any architecture.
                  (The view machine of Kang et al., "A promising semantics for relaxed-memory
                  concurrency", POPL 2017, without promises: stores are appended in the order they
                  are made, compare-exchange acts on the newest value.)
@@ -47,7 +47,7 @@ class _Yielding(ast.NodeTransformer):
     def __init__(self, generators: set[str]):
         self.generators = generators
 
-    def visit_Call(self, node: ast.Call) -> ast.expr:  # noqa: N802
+    def visit_Call(self, node: ast.Call) -> ast.expr:
         self.generic_visit(node)
         if isinstance(node.func, ast.Name) and node.func.id in PRIMITIVES:
             name = ast.Constant(node.func.id)
