@@ -1,10 +1,11 @@
-"""The machine under the engine: facts for benches, and what about it costs latency.
+"""Facts about the machine under the engine, from /proc and /sys.
 
-In:        /proc and /sys, below a root directory (tests hand in trees of their own).
-Out:       `machine_facts`, one flat dict a bench prints; `findings`, what `mantra doctor` says.
-Must not know: what runs on the machine. Nothing of the engine is imported here.
+In:        the files below a root directory (tests hand in trees of their own).
+Out:       one function a fact; `machine_facts`, the dict that every bench prints.
+Must not know: what runs on the machine, or what it should be like (doctor.py judges).
 
-What a kernel, a container or a virtual machine does not show is `unknown`, never an error.
+What a kernel, a container or a virtual machine does not show is `unknown`, empty or 0, never an
+error.
 """
 
 import importlib.metadata
@@ -18,7 +19,6 @@ UNKNOWN = "unknown"
 
 CPU = "sys/devices/system/cpu"
 CLOCK = "sys/devices/system/clocksource/clocksource0"
-GOOD_CLOCKS = ("tsc", "arch_sys_counter")
 VERSIONED = ("mantra", "numba", "llvmlite", "numpy", "pcodec")
 
 
@@ -127,6 +127,29 @@ def soft_limit(name: str, root: Path = ROOT) -> int | None:
             soft = line[len(name) :].split()[0]
             return None if soft == "unlimited" else int(soft)
     return -1
+
+
+def shared_memory_bytes(root: Path = ROOT) -> int:
+    """Size of /dev/shm by its mount options, half of memory where they are silent; 0: no mount."""
+    for line in read(root, "proc/mounts").splitlines():
+        _, place, _, options = line.split()[:4]
+        if place == "/dev/shm":
+            if match := re.search(r"\bsize=(\d+)([kmg]?)", options):
+                return int(match[1]) << {"": 0, "k": 10, "m": 20, "g": 30}[match[2]]
+            return memory_bytes(root) // 2
+    return 0
+
+
+def cpu_quota(root: Path = ROOT) -> float | None:
+    """Cores' worth of time a control group grants this process; None where there is no limit."""
+    match = re.search(r"^0::(/.*)$", read(root, "proc/self/cgroup"), re.MULTILINE)
+    group = Path("sys/fs/cgroup") / (match[1].lstrip("/") if match else "")
+    quotas = []
+    for place in (group, *group.parents):
+        words = read(root, f"{place}/cpu.max").split()
+        if len(words) == 2 and words[0] != "max":
+            quotas.append(int(words[0]) / int(words[1]))
+    return min(quotas, default=None)
 
 
 def versions() -> dict[str, str]:

@@ -192,10 +192,12 @@ def percentiles(
     """
     if not len(samples):
         raise ValueError("percentiles of no samples: nothing was measured")
-    return {
-        f"p{point:g}".replace(".", ""): np.percentile(samples, point, method="inverted_cdf").item()
-        for point in points
-    }
+    ordered = np.sort(samples)
+    found = {}
+    for point in points:
+        rank = math.ceil(round(point * len(ordered) / 100, 6))  # 99.9 % of 1000 is 999, not 999.0…1
+        found[f"p{point:g}".replace(".", "")] = ordered[max(rank, 1) - 1].item()
+    return found
 
 
 def shown(value: float) -> str:
