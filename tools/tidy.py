@@ -25,7 +25,7 @@ PACKAGE = Path("src/mantra")
 COMPILER = PACKAGE / "compiled.py"
 POLICY = ("compiled", "duty_cycle")  # the decorators of compiled.py
 RAW_DECORATORS = ("njit", "jit", "cfunc", "vectorize", "guvectorize", "generated_jit", "stencil")
-ARRAY_ATTRIBUTES = ("ctypes", "fill", "itemsize", "shape", "view")  # no record has such a field
+ARRAY_ATTRIBUTES = ("ctypes", "itemsize", "shape")  # no record has such a field
 INTEGER_ROOMS = ("messages", "books", "overseer", "exchanges")
 SOURCE_FOLDERS = ("src", "tests", "tools")
 TEXT_SUFFIXES = (".py", ".md", ".toml", ".css", ".html", ".js", ".yml", ".cfg")
@@ -50,7 +50,10 @@ COMMAND = re.compile(r"\b(mantra bench|make) [a-z]+")
 LINK = re.compile(r"\]\((?!\w+:)([^)#\s]+)[^)]*\)")
 MANUAL_PARTS = ("In:", "Out:", "Must not know:")
 MODULE_LINE = re.compile(r"^ *(\w+)\.py\b", re.MULTILINE)
-VERSION_TITLE = re.compile(r"^## \[?(\d+\.\d+\.\d+)", re.MULTILINE)
+VERSIONS = (
+    (PACKAGE / "__init__.py", re.compile(r'^__version__ = "(.*)"$', re.MULTILINE)),
+    (Path("CHANGELOG.md"), re.compile(r"^## (\d+\.\d+\.\d+)", re.MULTILINE)),
+)
 
 
 class Problem(NamedTuple):
@@ -160,21 +163,22 @@ def fields_by_key(source: Source) -> Iterator[Problem]:
     }
     for function in source.compiled_functions:
         known = imported - {argument.arg for argument in function.args.args}
-        for statement in function.body:
-            for node in ast.walk(statement):
-                if not isinstance(node, ast.Attribute):
-                    continue
-                owner: ast.expr = node
-                while isinstance(owner, ast.Attribute) and owner.attr not in ARRAY_ATTRIBUTES:
-                    owner = owner.value
-                of_array = isinstance(owner, ast.Attribute)
-                if not (of_array or (isinstance(owner, ast.Name) and owner.id in known)):
-                    yield Problem(
-                        source.path,
-                        node.lineno,
-                        f".{node.attr} in compiled {function.name}: write ['{node.attr}'], which "
-                        f"also works uncompiled",
-                    )
+        nodes = [node for statement in function.body for node in ast.walk(statement)]
+        methods = [node.func for node in nodes if isinstance(node, ast.Call)]
+        for node in nodes:
+            if not isinstance(node, ast.Attribute) or node in methods:
+                continue
+            owner: ast.expr = node
+            while isinstance(owner, ast.Attribute) and owner.attr not in ARRAY_ATTRIBUTES:
+                owner = owner.value
+            of_array = isinstance(owner, ast.Attribute)
+            if not (of_array or (isinstance(owner, ast.Name) and owner.id in known)):
+                yield Problem(
+                    source.path,
+                    node.lineno,
+                    f".{node.attr} in compiled {function.name}: write ['{node.attr}'], which "
+                    f"also works uncompiled",
+                )
 
 
 def no_floats(source: Source) -> Iterator[Problem]:
@@ -300,16 +304,13 @@ def rooms_have_manuals(root: Path) -> Iterator[Problem]:
 def versions_agree(root: Path) -> Iterator[Problem]:
     """pyproject, the package and the top of the changelog name one version."""
     wanted = tomllib.loads((root / "pyproject.toml").read_text())["project"]["version"]
-    package = (root / PACKAGE / "__init__.py").read_text()
-    for path, pattern, text in (
-        (PACKAGE / "__init__.py", re.compile(r'^__version__ = "(.*)"$', re.MULTILINE), package),
-        (Path("CHANGELOG.md"), VERSION_TITLE, (root / "CHANGELOG.md").read_text()),
-    ):
-        match = pattern.search(text)
+    for where, pattern in VERSIONS:
+        path = root / where
+        match = pattern.search(path.read_text()) if path.is_file() else None
         found = match[1] if match else "none"
         if found != wanted:
             yield Problem(
-                path, 1, f"version {found}, but pyproject.toml says {wanted}: make it one"
+                where, 1, f"version {found}, but pyproject.toml says {wanted}: make it one"
             )
 
 

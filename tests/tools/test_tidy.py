@@ -106,6 +106,7 @@ def test_fields_of_records_are_taken_by_key(line, field):
         "return np.random.default_rng",
         "return enums.BID",
         "return orders.shape[0] + orders.ctypes.data",
+        "orders[1:].sort()",
     ],
 )
 def test_modules_and_arrays_keep_their_attributes(line):
@@ -250,6 +251,7 @@ def test_a_tidy_tree_passes(tree, capsys):
         ("src/mantra/__init__.py", '"""E."""\n\n__version__ = "0.1.0"\n', "version 0.1.0, but"),
         ("CHANGELOG.md", "# Changes\n\n## 0.3.0\n", "version 0.3.0, but pyproject.toml says 0.2.0"),
         ("CHANGELOG.md", "# Changes\n", "version none, but"),
+        ("CHANGELOG.md", None, "version none, but"),
         ("docs/page.md", "no title\n", "docs/page.md:1: 0 titles"),
         ("README.md", "# M\n\n[x](docs/gone.md)\n", "README.md:3: link to docs/gone.md"),
     ],
