@@ -2,7 +2,6 @@
 
 from fractions import Fraction
 
-import naive_messages as naive
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,6 +10,7 @@ from mantra.icc.memory import address_of
 from mantra.messages import amounts
 from mantra.messages.amounts import AMOUNT_MAX, DOWN, UP
 from mantra.messages.tables import Tables
+from tests.messages import naive
 
 ROUNDINGS = st.sampled_from([DOWN, UP])
 INTEGERS = st.one_of(
