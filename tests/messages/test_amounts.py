@@ -59,8 +59,8 @@ def test_quote_amounts_round_by_less_than_one_unit_and_to_the_stated_side(
     tables = instrument(price_exponent, volume_exponent, quote=quote)
     address = address_of(tables.instruments)
     true = Fraction(price * volume * 10**quote, 10 ** (price_exponent + volume_exponent))
-    low = amounts.quote_amount(address, price, volume, DOWN)
-    high = amounts.quote_amount(address, price, volume, UP)
+    low = int(amounts.quote_amount(address, price, volume, DOWN))
+    high = int(amounts.quote_amount(address, price, volume, UP))
     if true >= AMOUNT_MAX:
         assert low == high == AMOUNT_MAX
         return
