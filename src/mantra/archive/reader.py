@@ -14,6 +14,7 @@ clock (metadata). Rows come in the order of arrival, as they were published.
 import json
 import logging
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -81,9 +82,21 @@ class ArchiveReader:
         skip_damaged: bool = False,
     ) -> np.ndarray:
         """All rows of [start, end) as one array of the stream's dtype, or of these fields of it."""
-        wanted = fields_of(self.dtype(stream), columns, stream)
-        parts = list(self.blocks(stream, start, end, columns, skip_damaged))
-        return np.concatenate(parts) if parts else np.empty(0, wanted)
+        span = self._span(stream, start, end, columns)
+        most = sum(b.rows for b in self._index(stream).blocks if span.overlaps(b))
+        result = np.zeros(most, span.wanted)
+        count = 0
+        for block in self._selected(span, skip_damaged):
+            if span.holds(block):  # Decode it where it belongs.
+                rows = result[count : count + block.rows]
+                count += self._decode(span, block, rows, skip_damaged)
+            else:
+                rows = np.zeros(block.rows, span.needs(block))
+                if self._decode(span, block, rows, skip_damaged):
+                    rows = span.cut(block, rows)
+                    result[count : count + len(rows)] = rows
+                    count += len(rows)
+        return result[:count] if 2 * count > most else result[:count].copy()
 
     def blocks(
         self,
@@ -94,38 +107,13 @@ class ArchiveReader:
         skip_damaged: bool = False,
     ) -> Iterator[np.ndarray]:
         """The same, a block at a time: arrays that are not empty, in order of arrival."""
-        index = self._index(stream)
-        description = self._description(stream)
-        first = TIME_MIN if start is None else start
-        behind = TIME_MAX if end is None else end
-        whole = (start, end) == (None, None)
-        time_column = description["time_column"]
-        if not whole and time_column is None:
-            raise ArchiveError(f"stream {stream!r} has no time column: read it whole")
-        wanted = fields_of(self.dtype(stream), columns, stream)
-        for position, item in enumerate(index.items):
-            if isinstance(item, Damage):
-                if not item.tail and _may_overlap(index, position, first, behind):
-                    self._damaged(item, skip_damaged)
-                continue
-            if not whole and (item.ts_max < first or item.ts_min >= behind):
-                continue
-            inside = whole or (first <= item.ts_min and item.ts_max < behind)
-            needed = wanted
-            if not inside and time_column not in (wanted.names or ()):
-                names = [time_column, *(wanted.names or ())]
-                needed = fields_of(self.dtype(stream), names, stream)
-            try:
-                rows = decode_block(description, item, needed)
-            except ArchiveError as error:
-                self._damaged(_damage_of(item, str(error)), skip_damaged)
-                continue
-            if not inside:
-                stamps = rows[time_column]
-                rows = rows[(stamps >= first) & (stamps < behind)]
-                rows = rows if needed is wanted else narrow(rows, wanted)
-            if len(rows):
-                yield rows
+        span = self._span(stream, start, end, columns)
+        for block in self._selected(span, skip_damaged):
+            rows = np.zeros(block.rows, span.needs(block))
+            if self._decode(span, block, rows, skip_damaged):
+                rows = span.cut(block, rows)
+                if len(rows):
+                    yield rows
 
     def interleaved(
         self,
@@ -163,6 +151,41 @@ class ArchiveReader:
             blocks = self.blocks(stream, start, end, None, skip_damaged)
             sources.append(Source(blocks, column, np.empty(0, self.dtype(stream))))
         return sources
+
+    def _span(
+        self, stream: str, start: int | None, end: int | None, columns: Sequence[str] | None
+    ) -> "_Span":
+        description = self._description(stream)
+        time_column = description["time_column"]
+        if time_column is None and (start, end) != (None, None):
+            raise ArchiveError(f"stream {stream!r} has no time column: read it whole")
+        dtype = dtype_of(description)
+        wanted = fields_of(dtype, columns, stream)
+        timed = wanted
+        if time_column and time_column not in (wanted.names or ()):
+            timed = fields_of(dtype, [time_column, *(wanted.names or ())], stream)
+        first = TIME_MIN if start is None else start
+        behind = TIME_MAX if end is None else end
+        return _Span(self._index(stream), description, first, behind, wanted, timed)
+
+    def _selected(self, span: "_Span", skip_damaged: bool) -> Iterator[Block]:
+        """Blocks that may hold rows of the span. Raises where rows of it are known to be lost."""
+        for position, item in enumerate(span.index.items):
+            if isinstance(item, Block):
+                if span.overlaps(item):
+                    yield item
+            elif not item.tail and span.may_have_lost(position):
+                self._damaged(item, skip_damaged)
+
+    def _decode(self, span: "_Span", block: Block, rows: np.ndarray, skip_damaged: bool) -> int:
+        """Decode a block into `rows`; how many rows, 0 if it is damaged and may be skipped."""
+        try:
+            decode_block(span.description, block, rows)
+        except ArchiveError as error:
+            place = (block.path, block.offset, block.number, block.first_row, block.rows)
+            self._damaged(Damage(*place, str(error)), skip_damaged)
+            return 0
+        return block.rows
 
     def _damaged(self, damage: Damage, skip: bool) -> None:
         if not skip:
@@ -209,50 +232,78 @@ def fields_of(dtype: np.dtype, columns: Sequence[str] | None, stream: str) -> np
     return np.dtype([(name, dtype[name]) for name in columns], align=True)
 
 
-def narrow(rows: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """Copy of the fields that `dtype` has."""
-    narrowed = np.empty(len(rows), dtype)
-    for name in dtype.names or ():
-        narrowed[name] = rows[name]
-    return narrowed
-
-
-def decode_block(description: dict, block: Block, wanted: np.dtype) -> np.ndarray:
-    """The rows of a block with the fields of `wanted`. Raises ArchiveError if it is damaged."""
-    names = wanted.names or ()
-    order = decoding_order(description, set(names))
+def decode_block(description: dict, block: Block, rows: np.ndarray) -> None:
+    """Fill `rows` (as many as the block's, any fields). Raises ArchiveError if it is damaged."""
+    names = set(rows.dtype.names or ())
+    order = decoding_order(description, names)
     columns = description["columns"]
     if len(columns) != len(block.directory):
         raise ArchiveError(f"{len(block.directory)} columns, the file header has {len(columns)}")
     whole = dtype_of(description)
     decoded = {columns[i]["field"] for i in order}
-    into = wanted
-    if decoded != set(names):  # Predictors come along.
-        into = fields_of(whole, [name for name in whole.names or () if name in decoded], "")
-    rows = np.zeros(block.rows, into)
+    into = rows
+    if decoded != names:  # Fields that predict those wanted come along.
+        into = np.zeros(len(rows), fields_of(whole, sorted(decoded), description["stream"]))
     bodies = read_columns(block, order)
     for i in order:
-        kind, shape = whole[columns[i]["field"]].base, whole[columns[i]["field"]].shape
-        count = block.rows * int(np.prod(shape, dtype=np.int64))
+        field = whole[columns[i]["field"]]
+        count = block.rows * int(np.prod(field.shape, dtype=np.int64))
         try:
-            values = decode(int(block.directory[i]["encoding"]), bodies[i], kind, count)
+            values = decode(int(block.directory[i]["encoding"]), bodies[i], field.base, count)
         except Exception as error:  # pcodec raises RuntimeError, zlib its own, NumPy ValueError
             raise ArchiveError(f"column {i} cannot be decoded: {error}") from error
-        put_column(rows, columns[i], values)
-    return rows if into is wanted else narrow(rows, wanted)
+        put_column(into, columns[i], values)
+    if into is not rows:
+        copy_fields(into, rows)
 
 
-def _damage_of(block: Block, what: str) -> Damage:
-    return Damage(block.path, block.offset, block.number, block.first_row, block.rows, what)
+def copy_fields(source: np.ndarray, target: np.ndarray) -> None:
+    """Copy the fields that `target` has."""
+    for name in target.dtype.names or ():
+        target[name] = source[name]
 
 
-def _may_overlap(index: StreamIndex, position: int, first: int, behind: int) -> bool:
-    """Whether the rows lost at an item may be of [first, behind): judged by its neighbours."""
-    before = [i for i in index.items[:position] if isinstance(i, Block)]
-    after = [i for i in index.items[position:] if isinstance(i, Block)]
-    earliest = before[-1].ts_min if before else TIME_MIN
-    latest = after[0].ts_max if after else TIME_MAX
-    return latest >= first and earliest < behind
+@dataclass(frozen=True)
+class _Span:
+    """What a call wants of a stream: [first, behind) of its time, and these fields."""
+
+    index: StreamIndex
+    description: dict
+    first: int
+    behind: int
+    wanted: np.dtype
+    timed: np.dtype  # wanted, and the time column
+
+    def overlaps(self, block: Block) -> bool:
+        return block.ts_max >= self.first and block.ts_min < self.behind
+
+    def holds(self, block: Block) -> bool:
+        """Whether all of the block's rows are of the span."""
+        return self.first <= block.ts_min and block.ts_max < self.behind
+
+    def needs(self, block: Block) -> np.dtype:
+        """Fields to decode: the time too, if not all rows of the block are of the span."""
+        return self.wanted if self.holds(block) else self.timed
+
+    def cut(self, block: Block, rows: np.ndarray) -> np.ndarray:
+        """The rows that are of the span, with the fields wanted."""
+        if self.holds(block):
+            return rows
+        stamps = rows[self.description["time_column"]]
+        rows = rows[(stamps >= self.first) & (stamps < self.behind)]
+        if rows.dtype == self.wanted:
+            return rows
+        narrowed = np.zeros(len(rows), self.wanted)
+        copy_fields(rows, narrowed)
+        return narrowed
+
+    def may_have_lost(self, position: int) -> bool:
+        """Whether rows lost at an item may be of the span: judged by the blocks around it."""
+        before = [i for i in self.index.items[:position] if isinstance(i, Block)]
+        after = [i for i in self.index.items[position:] if isinstance(i, Block)]
+        earliest = before[-1].ts_min if before else TIME_MIN
+        latest = after[0].ts_max if after else TIME_MAX
+        return latest >= self.first and earliest < self.behind
 
 
 __all__ = ["ArchiveReader", "decode_block", "read_metadata"]

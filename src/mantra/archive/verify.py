@@ -10,6 +10,8 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from mantra.archive.columns import dtype_of
 from mantra.archive.layout import SEGMENT_NAME, ArchiveError, Block, Damage, segment_files
 from mantra.archive.reader import decode_block
@@ -65,9 +67,9 @@ def _check_block(index: StreamIndex, block: Block) -> str:
     """What is wrong with a block; empty if it is good."""
     if index.description is None:
         return "no readable file header says what its columns are"
-    dtype = dtype_of(index.description)
+    rows = np.zeros(block.rows, dtype_of(index.description))
     try:
-        rows = decode_block(index.description, block, dtype)
+        decode_block(index.description, block, rows)
     except ArchiveError as error:
         return str(error)
     name = index.description["time_column"]
