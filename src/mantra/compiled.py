@@ -22,6 +22,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+import llvmlite.binding
 import numba
 from llvmlite import ir
 from numba import types
@@ -67,6 +68,8 @@ def cache_directory() -> Path:
 
 
 numba.config.CACHE_DIR = str(cache_directory())
+
+llvmlite.binding.initialize_native_asmparser()  # for the inline assembly of atomics and clock
 
 # nogil: duty cycles run for the life of a process. No fastmath anywhere: money is integers.
 compiled = numba.njit(cache=True, nogil=True)

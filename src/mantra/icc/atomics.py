@@ -37,22 +37,22 @@ WORD_BYTES = 8
 
 def load_relaxed(address: int) -> int:
     """The word at `address`, not torn; no order with other accesses."""
-    return ctypes.c_int64.from_address(address).value
+    return ctypes.c_int64.from_address(int(address)).value
 
 
 def load_acquire(address: int) -> int:
     """The word at `address`; nothing later is done before it."""
-    return ctypes.c_int64.from_address(address).value
+    return ctypes.c_int64.from_address(int(address)).value
 
 
 def store_relaxed(address: int, value: int) -> None:
     """Write the word at `address`, not torn; no order with other accesses."""
-    ctypes.c_int64.from_address(address).value = value
+    ctypes.c_int64.from_address(int(address)).value = int(value)
 
 
 def store_release(address: int, value: int) -> None:
     """Write the word at `address`; all earlier accesses are seen before it."""
-    ctypes.c_int64.from_address(address).value = value
+    ctypes.c_int64.from_address(int(address)).value = int(value)
 
 
 def fence_acquire() -> None:
@@ -68,18 +68,18 @@ def compare_exchange(address: int, expected: int, desired: int) -> bool:
 
     Acquire and release. The twin is one step only where threads take turns, as in our tests.
     """
-    word = ctypes.c_int64.from_address(address)
+    word = ctypes.c_int64.from_address(int(address))
     if word.value != expected:
         return False
-    word.value = desired
+    word.value = int(desired)
     return True
 
 
 def fetch_add(address: int, increment: int) -> int:
     """Add to the word as one step; the value before. Acquire and release."""
-    word = ctypes.c_int64.from_address(address)
+    word = ctypes.c_int64.from_address(int(address))
     before = word.value
-    word.value = before + increment
+    word.value = before + int(increment)
     return before
 
 
@@ -90,14 +90,14 @@ def cpu_pause() -> None:
 def copy_in(shared: int, private: int, words: int) -> None:
     """Copy `words` words from private memory into shared memory, each word relaxed."""
     for offset in range(0, words * WORD_BYTES, WORD_BYTES):
-        value = ctypes.c_int64.from_address(private + offset).value
+        value = ctypes.c_int64.from_address(int(private + offset)).value
         store_relaxed(shared + offset, value)
 
 
 def copy_out(private: int, shared: int, words: int) -> None:
     """Copy `words` words out of shared memory into private memory, each word relaxed."""
     for offset in range(0, words * WORD_BYTES, WORD_BYTES):
-        ctypes.c_int64.from_address(private + offset).value = load_relaxed(shared + offset)
+        ctypes.c_int64.from_address(int(private + offset)).value = load_relaxed(shared + offset)
 
 
 # ---------------------------------------------------------------- the instructions

@@ -1,0 +1,118 @@
+"""The control segment of a run: its state, the kill switch, and a row per actor.
+
+Written by the supervisor (state), by anyone with the right to (halted), and by each core's loop
+(its actors' rows: loops are the heartbeat). Read by everybody, observers too.
+
+     0          64                  128
+     +----------+-------------------+---------------------------------------
+     | segment  | CONTROL           | ACTOR_ROW × ACTORS_MAX, 128 bytes each
+     +----------+-------------------+---------------------------------------
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mantra.icc import shm
+from mantra.icc.memory import CACHE_LINE, records_at
+
+# The state of a run. Each includes the ones before: an actor compares with >=.
+STARTING = 0
+RUNNING = 1  # sources may send
+CANCELING = 2  # no new orders; what is open is being canceled
+STOPPING = 3  # cores end one after the other, recorders last
+RUN_STATES = ("starting", "running", "canceling", "stopping")
+
+# The state of an actor.
+ABSENT = 0
+STARTED = 1
+DONE = 2  # a source without more data
+ENDED = 3
+DIED = 4
+ACTOR_STATES = ("absent", "started", "done", "ended", "died")
+
+ACTORS_MAX = 64
+SEGMENT = "control"
+
+CONTROL = np.dtype(
+    [
+        ("state", "i8"),
+        ("halted", "i8"),  # 1: the kill switch is pulled; the Overseer cancels and sends nothing
+        ("supervisor", "i8"),  # process id
+        ("actors", "i8"),  # rows in use
+        ("unused", "i8", (4,)),
+    ],
+    align=True,
+)
+
+ACTOR_ROW = np.dtype(
+    [
+        ("name", "S32"),
+        ("pid", "i8"),
+        ("core", "i8"),  # -1: not pinned
+        ("state", "i8"),
+        ("loops", "i8"),  # the heartbeat: changes while the actor is stepped
+        ("busy_loops", "i8"),  # loops in which it did something
+        ("work", "i8"),  # messages handled
+        ("pending", "i8"),  # what is left to do: open orders, rows to replay; 0: done
+        ("restarts", "i8"),
+        ("overruns", "i8"),
+        ("stop", "i8"),  # 1: the loop of this actor's core is to return
+        ("unused", "i8", (2,)),
+    ],
+    align=True,
+)
+assert CONTROL.itemsize == CACHE_LINE
+assert ACTOR_ROW.itemsize == 2 * CACHE_LINE
+
+CONTROL_AT = CACHE_LINE
+ROWS_AT = 2 * CACHE_LINE
+LAYOUT = shm.layout_hash("control", CONTROL, ACTOR_ROW, ACTORS_MAX)
+
+
+@dataclass(frozen=True)
+class Control:
+    """The mapped control segment."""
+
+    segment: shm.Segment
+
+    @property
+    def address(self) -> int:
+        """Of the CONTROL record."""
+        return self.segment.address + CONTROL_AT
+
+    @property
+    def record(self) -> np.void:
+        return records_at(self.address, 1, CONTROL)[0]
+
+    @property
+    def rows(self) -> np.ndarray:
+        """ACTOR_ROWs in use; the index is the actor's publisher id."""
+        first = self.segment.address + ROWS_AT
+        return records_at(first, ACTORS_MAX, ACTOR_ROW)[: int(self.record["actors"])]
+
+    def row_address(self, publisher: int) -> int:
+        return self.segment.address + ROWS_AT + publisher * ACTOR_ROW.itemsize
+
+    def names(self) -> list[str]:
+        """Actor names by publisher id."""
+        return [row["name"].decode() for row in self.rows]
+
+
+def create(run: str, actors: list[str]) -> Control:
+    """Make the control segment of a run. ValueError if there are too many actors."""
+    if len(actors) > ACTORS_MAX:
+        raise ValueError(f"{len(actors)} actors; {ACTORS_MAX} is the limit")
+    size = ROWS_AT - CACHE_LINE + ACTORS_MAX * ACTOR_ROW.itemsize
+    made = Control(shm.create(run, SEGMENT, size, LAYOUT))
+    made.record["supervisor"] = made.segment.header["creator"]
+    made.record["actors"] = len(actors)
+    for row, name in zip(made.rows, actors, strict=True):
+        row["name"], row["core"] = name.encode(), -1
+    made.segment.publish()
+    return made
+
+
+def attach(run: str, writable: bool = True) -> Control:
+    """Map the control segment of a run. Raises SegmentError."""
+    return Control(shm.attach(run, SEGMENT, LAYOUT, writable))

@@ -1,0 +1,102 @@
+"""The loop of one core: compiled, over the actors that share it, each in turn.
+
+Python is entered when an actor asks for it (CALL_PYTHON), and every CHECK_S to see signals and
+whether the supervisor lives; a few µs each.
+"""
+
+import numpy as np
+from numba import types
+
+from mantra.actors import control
+from mantra.actors.actor import CALL_PYTHON
+from mantra.compiled import call_step, compiled
+from mantra.icc.atomics import cpu_pause, load_relaxed, store_relaxed
+from mantra.icc.memory import records_at
+from mantra.telemetry.tsc import read_tsc
+
+# What to do when no actor of the core found work.
+SPIN = 0
+PAUSE = 1  # spares a hyper-threaded sibling and power; wakes as fast
+YIELD = 2  # lets other processes of this core run
+SLEEP = 3  # gives the core away; wakes after SLEEP_US at the earliest
+IDLE_STRATEGIES = ("spin", "pause", "yield", "sleep")
+SLEEP_US = 50
+
+ACTORS_PER_CORE = 16
+CHECK_S = 0.2
+CHECK_EVERY = 512  # loops between two looks at the clock
+
+# Why the loop returned; an actor's index means that it asks for Python's turn.
+CHECK = -1
+STOP = -2
+
+CORE = np.dtype(
+    [
+        ("count", "i8"),  # actors
+        ("idle", "i8"),  # an idle strategy
+        ("check_ticks", "i8"),
+        ("next", "i8"),  # actor to go on with after Python's turn
+        ("steps", "i8", (ACTORS_PER_CORE,)),
+        ("contexts", "i8", (ACTORS_PER_CORE,)),
+        ("rows", "i8", (ACTORS_PER_CORE,)),  # addresses of the ACTOR_ROWs
+    ],
+    align=True,
+)
+
+STOP_AT = control.ACTOR_ROW.fields["stop"][1]  # type: ignore[index]
+LOOPS_AT = control.ACTOR_ROW.fields["loops"][1]  # type: ignore[index]
+BUSY_LOOPS_AT = control.ACTOR_ROW.fields["busy_loops"][1]  # type: ignore[index]
+WORK_AT = control.ACTOR_ROW.fields["work"][1]  # type: ignore[index]
+
+_sched_yield = types.ExternalFunction("sched_yield", types.int32())
+_usleep = types.ExternalFunction("usleep", types.int32(types.uint32))
+
+
+@compiled
+def run_core(core_address):
+    """Step the core's actors in turn; returns which one asks for Python, or CHECK, or STOP."""
+    core = records_at(core_address, 1, CORE)[0]
+    deadline = read_tsc() + core["check_ticks"]
+    loops = 0
+    stop = core["rows"][0] + STOP_AT
+    while load_relaxed(stop) == 0:
+        asked = step_actors(core_address)
+        if asked >= 0:
+            return asked
+        loops += 1
+        if loops % CHECK_EVERY == 0 and read_tsc() > deadline:
+            return np.int64(CHECK)
+    return np.int64(STOP)
+
+
+@compiled
+def step_actors(core_address):
+    """Each actor one step, from where the core left off; the index of one that asks, or -1."""
+    core = records_at(core_address, 1, CORE)[0]
+    work = 0
+    first = core["next"]
+    core["next"] = 0
+    for index in range(first, core["count"]):
+        done = call_step(core["steps"][index], core["contexts"][index])
+        row = core["rows"][index]
+        store_relaxed(row + LOOPS_AT, load_relaxed(row + LOOPS_AT) + 1)
+        if done == CALL_PYTHON:
+            core["next"] = index + 1
+            return index
+        if done > 0:
+            store_relaxed(row + BUSY_LOOPS_AT, load_relaxed(row + BUSY_LOOPS_AT) + 1)
+            store_relaxed(row + WORK_AT, load_relaxed(row + WORK_AT) + done)
+            work += done
+    if work == 0:
+        idle(core["idle"])
+    return np.int64(-1)
+
+
+@compiled
+def idle(strategy):
+    if strategy == PAUSE:
+        cpu_pause()
+    elif strategy == YIELD:
+        _sched_yield()
+    elif strategy == SLEEP:
+        _usleep(np.uint32(SLEEP_US))

@@ -1,0 +1,136 @@
+"""Receive and send: every message stamped by the producer itself, every message with its origin.
+
+An actor has one TRACK. Receiving a message copies its origin stamp into the track; sending writes
+the track's origin into the message, with the ticks since and the publisher's id. So whatever an
+actor sends while it handles a message inherits that message's origin, and no actor can forget.
+A source (a socket read, a replay, a generator) begins a new origin with `originate`.
+
+    ts_origin   ticks when it all began: the trace id of everything it causes
+    published   (ticks from there to now) << 16 | publisher id
+
+An OUTLET is a producer handle and the histogram of its latencies (origin -> published).
+"""
+
+import numpy as np
+
+from mantra.compiled import compiled
+from mantra.icc.atomics import load_relaxed
+from mantra.icc.memory import records_at
+from mantra.icc.queue import DATA, PRODUCER, SPED_PAST, publish, try_consume
+from mantra.icc.seqlock_vector import write_row
+from mantra.messages.records import PUBLISHER_BITS, TIMING
+from mantra.telemetry.histogram import HISTOGRAM, record_value
+from mantra.telemetry.tsc import read_tsc
+
+TRACK = np.dtype(
+    [
+        ("origin", "i8"),  # ticks; of the message in hand
+        ("publisher", "i8"),  # this actor's id
+        ("clock", "i8"),  # address of a simulated clock's ticks; 0: the real counter
+        ("enabled", "i8"),  # 0: no timings are taken; stamps always are
+        ("received", "i8"),  # messages
+        ("sent", "i8"),
+        ("overruns", "i8"),  # times it was sped past; its consumers know how many were lost
+        ("timings", "i8"),  # address of the OUTLET of this actor's timing queue
+        ("histograms", "i8"),  # address of the business histogram of timer 0
+        ("timing", TIMING),  # scratch
+    ],
+    align=True,
+)
+
+OUTLET = np.dtype([("producer", PRODUCER), ("latencies", "i8")], align=True)
+
+ORIGIN_AT = 0  # offsets in every record
+PUBLISHED_AT = 8
+LATENCIES_AT = PRODUCER.itemsize
+TIMING_AT = TRACK.fields["timing"][1]  # type: ignore[index]
+HISTOGRAM_BYTES = HISTOGRAM.itemsize
+WORD = np.dtype("i8")
+
+
+@compiled
+def ticks_now(track_address):
+    """Ticks now, of the actor's clock: real, or handed in by a simulation."""
+    clock = records_at(track_address, 1, TRACK)[0]["clock"]
+    return read_tsc() if clock == 0 else load_relaxed(clock)
+
+
+@compiled
+def originate(track_address):
+    """Begin a new origin: what is sent from here on descends from this moment. Returns it."""
+    now = ticks_now(track_address)
+    records_at(track_address, 1, TRACK)[0]["origin"] = now
+    return now
+
+
+@compiled
+def receive(track_address, consumer_address, target_address):
+    """`try_consume`, and what is sent next inherits the message's origin."""
+    status = try_consume(consumer_address, target_address)
+    if status == DATA:
+        track = records_at(track_address, 1, TRACK)[0]
+        track["origin"] = records_at(target_address, 1, WORD)[0]
+        track["received"] += 1
+    elif status == SPED_PAST:
+        records_at(track_address, 1, TRACK)[0]["overruns"] += 1
+    return status
+
+
+@compiled
+def stamp(track_address, message_address):
+    """Write origin and publication into a message; returns ticks from origin to now."""
+    track = records_at(track_address, 1, TRACK)[0]
+    head = records_at(message_address, 2, WORD)
+    latency = ticks_now(track_address) - track["origin"]
+    head[0] = track["origin"]
+    head[1] = latency << PUBLISHER_BITS | track["publisher"]
+    return latency
+
+
+@compiled
+def send(track_address, outlet_address, message_address):
+    """Stamp and publish; returns the message's number in its queue."""
+    latency = stamp(track_address, message_address)
+    number = publish(outlet_address, message_address)
+    track = records_at(track_address, 1, TRACK)[0]
+    track["sent"] += 1
+    if track["enabled"]:
+        record_value(records_at(outlet_address, 1, OUTLET)[0]["latencies"], latency)
+    return number
+
+
+@compiled
+def send_row(track_address, vector_address, row, source_address):
+    """Stamp a row and write it into a SeqlockVector."""
+    stamp(track_address, source_address)
+    write_row(vector_address, row, source_address)
+
+
+@compiled
+def start_timer(track_address):
+    """Ticks now, or 0 when timings are off."""
+    if records_at(track_address, 1, TRACK)[0]["enabled"]:
+        return ticks_now(track_address)
+    return np.int64(0)
+
+
+@compiled
+def stop_timer(track_address, timer, start, work):
+    """End a step begun at `start`: counted, and told on the timing queue. Returns ticks now.
+
+    Called after the step has sent what it has to send: telemetry is not on the critical path. The
+    ticks returned may start the next step: one clock read less.
+    """
+    track = records_at(track_address, 1, TRACK)[0]
+    if not track["enabled"]:
+        return np.int64(0)
+    now = ticks_now(track_address)
+    record_value(track["histograms"] + timer * HISTOGRAM_BYTES, now - start)
+    if track["timings"] != 0:
+        timing = track["timing"]
+        timing["ts_origin"] = track["origin"]
+        timing["published"] = (now - track["origin"]) << PUBLISHER_BITS | track["publisher"]
+        timing["ts_start"], timing["ts_stop"] = start, now
+        timing["timer"], timing["work"] = timer, work
+        publish(track["timings"], track_address + TIMING_AT)
+    return now
