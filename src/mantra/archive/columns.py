@@ -18,7 +18,7 @@ A column's bytes are one of
     PCODEC    a pcodec standalone file
     RUNS      u4 runs, u4 bytes of A, A: the value of each run, B: the length of each run as u4;
               A and B pcodec. What is the same for a whole group of price levels
-    ZLIB      zlib, of columns that are not numbers (flags, byte strings, nested records)
+    ZLIB      zlib, of columns that are not numbers (booleans, byte strings)
 
 pcodec's own choice of mode and delta order by trial costs as much as the compression: it is made
 here, by size, once every TRIAL_BLOCKS blocks a column, and kept in between.
@@ -70,10 +70,12 @@ def describe(stream: str, dtype: np.dtype) -> dict:
     for name in dtype.names:
         kind, offset = dtype.fields[name][:2]  # type: ignore[index]
         base, shape = kind.subdtype or (kind, ())
-        if base.hasobject:
-            raise ArchiveError(f"stream {stream!r}: field {name!r} holds Python objects")
-        text = f"|V{base.itemsize}" if base.names else base.newbyteorder("<").str
-        fields.append([name, text, offset, list(shape)])
+        if base.hasobject or base.names:
+            raise ArchiveError(
+                f"stream {stream!r}: field {name!r}: objects and nested records "
+                f"are not kept; use fields of numbers or bytes"
+            )
+        fields.append([name, base.newbyteorder("<").str, offset, list(shape)])
     return {
         "stream": stream,
         "itemsize": dtype.itemsize,

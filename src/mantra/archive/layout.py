@@ -177,13 +177,16 @@ def pack_file_header(description: dict, segment: int, first_row: int) -> bytes:
 
 def unpack_file_header(path: Path, content: bytes) -> FileHeader:
     """Parse the beginning of a segment. Raises ArchiveError if it is not one, or is damaged."""
+    unfinished = f"{path}: only {len(content)} bytes: the file header is unfinished"
+    if FILE_MAGIC.startswith(content[:8]) and content[:8] != FILE_MAGIC:
+        raise ArchiveError(unfinished)
     if content[:8] != FILE_MAGIC:
         raise ArchiveError(
             f"{path}: not a segment of an archive: begins with {content[:8]!r}, "
             f"expected {FILE_MAGIC!r}. Move the file out of the archive's directory"
         )
     if len(content) < FILE_HEADER.itemsize:
-        raise ArchiveError(f"{path}: only {len(content)} bytes: the file header is unfinished")
+        raise ArchiveError(unfinished)
     header = np.frombuffer(content, FILE_HEADER, 1)[0]
     if zlib.crc32(content[: FILE_HEADER.itemsize - 4]) != header["crc"]:
         raise ArchiveError(f"{path}: byte 0: the file header's checksum is wrong")

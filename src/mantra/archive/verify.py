@@ -100,22 +100,22 @@ def repair_segment(path: Path) -> list[str]:
     if not match:
         raise ArchiveError(f"{path}: not the name of a segment, <stream>.<n>.mantra")
     index = index_stream(match[1], [(int(match[2]), path)])
-    size = path.stat().st_size
+    size = end = path.stat().st_size
     blocks = index.blocks
-    damage = index.damages[-1] if index.damages else None
-    if damage and damage.tail:
-        end = damage.offset
-    elif blocks and blocks[-1].end == size and not _whole(index, blocks[-1]):
-        # All there by length, but not by content: the machine went down before the disk had it.
-        damage, end = None, blocks[-1].offset
-        blocks = blocks[:-1]
-    else:
+    what = []
+    if index.damages and index.damages[-1].tail:
+        end = index.damages[-1].offset
+        what.append(index.damages[-1].what)
+    if blocks and blocks[-1].end == end and not _whole(index, blocks[-1]):
+        # There by length, but not by content: the machine went down before the disk had it.
+        end = blocks.pop().offset
+        what.append("the last block's checksums are wrong")
+    if not what:
         return []
-    what = damage.what if damage else "the last block's checksums are wrong"
-    note = f"{path}: cut {size - end} bytes from byte {end}: {what}"
-    if not blocks and not any(not d.tail for d in index.damages if d is not damage and d.offset):
+    note = f"{path}: cut {size - end} bytes from byte {end}: {'; '.join(what)}"
+    if end == 0:
         path.unlink()
-        return [note + "; no block was left, so the file is gone"]
+        return [note + "; nothing was left, so the file is gone"]
     os.truncate(path, end)
     return [note]
 

@@ -128,7 +128,7 @@ class ArchiveWriter:
         All of them are taken even where writing raises ArchiveError (the disk is full).
         """
         into = self._streams.get(stream) or self._open(stream, records.dtype)
-        if records.dtype != into.dtype:
+        if records.dtype.newbyteorder("<") != into.dtype:
             raise ArchiveError(
                 f"stream {stream!r} of {self.directory} holds {into.dtype}, not {records.dtype}; "
                 f"give the new records a stream of their own"
@@ -273,6 +273,10 @@ class ArchiveWriter:
         except OSError as error:
             with contextlib.suppress(OSError):
                 os.ftruncate(stream.fd, stream.end)
+                if stream.end == 0:
+                    stream.path.unlink()
+                    os.close(stream.fd)
+                    stream.fd = -1
             raise ArchiveError(
                 f"{stream.path}: byte {stream.end}: a block of {len(content)} bytes cannot be "
                 f"written: {error.strerror}. Nothing is lost yet: make room, then flush again"
