@@ -279,3 +279,21 @@ def show_progress(consumer_address):
     if consumer["cursor"] != 0:
         store_release(consumer["cursor"], consumer["next"])
         store_relaxed(consumer["cursor"] + 8, consumer["lost"])
+
+
+@compiled
+def consume_many(consumer_address, target_address, capacity):
+    """Copy up to `capacity` messages one behind the other to `target_address`; how many."""
+    consumer = records_at(consumer_address, 1, CONSUMER)[0]
+    payload_bytes = consumer["words"] * 8
+    taken = np.int64(0)
+    empty_at = np.int64(-1)
+    while taken < capacity:
+        status = try_consume(consumer_address, target_address + taken * payload_bytes)
+        if status == DATA:
+            taken += 1
+        elif status == EMPTY:
+            if consumer["next"] == empty_at:
+                break
+            empty_at = consumer["next"]  # A void number looks empty once: look again behind it.
+    return taken

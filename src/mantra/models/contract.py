@@ -21,6 +21,7 @@ import hashlib
 import importlib.util
 import inspect
 import re
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -60,6 +61,7 @@ MARKET = np.dtype(
         ("tick_size", "i8"),
         ("lot_size", "i8"),
         ("last_price", "i8"),  # of the last trade; 0: none yet
+        ("trusted", "i8"),  # 0: levels were lost; no events until the book has a snapshot
     ],
     align=True,
 )
@@ -225,18 +227,20 @@ def _trampoline(path: Path, module: ModuleType, function: Any) -> DutyCycle:
         partial = file.with_suffix(".partial")
         partial.write_text(text)
         partial.replace(file)
-    names = {
-        "on_event": compiled(function) if path.parent == BUILT_IN else _uncached(function),
-        "records_at": records_at,
-        "CALL": CALL,
-        "MARKET": MARKET,
-        "IDEAL_ORDER": IDEAL_ORDER,
-        "STATE": _dtype(module, "STATE"),
-        "PARAMETERS": _dtype(module, "PARAMETERS"),
-        "__name__": f"mantra_{file.stem}",
-    }
-    exec(compile(text, str(file), "exec"), names)
-    return duty_cycle(names["call_model"])  # type: ignore[arg-type]
+    # A real module under a real name: the compiler looks both up when it loads from the cache.
+    made = ModuleType(f"mantra_{file.stem}")
+    made.__dict__.update(
+        on_event=compiled(function) if path.parent == BUILT_IN else _uncached(function),
+        records_at=records_at,
+        CALL=CALL,
+        MARKET=MARKET,
+        IDEAL_ORDER=IDEAL_ORDER,
+        STATE=_dtype(module, "STATE"),
+        PARAMETERS=_dtype(module, "PARAMETERS"),
+    )
+    sys.modules[made.__name__] = made
+    exec(compile(text, str(file), "exec"), made.__dict__)
+    return duty_cycle(made.call_model)
 
 
 def _uncached(function: Any) -> Any:

@@ -16,7 +16,7 @@ from mantra.books.book import CONSISTENT, apply_update, clear, new_book
 from mantra.compiled import call_step, compiled, duty_cycle
 from mantra.icc.memory import address_of, aligned_zeros, records_at
 from mantra.icc.queue import CONSUMER, DATA, EMPTY, SPED_PAST, show_progress
-from mantra.messages.enums import ASK, BID, EVENT_OVERRUN
+from mantra.messages.enums import EVENT_OVERRUN, SNAPSHOT
 from mantra.messages.records import FILL as FILL_RECORD
 from mantra.messages.records import (
     IDEAL_ORDER,
@@ -61,6 +61,7 @@ FILL_AT = MODEL.fields["fill"][1]  # type: ignore[index]
 EVENT_AT = MODEL.fields["event"][1]  # type: ignore[index]
 CALL_AT = MODEL.fields["call"][1]  # type: ignore[index]
 INDEX = np.dtype("i8")
+ROW_BYTES = IDEAL_ORDER.itemsize
 
 
 @duty_cycle
@@ -97,7 +98,10 @@ def drain_levels(context_address):
         if at < 0:
             continue
         market = records_at(context["call"]["market"], at + 1, MARKET)[at]
-        if apply_update(market["book"], context_address + UPDATE_AT) == CONSISTENT:
+        if update["flags"] & SNAPSHOT:
+            market["trusted"] = 1
+        status = apply_update(market["book"], context_address + UPDATE_AT)
+        if status == CONSISTENT and market["trusted"]:
             event = context["call"]["event"]
             event["kind"], event["at"] = BOOK, at
             event["ts_exchange"] = update["ts_exchange"]
@@ -169,7 +173,7 @@ def call_model(context_address):
             or order["type"] != last["type"]
             or order["time_in_force"] != last["time_in_force"]
         ):
-            source = context["call"]["orders"] + row * IDEAL_ORDER.itemsize
+            source = context["call"]["orders"] + row * ROW_BYTES
             send_row(context["track"], context["cache"], row, source)
             sent[row] = order
 
@@ -181,12 +185,12 @@ def distrust_books(context_address):
     call = context["call"]
     market = records_at(call["market"], call["markets"], MARKET)
     for at in range(call["markets"]):
-        clear(market[at]["book"], BID)
-        clear(market[at]["book"], ASK)
+        clear(market[at]["book"])
+        market[at]["trusted"] = 0
     orders = records_at(call["orders"], call["rows"], IDEAL_ORDER)
     for row in range(call["rows"]):
         orders[row]["volume"] = 0
-        source = call["orders"] + row * IDEAL_ORDER.itemsize
+        source = call["orders"] + row * ROW_BYTES
         send_row(context["track"], context["cache"], row, source)
     lost = records_at(context["l2"], 1, CONSUMER)[0]["lost"]
     event = context["event"]
@@ -249,6 +253,7 @@ class ModelActor(Actor):
             book = new_book(BOOK_LEVELS)
             spine.keep(book)
             row["instrument"], row["book"] = instrument, book.address
+            row["trusted"] = 1
             row["first_row"] = index * self.model.orders
             row["tick_size"], row["lot_size"] = facts["tick_size"], facts["lot_size"]
             first = index * self.model.orders
