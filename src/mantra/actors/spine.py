@@ -22,6 +22,7 @@ from mantra.telemetry.tracked import OUTLET, TRACK
 CAPACITY = 1 << 16  # slots of a queue unless the config says otherwise
 TIMINGS_PREFIX = "timings-"
 CLOCK_VECTOR = "clock"
+EVENTS = "events"  # the supervisor writes there too, so it is always MPMC
 
 
 def record_of(queue_name: str) -> np.dtype:
@@ -45,7 +46,8 @@ def build(run: str, actors: list[Actor], capacities: dict[str, int] | None = Non
     try:
         run_control.create(run, [actor.name for actor in actors])
         for name in queue_names(actors):
-            mode = queue.SPMC if len(writers(actors, name)) <= 1 else queue.MPMC
+            alone = len(writers(actors, name)) <= 1 and name != EVENTS
+            mode = queue.SPMC if alone else queue.MPMC
             capacity = (capacities or {}).get(name, CAPACITY)
             queue_segment.create(run, name, record_of(name), capacity, mode)
         seqlock_vector.create(run, CLOCK_VECTOR, CLOCK_FIX, 1)

@@ -1,0 +1,8 @@
+"""What the engine's speed claims rest on: `mantra bench NAME`.
+
+In:        the rooms below, through the functions that everyone else calls.
+Out:       one object a bench: the machine, the numbers, and the bars they must hold.
+Must not know: how to make a number better. A bench measures; it has no faster path of its own.
+
+harness.py   Bench: results, bars, printing; repeats that are interleaved; the list of benches
+"""

@@ -1,0 +1,131 @@
+"""What flat memory needs of the machine: memory by address, and four things to do with words.
+
+Each is a plain Python function and an overload that emits the instruction or the call, so that
+callers see one name and everything also runs uncompiled.
+"""
+
+import ctypes
+
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic, overload
+
+from mantra.icc.memory import CACHE_LINE
+
+LANES = 8  # Words in a cache line.
+MASK_63 = (1 << 63) - 1
+MASK_64 = (1 << 64) - 1
+
+_libc = ctypes.CDLL(None)
+_libc.aligned_alloc.restype = ctypes.c_int64
+_libc.aligned_alloc.argtypes = [ctypes.c_int64, ctypes.c_int64]
+_libc.free.argtypes = [ctypes.c_int64]
+_libc.free.restype = None
+_libc.memset.argtypes = [ctypes.c_int64, ctypes.c_int32, ctypes.c_int64]
+_libc.memset.restype = ctypes.c_int64
+
+
+def allocate_bytes(size: int) -> int:
+    """Address of `size` bytes (a multiple of 64) on a cache line, not zeroed; 0 if there are none."""
+    return _libc.aligned_alloc(CACHE_LINE, size)
+
+
+def free_bytes(address: int) -> None:
+    """Give memory of `allocate_bytes` back; address 0 is nothing."""
+    _libc.free(int(address))
+
+
+def zero_bytes(address: int, size: int) -> None:
+    """Zero `size` bytes at `address`."""
+    _libc.memset(int(address), 0, int(size))
+
+
+def trailing_zeros(word: int) -> int:
+    """Number of the lowest set bit, 0 to 63. `word` must not be 0."""
+    bits = int(word) & MASK_64
+    return (bits & -bits).bit_length() - 1
+
+
+def multiply_modulo(a: int, b: int) -> int:
+    """a * b modulo 2**63, so never negative.
+
+    Not `(a * b) & mask`: compiled multiplication promises not to overflow (`mul nsw`), so the mask
+    is optimised away where it would matter.
+    """
+    return (int(a) * int(b)) & MASK_63
+
+
+def lanes_equal(address: int, value: int) -> int:
+    """Which of the 8 words at `address` (a cache line) equal `value`: bit i for word i."""
+    words = (ctypes.c_int64 * LANES).from_address(int(address))
+    return sum(1 << i for i in range(LANES) if words[i] == value)
+
+
+_aligned_alloc = types.ExternalFunction("aligned_alloc", types.int64(types.int64, types.int64))
+_free = types.ExternalFunction("free", types.void(types.int64))
+_memset = types.ExternalFunction("memset", types.int64(types.int64, types.int32, types.int64))
+
+
+@overload(allocate_bytes)
+def _allocate_bytes_compiled(size):
+    return lambda size: _aligned_alloc(CACHE_LINE, size)
+
+
+@overload(free_bytes)
+def _free_bytes_compiled(address):
+    return lambda address: _free(address)
+
+
+@overload(zero_bytes)
+def _zero_bytes_compiled(address, size):
+    def zero(address, size):
+        _memset(address, 0, size)
+
+    return zero
+
+
+@intrinsic
+def _trailing_zeros(typingctx, word):
+    def emit(context, builder, signature, arguments):
+        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
+
+    return types.int64(types.int64), emit
+
+
+@intrinsic
+def _multiply_modulo(typingctx, a, b):
+    def emit(context, builder, signature, arguments):
+        product = builder.mul(*arguments)  # no flags: wraps
+        return builder.and_(product, ir.Constant(ir.IntType(64), MASK_63))
+
+    return types.int64(types.int64, types.int64), emit
+
+
+@intrinsic
+def _lanes_equal(typingctx, address, value):
+    def emit(context, builder, signature, arguments):
+        word, line = ir.IntType(64), ir.VectorType(ir.IntType(64), LANES)
+        pointer = builder.inttoptr(arguments[0], line.as_pointer())
+        words = builder.load(pointer, align=CACHE_LINE, typ=line)
+        wanted = ir.Constant(line, ir.Undefined)
+        for lane in range(LANES):
+            wanted = builder.insert_element(wanted, arguments[1], ir.Constant(ir.IntType(32), lane))
+        equal = builder.icmp_signed("==", words, wanted)
+        return builder.zext(builder.bitcast(equal, ir.IntType(LANES)), word)
+
+    return types.int64(types.int64, types.int64), emit
+
+
+@overload(trailing_zeros)
+def _trailing_zeros_compiled(word):
+    return lambda word: _trailing_zeros(word)
+
+
+@overload(multiply_modulo)
+def _multiply_modulo_compiled(a, b):
+    return lambda a, b: _multiply_modulo(a, b)
+
+
+@overload(lanes_equal)
+def _lanes_equal_compiled(address, value):
+    return lambda address, value: _lanes_equal(address, value)

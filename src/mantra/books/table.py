@@ -1,0 +1,142 @@
+"""A side's levels by price: a hash table in flat memory, without a branch that data decides.
+
+One update finds, changes, adds or deletes with the same instructions: compare the 8 prices of the
+home bucket at once, take the slot that matches, else a free one, and write price and volume (both
+0 to delete). Only a full bucket (rare: the table is at most half full) takes the long way. A price
+is in the stash only while its home bucket is full, so whoever frees a slot of a full bucket moves
+one back, and nobody who finds a free slot in a bucket need look further.
+"""
+
+from mantra.books.layout import (
+    BUCKET_BYTES,
+    BUCKETS_PER_STASH,
+    SIDE,
+    VOLUME_OFFSET,
+    WORD,
+    WORD_BYTES,
+)
+from mantra.books.machine import LANES, lanes_equal, multiply_modulo, trailing_zeros
+from mantra.compiled import compiled
+from mantra.icc.memory import records_at
+
+FIRST_FACTOR = 5700357409661599243  # 2**63 / golden ratio, odd
+SECOND_FACTOR = 0x27D4EB2F165667C5  # odd, bits mixed
+
+NO_ROOM = -1
+
+
+@compiled
+def stash_buckets(buckets):
+    """How many buckets of stash stand behind `buckets`."""
+    return max(1, buckets // BUCKETS_PER_STASH)
+
+
+@compiled
+def home_bucket(price, hash_shift):
+    """Number of the bucket where `price` belongs."""
+    mixed = multiply_modulo(price, FIRST_FACTOR)
+    return multiply_modulo(mixed ^ (mixed >> 32), SECOND_FACTOR) >> hash_shift
+
+
+@compiled
+def place(side, price, volume):
+    """Set the volume of `price`, 0 deletes. Whether it was there (1 or 0), or NO_ROOM."""
+    head = records_at(side, 1, SIDE)[0]
+    bucket = head["table"] + home_bucket(price, head["hash_shift"]) * BUCKET_BYTES
+    match = lanes_equal(bucket, price)
+    free = lanes_equal(bucket, 0)
+    if free == 0:
+        return _place_crowded(side, bucket, match, price, volume)
+    slot = trailing_zeros(match if match != 0 else free)
+    _write(bucket + slot * WORD_BYTES, price, volume)
+    return int(match != 0)
+
+
+@compiled
+def _write(slot, price, volume):
+    records_at(slot, 1, WORD)[0] = price if volume != 0 else 0
+    records_at(slot + VOLUME_OFFSET, 1, WORD)[0] = volume
+
+
+@compiled
+def _place_crowded(side, bucket, match, price, volume):
+    """`place` where the home bucket is full."""
+    head = records_at(side, 1, SIDE)[0]
+    if match != 0:
+        slot = bucket + trailing_zeros(match) * WORD_BYTES
+        _write(slot, price, volume)
+        if volume == 0 and head["stashed"] > 0:
+            _move_back(side, bucket, slot)
+        return 1
+    slot = _stash_slot(side, price) if head["stashed"] > 0 else 0
+    if slot != 0:
+        _write(slot, price, volume)
+        head["stashed"] -= int(volume == 0)
+        return 1
+    if volume == 0:
+        return 0
+    slot = _stash_slot(side, 0)
+    if slot == 0:
+        return NO_ROOM
+    _write(slot, price, volume)
+    head["stashed"] += 1
+    return 0
+
+
+@compiled
+def _stash_slot(side, price):
+    """Address of the stash's slot with `price` (0: of a free one), 0 if there is none."""
+    head = records_at(side, 1, SIDE)[0]
+    start = head["table"] + head["buckets"] * BUCKET_BYTES
+    for number in range(stash_buckets(head["buckets"])):
+        bucket = start + number * BUCKET_BYTES
+        match = lanes_equal(bucket, price)
+        if match != 0:
+            return bucket + trailing_zeros(match) * WORD_BYTES
+    return 0
+
+
+@compiled
+def _move_back(side, bucket, slot):
+    """Fill the freed slot of a bucket that was full with a level of its own from the stash."""
+    head = records_at(side, 1, SIDE)[0]
+    home = (bucket - head["table"]) // BUCKET_BYTES
+    start = head["table"] + head["buckets"] * BUCKET_BYTES
+    for number in range(stash_buckets(head["buckets"])):
+        words = records_at(start + number * BUCKET_BYTES, 2 * LANES, WORD)
+        for lane in range(LANES):
+            if words[lane] != 0 and home_bucket(words[lane], head["hash_shift"]) == home:
+                _write(slot, words[lane], words[lane + LANES])
+                words[lane] = 0
+                words[lane + LANES] = 0
+                head["stashed"] -= 1
+                return
+
+
+@compiled
+def find(side, price):
+    """Volume of `price`, 0 if it is not there."""
+    head = records_at(side, 1, SIDE)[0]
+    bucket = head["table"] + home_bucket(price, head["hash_shift"]) * BUCKET_BYTES
+    match = lanes_equal(bucket, price)
+    if match != 0:
+        slot = bucket + trailing_zeros(match) * WORD_BYTES
+    elif head["stashed"] > 0:
+        slot = _stash_slot(side, price)
+    else:
+        slot = 0
+    return records_at(slot + VOLUME_OFFSET, 1, WORD)[0] if slot != 0 else 0
+
+
+@compiled
+def bucket_count(side):
+    """Buckets to look through to see every level: the stash's among them."""
+    head = records_at(side, 1, SIDE)[0]
+    return head["buckets"] + stash_buckets(head["buckets"])
+
+
+@compiled
+def bucket_words(side, number):
+    """The words of a bucket: 8 prices (0: free), then their 8 volumes."""
+    head = records_at(side, 1, SIDE)[0]
+    return records_at(head["table"] + number * BUCKET_BYTES, 2 * LANES, WORD)

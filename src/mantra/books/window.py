@@ -1,0 +1,253 @@
+"""The order of a side's levels: a bitmap of the ticks near the touch, and a sorted rest.
+
+A tick has a bit; the bits run from better to worse, so one search serves both sides. Adding and
+deleting write the bit and its word's bit in the second row without branching. The best level is
+always inside: the window moves when the touch leaves it. Levels outside are only in the table;
+they are sorted when somebody walks that far, and again only if one of them came or went.
+
+The step of a bit is learned: the greatest common divisor of the prices seen, so instruments of any
+tick, known or not, use the whole window. A price off that step makes the step smaller.
+
+Index of a price: (distance / step), where the division is exact or the price is outside. Dividing
+by multiplying with the inverse modulo 2**63 leaves a number above `ticks` where it is not exact:
+Warren, Hacker's Delight, 2nd edition, 10-16 and 10-17.
+"""
+
+import numpy as np
+
+from mantra.books.layout import (
+    LEAD,
+    LEVELS_PER_BUCKET,
+    SIDE,
+    TICKS_MAX,
+    TICKS_MIN,
+    TICKS_PER_BUCKET,
+    WORD,
+    WORD_BITS,
+    WORD_BYTES,
+)
+from mantra.books.machine import (
+    LANES,
+    MASK_63,
+    allocate_bytes,
+    multiply_modulo,
+    trailing_zeros,
+    zero_bytes,
+)
+from mantra.books.table import bucket_count, bucket_words
+from mantra.compiled import compiled
+from mantra.icc.memory import records_at
+
+INDEX_MASK = WORD_BITS - 1
+INDEX_SHIFT = 6
+STALE = -1
+
+
+@compiled
+def window_ticks(buckets):
+    """Bits in the window of a table of `buckets`."""
+    return min(max(TICKS_MIN, buckets * TICKS_PER_BUCKET), TICKS_MAX)
+
+
+@compiled
+def window_bytes(ticks):
+    """Bytes of both rows; the second is rounded up to cache lines."""
+    lines = (ticks // WORD_BITS // WORD_BITS + LANES - 1) // LANES
+    return ticks // 8 + lines * LANES * WORD_BYTES
+
+
+@compiled
+def far_bytes(buckets):
+    """Bytes to sort all levels of a table of `buckets` in."""
+    return buckets * LEVELS_PER_BUCKET * WORD_BYTES
+
+
+@compiled
+def index_of(head, price):
+    """Bit of `price`, or a number that is not below `ticks`: outside or off the step."""
+    distance = (head["anchor"] - price) * head["sign"]
+    index = multiply_modulo(distance >> head["unit_shift"], head["inverse"])
+    exact = (distance & ((np.int64(1) << head["unit_shift"]) - 1)) == 0
+    return index if exact else np.int64(MASK_63)
+
+
+@compiled
+def price_of(head, index):
+    """Price of a bit."""
+    return head["anchor"] - head["sign"] * index * head["unit"]
+
+
+@compiled
+def set_unit(head, unit):
+    """Make `unit` the price step of a bit. The window must be made again after it."""
+    shift = trailing_zeros(unit)
+    odd = unit >> shift
+    inverse = odd  # right in the lowest 3 bits; each step doubles them (Newton)
+    for _ in range(5):
+        inverse = multiply_modulo(inverse, 2 - multiply_modulo(odd, inverse))
+    head["unit"] = unit
+    head["unit_shift"] = shift
+    head["inverse"] = inverse
+
+
+@compiled
+def mark(head, index, present):
+    """Write bit `index` and its word's bit in the second row."""
+    bit = index & INDEX_MASK
+    number = index >> INDEX_SHIFT
+    words = records_at(head["window"] + number * WORD_BYTES, 1, WORD)
+    word = (words[0] & ~(np.int64(1) << bit)) | (np.int64(present) << bit)
+    words[0] = word
+    bit = number & INDEX_MASK
+    second = head["window"] + (head["ticks"] >> 3) + (number >> INDEX_SHIFT) * WORD_BYTES
+    words = records_at(second, 1, WORD)
+    words[0] = (words[0] & ~(np.int64(1) << bit)) | (np.int64(word != 0) << bit)
+
+
+@compiled
+def next_index(head, start):
+    """Lowest set bit from `start` (inclusive, inside the window) on; `ticks` if there is none."""
+    ticks = head["ticks"]
+    first = records_at(head["window"], ticks >> INDEX_SHIFT, WORD)
+    number = start >> INDEX_SHIFT
+    word = first[number] & (np.int64(-1) << (start & INDEX_MASK))
+    if word != 0:
+        return number * WORD_BITS + trailing_zeros(word)
+    second_words = ticks >> (2 * INDEX_SHIFT)
+    second = records_at(head["window"] + (ticks >> 3), second_words, WORD)
+    number += 1
+    position = number >> INDEX_SHIFT
+    if position == second_words:
+        return ticks
+    word = second[position] & (np.int64(-1) << (number & INDEX_MASK))
+    while word == 0:
+        position += 1
+        if position == second_words:
+            return ticks
+        word = second[position]
+    number = position * WORD_BITS + trailing_zeros(word)
+    return number * WORD_BITS + trailing_zeros(first[number])
+
+
+@compiled
+def note_level(side, price, present, was):
+    """Follow a change of the table: `price` is `present` (1 or 0) now and `was` before."""
+    head = records_at(side, 1, SIDE)[0]
+    index = index_of(head, price)
+    if index < head["ticks"]:
+        mark(head, index, present)
+        touch = head["touch"]
+        head["touch"] = index if (present != 0) & (index < touch) else touch
+        if index == touch and present == 0:
+            _retreat(side)
+    elif present != was:
+        _note_outside(side, price, present)
+
+
+@compiled
+def _retreat(side):
+    """The best level is gone: find the next."""
+    head = records_at(side, 1, SIDE)[0]
+    head["touch"] = next_index(head, head["touch"])
+    if head["touch"] == head["ticks"] and head["levels"] > 0:
+        move_window(side)
+
+
+@compiled
+def _note_outside(side, price, present):
+    """A level came or went that has no bit: far behind, ahead of the window, or off the step."""
+    head = records_at(side, 1, SIDE)[0]
+    head["far_levels"] = STALE
+    if present == 0:
+        return
+    if price % head["unit"] != 0:
+        set_unit(head, greatest_common_divisor(head["unit"], price))
+        move_window(side)
+    elif (head["anchor"] - price) * head["sign"] < 0 or head["levels"] == 1:
+        move_window(side)
+
+
+@compiled
+def greatest_common_divisor(a, b):
+    """Euclid's, of positive numbers."""
+    while b != 0:
+        a, b = b, a % b
+    return a
+
+
+@compiled
+def move_window(side):
+    """Make the window again around the best level of the table."""
+    head = records_at(side, 1, SIDE)[0]
+    ticks, sign = head["ticks"], head["sign"]
+    zero_bytes(head["window"], window_bytes(ticks))
+    head["touch"] = ticks
+    head["far_levels"] = STALE
+    if head["levels"] == 0:
+        return
+    best = np.int64(0)
+    for number in range(bucket_count(side)):
+        words = bucket_words(side, number)
+        for lane in range(LANES):
+            price = words[lane]
+            if price != 0 and (best == 0 or (price - best) * sign > 0):
+                best = price
+    head["anchor"] = best + sign * (ticks // LEAD) * head["unit"]
+    for number in range(bucket_count(side)):
+        words = bucket_words(side, number)
+        for lane in range(LANES):
+            if words[lane] != 0:
+                index = index_of(head, words[lane])
+                if index < ticks:
+                    mark(head, index, 1)
+    head["touch"] = ticks // LEAD
+
+
+@compiled
+def next_worse(side, price):
+    """Price of the best level worse than `price`, 0 if there is none."""
+    head = records_at(side, 1, SIDE)[0]
+    distance = (head["anchor"] - price) * head["sign"]
+    start = distance // head["unit"] + 1 if distance >= 0 else np.int64(0)
+    if start < head["ticks"]:
+        index = next_index(head, start)
+        if index < head["ticks"]:
+            return price_of(head, index)
+    return _next_far(side, price)
+
+
+@compiled
+def _next_far(side, price):
+    """`next_worse` behind the window: by halves in the sorted rest."""
+    head = records_at(side, 1, SIDE)[0]
+    if head["far_levels"] == STALE:
+        _sort_far(side)
+    ranks = records_at(head["far"], head["far_levels"], WORD)
+    low, high = np.int64(0), head["far_levels"]
+    while low < high:
+        middle = (low + high) >> 1
+        if ranks[middle] > -price * head["sign"]:
+            high = middle
+        else:
+            low = middle + 1
+    return -ranks[low] * head["sign"] if low < head["far_levels"] else np.int64(0)
+
+
+@compiled
+def _sort_far(side):
+    """Collect the levels outside the window as ranks (-price of bids, price of asks), best first."""
+    head = records_at(side, 1, SIDE)[0]
+    if head["far"] == 0:
+        head["far"] = allocate_bytes(far_bytes(head["buckets"]))
+        if head["far"] == 0:
+            raise MemoryError("no memory for the far levels of a book")
+    ranks = records_at(head["far"], head["levels"], WORD)
+    count = 0
+    for number in range(bucket_count(side)):
+        words = bucket_words(side, number)
+        for lane in range(LANES):
+            if words[lane] != 0 and index_of(head, words[lane]) >= head["ticks"]:
+                ranks[count] = -words[lane] * head["sign"]
+                count += 1
+    ranks[:count].sort()
+    head["far_levels"] = count
