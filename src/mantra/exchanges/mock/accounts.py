@@ -22,8 +22,14 @@ from mantra.exchanges.mock.layout import (
     ORDERS_MAX,
 )
 from mantra.icc.memory import records_at
-from mantra.messages.amounts import AMOUNT_MAX, UP, base_amount, fee_amount, quote_amount
-from mantra.messages.amounts import DOWN as ROUND_DOWN
+from mantra.messages.amounts import (
+    AMOUNT_MAX,
+    DOWN,
+    UP,
+    base_amount,
+    fee_amount,
+    quote_amount,
+)
 from mantra.messages.enums import BID, MAKER
 from mantra.messages.tables import INSTRUMENT
 
@@ -56,7 +62,7 @@ def hold_of(exchange_address, instrument, side, price, leaves):
     """What a limit order holds."""
     facts_address = instrument_at(exchange_address, instrument)
     if side == BID:
-        return quote_amount(facts_address, price, leaves, UP)
+        return quote_amount(facts_address, price, leaves, np.int64(UP))
     return base_amount(facts_address, leaves)
 
 
@@ -94,11 +100,11 @@ def settle(exchange_address, slot, price, volume, liquidity):
     facts_address = instrument_at(exchange_address, instrument)
     facts = records_at(facts_address, 1, INSTRUMENT)[0]
     if side == BID:
-        paid = quote_amount(facts_address, price, volume, UP)
+        paid = quote_amount(facts_address, price, volume, np.int64(UP))
         got, got_asset = base_amount(facts_address, volume), np.int64(facts["base"])
     else:
         paid = base_amount(facts_address, volume)
-        got = quote_amount(facts_address, price, volume, ROUND_DOWN)
+        got = quote_amount(facts_address, price, volume, np.int64(DOWN))
         got_asset = np.int64(facts["quote"])
     if side == BID and order["price"] == 0:
         hold = order["held"] - paid  # A market bid holds the cost of the levels it will take.

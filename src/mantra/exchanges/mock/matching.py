@@ -68,7 +68,7 @@ def fill_resting(exchange_address, slot, volume, trade_id):
     """Fill a resting order at its own price; it leaves the table when nothing is left."""
     exchange = records_at(exchange_address, 1, EXCHANGE)[0]
     order = records_at(exchange["orders"], ORDERS_MAX, ORDER)[slot]
-    fill_order(exchange_address, slot, order["price"], volume, MAKER, trade_id)
+    fill_order(exchange_address, slot, order["price"], volume, np.int64(MAKER), trade_id)
     if order["leaves"] == 0:
         unlink_order(exchange_address, slot)
         close_order(exchange_address, slot)
@@ -89,7 +89,7 @@ def take_liquidity(exchange_address, slot):
         there = volume_at(market["book"], 1 - side, price)
         volume = min(order["leaves"], there)
         apply_level(market["book"], 1 - side, price, there - volume)
-        fill_order(exchange_address, slot, price, volume, TAKER, market["sequence"])
+        fill_order(exchange_address, slot, price, volume, np.int64(TAKER), market["sequence"])
 
 
 @compiled
@@ -103,7 +103,7 @@ def market_cost(exchange_address, instrument, side, volume):
         if volume == 0 or price == 0:
             break
         taken = min(volume, volume_at(book, 1 - side, price))
-        amount = quote_amount(facts_address, price, taken, UP)
+        amount = quote_amount(facts_address, price, taken, np.int64(UP))
         cost = cost + amount if amount <= AMOUNT_MAX - cost else np.int64(AMOUNT_MAX)
         volume -= taken
         price = next_price(book, 1 - side, price)

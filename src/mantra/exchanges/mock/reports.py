@@ -4,6 +4,8 @@ The functions that match know no queues: they write reports, and whoever called 
 right after the message that caused them, so that they inherit its origin.
 """
 
+import numpy as np
+
 from mantra.compiled import compiled
 from mantra.exchanges.mock.layout import (
     ACCOUNT,
@@ -20,6 +22,7 @@ from mantra.exchanges.mock.layout import (
     TO_ORDERS,
 )
 from mantra.icc.memory import records_at
+from mantra.messages.enums import EXPIRED, REASON_NONE, REASON_UNFILLED
 from mantra.messages.records import BALANCE_UPDATE, FILL, ORDER_UPDATE
 
 
@@ -46,11 +49,11 @@ def new_report(exchange_address, queue):
 
 
 @compiled
-def report_update(exchange_address, slot, event, reason, leaves):
-    """An ORDER_UPDATE about an order in the table."""
+def report_update(exchange_address, slot, event, leaves):
+    """An ORDER_UPDATE about an order in the table. An order expires for want of a fill."""
     exchange = records_at(exchange_address, 1, EXCHANGE)[0]
     order = records_at(exchange["orders"], ORDERS_MAX, ORDER)[slot]
-    update = records_at(new_report(exchange_address, TO_ORDERS), 1, ORDER_UPDATE)[0]
+    update = records_at(new_report(exchange_address, np.int64(TO_ORDERS)), 1, ORDER_UPDATE)[0]
     update["ts_exchange"] = exchange["ts_exchange"]
     update["order_id"] = order["order_id"]
     update["price"] = order["price"]
@@ -58,7 +61,7 @@ def report_update(exchange_address, slot, event, reason, leaves):
     update["instrument"] = order["instrument"]
     update["model"] = order["model"]
     update["event"] = event
-    update["reason"] = reason
+    update["reason"] = REASON_UNFILLED if event == EXPIRED else REASON_NONE
 
 
 @compiled
@@ -66,7 +69,7 @@ def report_fill(exchange_address, slot, price, volume, fee, fee_asset, liquidity
     """A FILL of an order whose leaves are up to date."""
     exchange = records_at(exchange_address, 1, EXCHANGE)[0]
     order = records_at(exchange["orders"], ORDERS_MAX, ORDER)[slot]
-    fill = records_at(new_report(exchange_address, TO_FILLS), 1, FILL)[0]
+    fill = records_at(new_report(exchange_address, np.int64(TO_FILLS)), 1, FILL)[0]
     fill["ts_exchange"] = exchange["ts_exchange"]
     fill["order_id"] = order["order_id"]
     fill["price"] = price
@@ -86,7 +89,7 @@ def report_balance(exchange_address, asset, order_id):
     """A BALANCE_UPDATE of an asset as it is now. `order_id`: what changed it, 0 for a snapshot."""
     exchange = records_at(exchange_address, 1, EXCHANGE)[0]
     account = records_at(exchange["accounts"] + asset * ACCOUNT_BYTES, 1, ACCOUNT)[0]
-    update = records_at(new_report(exchange_address, TO_BALANCES), 1, BALANCE_UPDATE)[0]
+    update = records_at(new_report(exchange_address, np.int64(TO_BALANCES)), 1, BALANCE_UPDATE)[0]
     update["ts_exchange"] = exchange["ts_exchange"]
     update["total"] = account["total"]
     update["held"] = account["held"]

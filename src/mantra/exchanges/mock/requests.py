@@ -53,7 +53,6 @@ from mantra.messages.enums import (
     REASON_NO_BOOK,
     REASON_NONE,
     REASON_TOO_MANY_ORDERS,
-    REASON_UNFILLED,
     REASON_UNKNOWN_INSTRUMENT,
     REASON_UNKNOWN_ORDER,
     REASON_WOULD_TAKE,
@@ -71,7 +70,7 @@ def handle_request(exchange_address, request_address):
     instrument = np.int64(request["instrument"])
     if not 0 <= instrument < exchange["instruments"]:
         if exchange["answers_unknown"]:
-            refuse(exchange_address, request_address, REASON_UNKNOWN_INSTRUMENT)
+            refuse(exchange_address, request_address, np.int64(REASON_UNKNOWN_INSTRUMENT))
         return
     if market_of(exchange_address, instrument)["book"] == 0:
         return
@@ -92,7 +91,7 @@ def refuse(exchange_address, request_address, reason):
     """Report a refusal. An order that stays open is told with its own price and leaves."""
     exchange = records_at(exchange_address, 1, EXCHANGE)[0]
     request = records_at(request_address, 1, ORDER_REQUEST)[0]
-    update = records_at(new_report(exchange_address, TO_ORDERS), 1, ORDER_UPDATE)[0]
+    update = records_at(new_report(exchange_address, np.int64(TO_ORDERS)), 1, ORDER_UPDATE)[0]
     update["ts_exchange"] = exchange["ts_exchange"]
     update["order_id"] = request["order_id"]
     update["price"] = request["price"]
@@ -115,20 +114,23 @@ def refuse(exchange_address, request_address, reason):
 
 
 @compiled
-def check_terms(exchange_address, instrument, price, volume, is_limit):
-    """REASON_NONE if an order of this price and total volume is allowed. 0: no price to go by."""
+def fits_tick(exchange_address, instrument, price):
+    """Whether a limit order may have this price."""
+    facts = records_at(instrument_at(exchange_address, instrument), 1, INSTRUMENT)[0]
+    return 0 < price <= PRICE_MAX and price % facts["tick_size"] == 0
+
+
+@compiled
+def fits_size(exchange_address, instrument, price, volume):
+    """Whether an order may have this volume in all, at a price; 0: there is none to judge by."""
     facts_address = instrument_at(exchange_address, instrument)
     facts = records_at(facts_address, 1, INSTRUMENT)[0]
-    if is_limit and not (0 < price <= PRICE_MAX and price % facts["tick_size"] == 0):
-        return np.int64(REASON_BAD_PRICE)
     if volume <= 0 or volume % facts["lot_size"] != 0 or volume < facts["min_volume"]:
-        return np.int64(REASON_BAD_VOLUME)
-    notional = quote_amount(facts_address, price, volume, UP)
+        return False
+    notional = quote_amount(facts_address, price, volume, np.int64(UP))
     if price != 0 and notional < facts["min_notional"]:
-        return np.int64(REASON_BAD_VOLUME)
-    if notional >= AMOUNT_MAX or base_amount(facts_address, volume) >= AMOUNT_MAX:
-        return np.int64(REASON_BAD_VOLUME)
-    return np.int64(REASON_NONE)
+        return False
+    return notional < AMOUNT_MAX and base_amount(facts_address, volume) < AMOUNT_MAX
 
 
 @compiled
@@ -146,12 +148,13 @@ def check_new(exchange_address, request_address):
         return np.int64(REASON_MALFORMED)
     if find_order(exchange_address, request["order_id"]) != NOBODY:
         return np.int64(REASON_DUPLICATE_ID)
+    if is_limit and not fits_tick(exchange_address, instrument, request["price"]):
+        return np.int64(REASON_BAD_PRICE)
     # A market order's notional is judged by the price at which it begins.
     book = market_of(exchange_address, instrument)["book"]
     price = request["price"] if is_limit else best_price(book, 1 - side)
-    reason = check_terms(exchange_address, instrument, price, request["volume"], is_limit)
-    if reason != REASON_NONE:
-        return reason
+    if not fits_size(exchange_address, instrument, price, request["volume"]):
+        return np.int64(REASON_BAD_VOLUME)
     if not has_book(exchange_address, instrument):
         return np.int64(REASON_NO_BOOK)
     if is_limit and request["time_in_force"] == POST_ONLY:
@@ -192,7 +195,7 @@ def new_order(exchange_address, request_address):
     order["model"] = request["model"]
     order["time_in_force"] = request["time_in_force"] if is_limit else IOC
     changed = set_hold(exchange_address, slot, hold)
-    report_update(exchange_address, slot, ACCEPTED, REASON_NONE, volume)
+    report_update(exchange_address, slot, np.int64(ACCEPTED), volume)
     if changed:
         report_balance(exchange_address, asset, order["order_id"])
     take_and_rest(exchange_address, slot)
@@ -208,7 +211,7 @@ def take_and_rest(exchange_address, slot):
     if order["leaves"] == 0:
         close_order(exchange_address, slot)
     elif order["time_in_force"] == IOC:
-        end_order(exchange_address, slot, EXPIRED, REASON_UNFILLED)
+        end_order(exchange_address, slot, np.int64(EXPIRED))
     else:
         order["queue_ahead"] = 0  # The seam of a queue model: what stands there now is before us.
         link_order(exchange_address, slot)
@@ -218,12 +221,12 @@ def take_and_rest(exchange_address, slot):
 
 
 @compiled
-def end_order(exchange_address, slot, event, reason):
+def end_order(exchange_address, slot, event):
     """End an order that does not rest: release its hold, report, free its slot."""
     exchange = records_at(exchange_address, 1, EXCHANGE)[0]
     order = records_at(exchange["orders"], ORDERS_MAX, ORDER)[slot]
     changed = set_hold(exchange_address, slot, np.int64(0))
-    report_update(exchange_address, slot, event, reason, 0)
+    report_update(exchange_address, slot, event, np.int64(0))
     if changed:
         instrument, side = np.int64(order["instrument"]), np.int64(order["side"])
         asset = held_asset(exchange_address, instrument, side)
@@ -251,7 +254,7 @@ def cancel_order(exchange_address, request_address):
     if slot == NOBODY:
         return np.int64(REASON_UNKNOWN_ORDER)
     unlink_order(exchange_address, slot)
-    end_order(exchange_address, slot, CANCELED, REASON_NONE)
+    end_order(exchange_address, slot, np.int64(CANCELED))
     return np.int64(REASON_NONE)
 
 
@@ -272,10 +275,9 @@ def amend_order(exchange_address, request_address):
     price = request["price"] if request["price"] != 0 else order["price"]
     volume = request["volume"] if request["volume"] != 0 else order["volume"]
     leaves = volume - (order["volume"] - order["leaves"])
-    reason = check_terms(exchange_address, instrument, price, volume, True)
-    if reason != REASON_NONE:
-        return reason
-    if leaves <= 0:
+    if not fits_tick(exchange_address, instrument, price):
+        return np.int64(REASON_BAD_PRICE)
+    if leaves <= 0 or not fits_size(exchange_address, instrument, price, volume):
         return np.int64(REASON_BAD_VOLUME)
     if not has_book(exchange_address, instrument):
         return np.int64(REASON_NO_BOOK)
@@ -291,7 +293,7 @@ def amend_order(exchange_address, request_address):
         unlink_order(exchange_address, slot)
     order["price"], order["volume"], order["leaves"] = price, volume, leaves
     changed = set_hold(exchange_address, slot, hold)
-    report_update(exchange_address, slot, AMENDED, REASON_NONE, leaves)
+    report_update(exchange_address, slot, np.int64(AMENDED), leaves)
     if changed:
         report_balance(exchange_address, asset, order["order_id"])
     if moves:
