@@ -62,6 +62,7 @@ REASON_TOO_MANY_ORDERS = 8
 REASON_UNFILLED = 9  # IOC or market remainder
 REASON_DUPLICATE_ID = 10
 REASON_HALTED = 11
+REASON_MALFORMED = 12  # a side, type, kind or time in force that there is not, an id below 1
 REASONS = (
     "none",
     "would-take",
@@ -75,6 +76,7 @@ REASONS = (
     "unfilled",
     "duplicate-id",
     "halted",
+    "malformed",
 )
 
 # Fill liquidity.
