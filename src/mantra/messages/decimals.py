@@ -1,0 +1,174 @@
+"""Decimal text <-> integer: exact, or refused with the reason.
+
+In:        ASCII text as venues and people write it: 61737.63000000, -0.5, 1E-8, 7e-7.
+Out:       an int64 count of the smallest decimal unit: "61737.63" at exponent 2 is 6173763.
+Must not know: what is counted.
+
+An `exponent` here is a number of decimals, 0 to EXPONENT_MAX. Zeros beyond it are fine, anything
+else there is TOO_PRECISE: nothing is ever rounded. No float is made on the way.
+
+    number = [+-] digits [ "." digits ] [ (e|E) [+-] digits ]
+"""
+
+import numpy as np
+
+from mantra.compiled import compiled
+from mantra.icc.memory import address_of, records_at
+
+BYTE = np.dtype("u1")
+
+OK = 0
+MALFORMED = 1  # not a number, or more than a number
+TOO_PRECISE = 2  # a digit other than 0 beyond the exponent
+OVERFLOW = 3  # does not fit; wins over nothing: malformed and too precise are said first
+STATUSES = ("ok", "malformed", "too precise", "too large")
+
+INT64_MAX = (1 << 63) - 1
+EXPONENT_MAX = 18  # 10 ** 18 still fits an int64
+BEFORE_LAST_DIGIT = INT64_MAX // 10
+LAST_DIGIT = INT64_MAX % 10
+TENS_MAX = 10_000  # powers of ten beyond this are all the same to an int64
+
+ZERO, NINE = ord("0"), ord("9")
+PLUS, MINUS, POINT = ord("+"), ord("-"), ord(".")
+SMALL_E, LARGE_E = ord("e"), ord("E")
+
+
+@compiled
+def scan_decimal(text, end, exponent):
+    """Read the number that begins at address `text`, looking at nothing from `end` on.
+
+    Returns (value, status, address after the number). The number ends where its grammar ends: what
+    follows is the caller's affair. Value is 0 unless the status is OK.
+    """
+    byte = records_at(text, max(end - text, 1), BYTE)
+    length = end - text
+    at = np.int64(0)
+    negative = length > 0 and byte[0] == MINUS
+    if negative or (length > 0 and byte[0] == PLUS):
+        at += 1
+    value, status, decimals, point = np.int64(0), np.int64(OK), np.int64(0), np.int64(-1)
+    digits = at
+    while at < length:
+        digit = np.int64(byte[at]) - ZERO
+        if 0 <= digit <= 9:
+            if point >= 0 and decimals == exponent:
+                if digit != 0:
+                    status = np.int64(TOO_PRECISE)
+            else:
+                if point >= 0:
+                    decimals += 1
+                if value < BEFORE_LAST_DIGIT or (
+                    value == BEFORE_LAST_DIGIT and digit <= LAST_DIGIT
+                ):
+                    value = value * 10 + digit
+                elif status == OK:
+                    status = np.int64(OVERFLOW)
+        elif byte[at] == POINT and point < 0 and at > digits:
+            point = at
+        else:
+            break
+        at += 1
+    if at == digits or point == at - 1:
+        return np.int64(0), np.int64(MALFORMED), text + at
+    if at < length and (byte[at] == SMALL_E or byte[at] == LARGE_E):
+        return _scan_scientific(text, text + at, end, exponent)
+    if status == OK and value != 0:
+        while decimals < exponent and value <= BEFORE_LAST_DIGIT:
+            value *= 10
+            decimals += 1
+        if decimals < exponent:
+            status = np.int64(OVERFLOW)
+    if status != OK:
+        return np.int64(0), status, text + at
+    return -value if negative else value, status, text + at
+
+
+@compiled
+def _scan_scientific(text, mark, end, exponent):
+    """The rest of `scan_decimal` for a number with an `e`, found at address `mark`."""
+    byte = records_at(text, end - text, BYTE)
+    length = end - text
+    at = mark - text + 1
+    down = at < length and byte[at] == MINUS
+    if down or (at < length and byte[at] == PLUS):
+        at += 1
+    tens, digits = np.int64(0), at
+    while at < length and ZERO <= byte[at] <= NINE:
+        tens = min(tens * 10 + np.int64(byte[at]) - ZERO, np.int64(TENS_MAX))
+        at += 1
+    if at == digits:
+        return np.int64(0), np.int64(MALFORMED), text + at
+    return _shifted(text, mark, exponent + (-tens if down else tens), text + at)
+
+
+@compiled
+def _shifted(text, mark, shift, after):
+    """The digits from `text` to `mark`, already known to be a number, times ten ** `shift`."""
+    byte = records_at(text, mark - text, BYTE)
+    count = mark - text
+    first = np.int64(1) if byte[0] == PLUS or byte[0] == MINUS else np.int64(0)
+    point = first
+    while point < count and byte[point] != POINT:
+        point += 1
+    weight = point - first + shift  # power of ten of the next digit, plus 1
+    value, status = np.int64(0), np.int64(OK)
+    for i in range(first, count):
+        if i == point:
+            continue
+        digit = np.int64(byte[i]) - ZERO
+        weight -= 1
+        if weight < 0:
+            if digit != 0:
+                status = np.int64(TOO_PRECISE)
+        elif value < BEFORE_LAST_DIGIT or (value == BEFORE_LAST_DIGIT and digit <= LAST_DIGIT):
+            value = value * 10 + digit
+        elif status == OK:
+            status = np.int64(OVERFLOW)
+    if status == OK and value != 0:
+        while weight > 0 and value <= BEFORE_LAST_DIGIT:
+            value *= 10
+            weight -= 1
+        if weight > 0:
+            status = np.int64(OVERFLOW)
+    if status != OK:
+        return np.int64(0), status, after
+    return -value if byte[0] == MINUS else value, status, after
+
+
+@compiled
+def parse_decimal(text, length, exponent):
+    """Read `length` bytes at address `text`, all of them one number: (value, status)."""
+    value, status, after = scan_decimal(text, text + length, exponent)
+    if after != text + length:
+        return np.int64(0), np.int64(MALFORMED)
+    return value, status
+
+
+def to_units(text: str, exponent: int) -> int:
+    """`text` as a count of units of ten ** -`exponent`.
+
+    Raises ValueError, naming the text, when it is no number, has more decimals, or is too large.
+    """
+    check_exponent(exponent)
+    raw = np.frombuffer(text.encode() + b"\0", BYTE)
+    value, status = parse_decimal(address_of(raw), len(raw) - 1, exponent)
+    if status != OK:
+        raise ValueError(f"decimal {text!r}: {STATUSES[status]} for {exponent} decimals in 64 bits")
+    return int(value)
+
+
+def format_decimal(value: int, exponent: int) -> str:
+    """The exact text of `value` units, all `exponent` decimals written out."""
+    check_exponent(exponent)
+    digits = str(abs(int(value))).rjust(exponent + 1, "0")
+    sign = "-" if value < 0 else ""
+    if exponent == 0:
+        return sign + digits
+    return f"{sign}{digits[:-exponent]}.{digits[-exponent:]}"
+
+
+def check_exponent(exponent: int) -> None:
+    """Raises ValueError for an exponent that an int64 cannot serve."""
+    if not 0 <= exponent <= EXPONENT_MAX:
+        raise ValueError(f"exponent {exponent}: expected 0 to {EXPONENT_MAX} decimals")

@@ -1,0 +1,329 @@
+"""Venues, assets and instruments: what the small ids in the records mean.
+
+In:        facts about venues, from a config, an import, an archive or the venue itself.
+Out:       record arrays for compiled code, look-ups by name for Python, shared tables, JSON.
+Must not know: who uses them.
+
+An id is the row in its table. An instrument belongs to one venue: BTCUSDT@binance and
+BTCUSDT@mock are two. Each table is a SeqlockVector in shared memory ("venues", "assets",
+"instruments"): a late observer reads them all, and a row's version says that a fact has changed.
+
+    tables = Tables()
+    binance = tables.add_venue("binance")
+    btc, usdt = tables.add_asset("BTC", 8), tables.add_asset("USDT", 8)
+    tables.add_instrument(binance, "BTCUSDT", btc, usdt, price_exponent=2, volume_exponent=5)
+    vectors = tables.publish(run)         # in the process that starts the run
+    tables = Tables.attach(run)           # in all others
+
+Exponents are numbers of decimals. An asset's must hold what its instruments trade: a volume is
+always exact in the base asset, and a price times a volume is exact in the quote asset wherever
+price_exponent + volume_exponent <= the quote asset's exponent. 8 does for most.
+"""
+
+import json
+from typing import Any
+
+import numpy as np
+
+from mantra.icc import seqlock_vector
+from mantra.icc.memory import address_of, aligned_zeros
+from mantra.messages.decimals import (
+    EXPONENT_MAX,
+    check_exponent,
+    format_decimal,
+    to_units,
+)
+
+NAME_BYTES = 24
+ASSET_EXPONENT = 8  # one satoshi; 92 billion whole units fit an int64
+
+#   0       24   28
+#   +-------+----+------+
+#   | name  | id |unused|
+#   +-------+----+------+
+VENUE = np.dtype([("name", f"S{NAME_BYTES}"), ("id", "i4"), ("unused", "i4")], align=True)
+
+#   0       24   28
+#   +-------+----+--------+
+#   | name  | id |exponent|
+#   +-------+----+--------+
+ASSET = np.dtype([("name", f"S{NAME_BYTES}"), ("id", "i4"), ("exponent", "i4")], align=True)
+
+#   0      24   28    32   36    40             44              48        56       64
+#   +------+----+-----+----+-----+--------------+---------------+---------+--------+----------
+#   |symbol| id |venue|base|quote|price_exponent|volume_exponent|tick_size|lot_size|min_volume
+#   +------+----+-----+----+-----+--------------+---------------+---------+--------+----------
+#   72           80            88            96              104              112           120
+#   +------------+-------------+-------------+---------------+----------------+-------------+
+#   |min_notional|maker_fee_ppm|taker_fee_ppm|base_multiplier|quote_multiplier|quote_divisor|
+#   +------------+-------------+-------------+---------------+----------------+-------------+
+INSTRUMENT = np.dtype(
+    [
+        ("symbol", f"S{NAME_BYTES}"),  # as the venue writes it
+        ("id", "i4"),
+        ("venue", "i4"),
+        ("base", "i4"),  # asset ids
+        ("quote", "i4"),
+        ("price_exponent", "i4"),
+        ("volume_exponent", "i4"),
+        ("tick_size", "i8"),  # in units of the price
+        ("lot_size", "i8"),  # in units of the volume
+        ("min_volume", "i8"),  # in units of the volume
+        ("min_notional", "i8"),  # in units of the quote asset
+        ("maker_fee_ppm", "i8"),  # parts per million; negative is a rebate
+        ("taker_fee_ppm", "i8"),
+        # Scale factors, so that compiled code raises nothing to a power (amounts.py).
+        ("base_multiplier", "i8"),  # volume × this = amount of the base asset
+        ("quote_multiplier", "i8"),  # price × volume × this / divisor = amount of the quote asset
+        ("quote_divisor", "i8"),  # one of the two is 1
+    ],
+    align=True,
+)
+
+TABLES = {"venues": VENUE, "assets": ASSET, "instruments": INSTRUMENT}
+JSON_FORMAT = 1
+
+
+class Tables:
+    """The three tables of a run. `venues`, `assets`, `instruments` are arrays of their records.
+
+    Adding a row moves its array: take addresses (`address_of`) when all is added.
+    """
+
+    def __init__(self) -> None:
+        self.venues = aligned_zeros(0, VENUE)
+        self.assets = aligned_zeros(0, ASSET)
+        self.instruments = aligned_zeros(0, INSTRUMENT)
+
+    # ------------------------------------------------------------ building
+
+    def add_venue(self, name: str) -> int:
+        """Add a venue; its id. Raises ValueError for a name that is taken, too long or no name."""
+        return self._append("venues", name=_name(name, self._names("venues")))
+
+    def add_asset(self, name: str, exponent: int = ASSET_EXPONENT) -> int:
+        """Add an asset whose amounts count units of ten ** -`exponent`; its id.
+
+        Raises ValueError as `add_venue`, and for an exponent outside 0 to 18.
+        """
+        check_exponent(exponent)
+        return self._append("assets", name=_name(name, self._names("assets")), exponent=exponent)
+
+    def add_instrument(
+        self,
+        venue: int,
+        symbol: str,
+        base: int,
+        quote: int,
+        *,
+        price_exponent: int,
+        volume_exponent: int,
+        tick_size: str | None = None,
+        lot_size: str | None = None,
+        min_volume: str = "0",
+        min_notional: str = "0",
+        maker_fee_ppm: int = 0,
+        taker_fee_ppm: int = 0,
+    ) -> int:
+        """Add an instrument; its id. Sizes are decimal text; tick and lot default to one unit.
+
+        Raises ValueError, naming the instrument, for a symbol taken on that venue, unknown ids,
+        sizes that are not positive or finer than their exponent, and exponents that do not fit
+        the assets.
+        """
+        on_venue = self.instruments[self.instruments["venue"] == venue]
+        name = _name(symbol, [row["symbol"].decode() for row in on_venue])
+        try:
+            for what, row, table in (
+                ("venue", venue, self.venues),
+                ("base asset", base, self.assets),
+                ("quote asset", quote, self.assets),
+            ):
+                if not 0 <= row < len(table):
+                    raise ValueError(f"{what} {row}: there are {len(table)}, numbered from 0")
+            quote_exponent = int(self.assets[quote]["exponent"])
+            facts = {
+                "tick_size": to_units(tick_size, price_exponent) if tick_size else 1,
+                "lot_size": to_units(lot_size, volume_exponent) if lot_size else 1,
+                "min_volume": to_units(min_volume, volume_exponent),
+                "min_notional": to_units(min_notional, quote_exponent),
+            }
+            if facts["tick_size"] < 1 or facts["lot_size"] < 1 or min(facts.values()) < 0:
+                raise ValueError(f"sizes {facts}: tick and lot are 1 or more, minimums 0 or more")
+            scales = self._scales(base, quote, price_exponent, volume_exponent)
+        except ValueError as error:
+            raise ValueError(f"instrument {symbol!r}: {error}") from None
+        return self._append(
+            "instruments",
+            symbol=name,
+            venue=venue,
+            base=base,
+            quote=quote,
+            price_exponent=price_exponent,
+            volume_exponent=volume_exponent,
+            maker_fee_ppm=maker_fee_ppm,
+            taker_fee_ppm=taker_fee_ppm,
+            **facts,
+            **scales,
+        )
+
+    def _scales(self, base: int, quote: int, price_exponent: int, volume_exponent: int) -> dict:
+        check_exponent(price_exponent)
+        check_exponent(volume_exponent)
+        base_shift = int(self.assets[base]["exponent"]) - volume_exponent
+        if base_shift < 0:
+            raise ValueError(
+                f"volume_exponent {volume_exponent} is finer than its base asset's "
+                f"{int(self.assets[base]['exponent'])}: give the asset at least as many decimals"
+            )
+        quote_shift = int(self.assets[quote]["exponent"]) - price_exponent - volume_exponent
+        if -quote_shift > EXPONENT_MAX:
+            raise ValueError(
+                f"price and volume have {-quote_shift} decimals more than the quote asset: "
+                f"at most {EXPONENT_MAX} are possible"
+            )
+        return {
+            "base_multiplier": 10**base_shift,
+            "quote_multiplier": 10 ** max(quote_shift, 0),
+            "quote_divisor": 10 ** max(-quote_shift, 0),
+        }
+
+    def _append(self, table: str, **fields: Any) -> int:
+        before = getattr(self, table)
+        after = aligned_zeros(len(before) + 1, TABLES[table])
+        after[:-1] = before
+        row = after[-1]
+        row["id"] = len(before)
+        for field, value in fields.items():
+            row[field] = value
+        setattr(self, table, after)
+        return len(before)
+
+    # ------------------------------------------------------------ looking up
+
+    def venue(self, name: str) -> int:
+        """Id of a venue by name. Raises LookupError that lists what there is."""
+        return _find("venue", name, self._names("venues"))
+
+    def asset(self, name: str) -> int:
+        """Id of an asset by name. Raises LookupError that lists what there is."""
+        return _find("asset", name, self._names("assets"))
+
+    def instrument(self, name: str) -> int:
+        """Id of an instrument by name, as in "BTCUSDT@binance". Raises LookupError."""
+        return _find("instrument", name, self.instrument_names())
+
+    def instrument_name(self, instrument: int) -> str:
+        """The symbol with its venue, as in "BTCUSDT@binance"."""
+        row = self.instruments[instrument]
+        return f"{row['symbol'].decode()}@{self.venues[row['venue']]['name'].decode()}"
+
+    def instrument_names(self) -> list[str]:
+        """Names of all instruments; the index is the id."""
+        return [self.instrument_name(i) for i in range(len(self.instruments))]
+
+    def _names(self, table: str) -> list[str]:
+        return [name.decode() for name in getattr(self, table)["name"]]
+
+    # ------------------------------------------------------------ sharing
+
+    def publish(self, run: str) -> dict[str, seqlock_vector.Vector]:
+        """Put the tables into the run's shared memory; the vectors by name, for who unlinks them.
+
+        Raises SegmentError when the run has tables already.
+        """
+        vectors = {}
+        for table, record in TABLES.items():
+            rows = getattr(self, table)
+            vector = seqlock_vector.create(run, table, record, max(len(rows), 1))
+            for i in range(len(rows)):
+                source = address_of(rows) + i * record.itemsize
+                seqlock_vector.write_row(address_of(vector.handle), i, source)
+            vectors[table] = vector
+        return vectors
+
+    @classmethod
+    def attach(cls, run: str) -> "Tables":
+        """A copy of the tables of a run. Raises SegmentError when they are not there."""
+        tables = cls()
+        for table, record in TABLES.items():
+            vector = seqlock_vector.attach(run, table, record, writable=False)
+            handle = address_of(vector.handle)
+            used = 0
+            rows = aligned_zeros(int(vector.handle[0]["rows"]), record)
+            for i in range(len(rows)):
+                target = address_of(rows) + i * record.itemsize
+                if seqlock_vector.try_read_row(handle, i, target) > 0:
+                    used = i + 1
+            setattr(tables, table, rows[:used])
+        return tables
+
+    # ------------------------------------------------------------ keeping
+
+    def to_json(self) -> str:
+        """All of it as JSON text, sizes as decimals: an archive keeps it beside the data."""
+        instruments = []
+        for row in self.instruments:
+            volume, quote = int(row["volume_exponent"]), int(row["quote"])
+            price = int(row["price_exponent"])
+            amount = int(self.assets[quote]["exponent"])
+            instruments.append(
+                {
+                    "venue": int(row["venue"]),
+                    "symbol": row["symbol"].decode(),
+                    "base": int(row["base"]),
+                    "quote": quote,
+                    "price_exponent": price,
+                    "volume_exponent": volume,
+                    "tick_size": format_decimal(row["tick_size"], price),
+                    "lot_size": format_decimal(row["lot_size"], volume),
+                    "min_volume": format_decimal(row["min_volume"], volume),
+                    "min_notional": format_decimal(row["min_notional"], amount),
+                    "maker_fee_ppm": int(row["maker_fee_ppm"]),
+                    "taker_fee_ppm": int(row["taker_fee_ppm"]),
+                }
+            )
+        content = {
+            "format": JSON_FORMAT,
+            "venues": [{"name": name} for name in self._names("venues")],
+            "assets": [
+                {"name": row["name"].decode(), "exponent": int(row["exponent"])}
+                for row in self.assets
+            ],
+            "instruments": instruments,
+        }
+        return json.dumps(content, indent=1)
+
+    @classmethod
+    def from_json(cls, text: str) -> "Tables":
+        """The tables that `to_json` wrote. Raises ValueError for anything else."""
+        content = json.loads(text)
+        if not isinstance(content, dict) or content.get("format") != JSON_FORMAT:
+            raise ValueError(f"tables: expected an object with format {JSON_FORMAT}")
+        tables = cls()
+        try:
+            for fields in content["venues"]:
+                tables.add_venue(**fields)
+            for fields in content["assets"]:
+                tables.add_asset(**fields)
+            for fields in content["instruments"]:
+                tables.add_instrument(**fields)
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"tables: {error}") from None
+        return tables
+
+
+def _name(name: str, taken: list[str]) -> bytes:
+    raw = name.encode()
+    if not 1 <= len(raw) <= NAME_BYTES or "@" in name or "\0" in name:
+        raise ValueError(f"name {name!r}: expected 1 to {NAME_BYTES} bytes without '@'")
+    if name in taken:
+        raise ValueError(f"name {name!r} is in the table already")
+    return raw
+
+
+def _find(what: str, name: str, names: list[str]) -> int:
+    if name not in names:
+        known = ", ".join(names[:20]) + (", …" if len(names) > 20 else "")
+        raise LookupError(f"{what} {name!r} is not in the tables; known: {known or 'none'}")
+    return names.index(name)
