@@ -1,9 +1,9 @@
 """Each check finds what it is for in a tree made so, and nothing in a tuned one."""
 
 import pytest
-from tests.fake_machine import LIMITS, TUNED, make_tree
 
 from mantra.doctor import CHECKS, COSTS, GOOD, UNKNOWN, findings
+from tests.fake_machine import LIMITS, TUNED, make_tree
 
 CPU = "sys/devices/system/cpu"
 

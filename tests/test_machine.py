@@ -5,9 +5,9 @@ import subprocess
 import sys
 
 import pytest
-from tests.fake_machine import make_tree
 
 from mantra import machine
+from tests.fake_machine import make_tree
 
 CPU = "sys/devices/system/cpu"
 

@@ -1,0 +1,138 @@
+"""The tally of a run: orders, fills, fees, positions and PnL, read off the queues as it goes.
+
+Any process can keep one: it is a consumer like all others, paces nobody, and adds up what it sees.
+The status line and the final report are made from it, so both also work when nothing is recorded.
+
+PnL of an instrument is cash + position × last price, in the quote asset: `cash` is what sells
+brought minus what buys cost. Fees are kept apart, by asset, as they may be in either.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from mantra.icc import queue_segment
+from mantra.icc.memory import address_of, aligned_zeros
+from mantra.icc.queue import consume_many
+from mantra.messages.amounts import DOWN, UP, base_amount, quote_amount
+from mantra.messages.enums import ASK, BID, KINDS, LIQUIDITIES, ORDER_EVENTS, REASONS
+from mantra.messages.records import QUEUE_RECORDS
+from mantra.messages.tables import Tables
+
+BATCH = 4096
+QUEUES = ("trades", "requests", "orders", "fills")
+
+
+@dataclass
+class Position:
+    """What one model did in one instrument. Volumes and amounts in integer units."""
+
+    bought: int = 0
+    sold: int = 0
+    cash: int = 0  # quote asset
+    fills: int = 0
+    maker_fills: int = 0
+    fees: dict[int, int] = field(default_factory=dict)  # by asset id
+
+    @property
+    def volume(self) -> int:
+        return self.bought - self.sold
+
+
+class Tally:
+    """Adds up a run's queues; `update` reads what is new."""
+
+    def __init__(self, run: str, tables: Tables):
+        self.tables = tables
+        self.requests = dict.fromkeys(KINDS, 0)
+        self.order_events = dict.fromkeys(ORDER_EVENTS, 0)
+        self.reasons: dict[str, int] = {}
+        self.fills = 0
+        self.positions: dict[tuple[int, int], Position] = {}  # by (model, instrument)
+        self.last_prices: dict[int, int] = {}
+        self._queues = {name: queue_segment.attach(run, name) for name in QUEUES}
+        self._consumers = {
+            name: queue_segment.consumer(found, "tally", from_oldest=True, shown=False)
+            for name, found in self._queues.items()
+        }
+        self._buffers = {name: aligned_zeros(BATCH, QUEUE_RECORDS[name]) for name in QUEUES}
+
+    @property
+    def lost(self) -> int:
+        """Messages this tally missed: its sums are that much short."""
+        return sum(int(consumer["lost"][0]) for consumer in self._consumers.values())
+
+    def update(self) -> None:
+        """Take in all that is on the queues."""
+        for name in QUEUES:
+            take = getattr(self, f"_take_{name}")
+            while len(messages := self._read(name)):
+                take(messages)
+
+    def _read(self, name: str) -> np.ndarray:
+        buffer = self._buffers[name]
+        count = consume_many(address_of(self._consumers[name]), address_of(buffer), BATCH)
+        return buffer[:count]
+
+    def _take_trades(self, trades: np.ndarray) -> None:
+        for instrument in np.unique(trades["instrument"]):
+            last = trades["price"][trades["instrument"] == instrument][-1]
+            self.last_prices[int(instrument)] = int(last)
+
+    def _take_requests(self, requests: np.ndarray) -> None:
+        for kind, count in zip(*np.unique(requests["kind"], return_counts=True), strict=True):
+            self.requests[KINDS[kind]] += int(count)
+
+    def _take_orders(self, updates: np.ndarray) -> None:
+        for event, count in zip(*np.unique(updates["event"], return_counts=True), strict=True):
+            self.order_events[ORDER_EVENTS[event]] += int(count)
+        given = updates["reason"][updates["reason"] > 0]
+        for reason, count in zip(*np.unique(given, return_counts=True), strict=True):
+            name = REASONS[reason]
+            self.reasons[name] = self.reasons.get(name, 0) + int(count)
+
+    def _take_fills(self, fills: np.ndarray) -> None:
+        self.fills += len(fills)
+        for fill in fills:
+            key = int(fill["model"]), int(fill["instrument"])
+            position = self.positions.setdefault(key, Position())
+            price, volume = int(fill["price"]), int(fill["volume"])
+            position.fills += 1
+            position.maker_fills += LIQUIDITIES[fill["liquidity"]] == "maker"
+            if fill["side"] == BID:
+                position.bought += volume
+                position.cash -= self.worth(key[1], price, volume, UP)
+            else:
+                assert fill["side"] == ASK
+                position.sold += volume
+                position.cash += self.worth(key[1], price, volume, DOWN)
+            asset = int(fill["fee_asset"])
+            position.fees[asset] = position.fees.get(asset, 0) + int(fill["fee"])
+
+    def worth(self, instrument: int, price: int, volume: int, rounding: int) -> int:
+        """Price × volume in units of the quote asset."""
+        row = address_of(self.tables.instruments[instrument : instrument + 1])
+        return int(quote_amount(row, np.int64(price), np.int64(volume), np.int64(rounding)))
+
+    def pnl(self, model: int, instrument: int) -> int | None:
+        """Cash plus position at the last price, before fees; None if nothing traded yet."""
+        position = self.positions[model, instrument]
+        last = self.last_prices.get(instrument)
+        if last is None:
+            return None
+        return position.cash + self.worth(instrument, last, position.volume, DOWN)
+
+    def fees_in_quote(self, model: int, instrument: int) -> int | None:
+        """All fees of a position in the quote asset: those in the base asset at the last price."""
+        row, last = self.tables.instruments[instrument], self.last_prices.get(instrument)
+        one = np.int64(10 ** int(row["volume_exponent"]))
+        unit = int(base_amount(address_of(self.tables.instruments[instrument:]), one))
+        total = 0
+        for asset, fee in self.positions[model, instrument].fees.items():
+            if asset == row["quote"]:
+                total += fee
+            elif last is None:
+                return None
+            else:
+                total += self.worth(instrument, last, int(one), UP) * fee // unit
+        return total

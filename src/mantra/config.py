@@ -1,0 +1,180 @@
+"""The config file: one TOML, validated before anything starts.
+
+In:        a TOML file, or none: the built-in example.
+Out:       a Config whose every value is of the right kind and in range.
+Must not know: actors. What the names in it mean is found out by system.py, with the same errors.
+
+An error names the file, the key, the value found and what was expected.
+"""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,31}$")]
+Decimal = Annotated[str, Field(pattern=r"^\d+(\.\d+)?$")]  # text: no binary floats for amounts
+
+EXAMPLE = Path(__file__).parent / "example.toml"
+
+
+class ConfigError(Exception):
+    """The config file cannot be read, or says something that cannot be."""
+
+
+class Section(BaseModel):
+    """A table of the file: unknown keys are errors, as they are usually misspelt ones."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Simulated(Section):
+    """Market data made by the built-in simulated venue."""
+
+    kind: Literal["simulated"]
+    seed: int = Field(1, ge=0)
+    rate: int = Field(100_000, ge=0, description="messages/s over all instruments; 0: as fast …")
+    messages: int = Field(1_000_000, ge=1, description="how many, then the run ends")
+
+
+class Replay(Section):
+    """Market data from an archive."""
+
+    kind: Literal["replay"]
+    data: Path
+    speed: float | Literal["max"] = "max"
+    lead: int = Field(256, ge=1, description="messages it may be ahead of the slowest consumer")
+
+    @field_validator("speed")
+    @classmethod
+    def positive(cls, speed: float | str) -> float | str:
+        if speed != "max" and float(speed) <= 0:
+            raise ValueError("expected 'max' or a factor above 0: 1 is the recorded pace")
+        return speed
+
+
+class Venue(Section):
+    """A mock venue's account: fees and what we own there."""
+
+    name: Name
+    balances: dict[str, Decimal] = Field(min_length=1)
+    maker_fee_ppm: int = Field(1000, ge=-1_000_000, le=1_000_000)
+    taker_fee_ppm: int = Field(1000, ge=-1_000_000, le=1_000_000)
+
+
+class Limits(Section):
+    """Pre-trade limits of one model; 0: none. Volumes and amounts are decimal text."""
+
+    order_volume_max: Decimal = "0"
+    order_notional_max: Decimal = "0"
+    position_max: Decimal = "0"
+    open_orders_max: int = Field(64, ge=1)
+    requests_per_second: int = Field(0, ge=0)
+    price_collar_ppm: int = Field(0, ge=0, description="from the last price")
+    daily_loss_max: Decimal = "0"
+
+
+class ModelConfig(Section):
+    """One trade model: its code, what it trades, its parameters."""
+
+    name: Name
+    model: str
+    instruments: list[str] = Field(min_length=1, description="as SYMBOL@venue")
+    parameters: dict[str, int | float | bool] = {}
+    limits: Limits = Limits()
+
+    @field_validator("instruments")
+    @classmethod
+    def with_venue(cls, instruments: list[str]) -> list[str]:
+        for instrument in instruments:
+            if instrument.count("@") != 1:
+                raise ValueError(f"{instrument!r}: expected SYMBOL@venue")
+        return instruments
+
+
+class CoreConfig(Section):
+    """One line of the core map: one process, pinned to one core."""
+
+    actors: list[Name] = Field(min_length=1)
+    core: int | None = Field(None, ge=0, description="none: not pinned")
+    idle: Literal["spin", "pause", "yield", "sleep"] = "yield"
+    on_death: Literal["halt", "restart"] = "halt"
+
+
+class Recording(Section):
+    """What the recorder persists."""
+
+    enabled: bool = True
+    flush_s: float = Field(5.0, gt=0)
+
+
+class RunConfig(Section):
+    """Where a run leaves what it made, and what it measures."""
+
+    directory: Path = Path("runs")
+    timings: bool = True
+
+
+class Config(Section):
+    """The whole file."""
+
+    run: RunConfig = RunConfig()
+    source: Simulated | Replay = Field(discriminator="kind")
+    venues: list[Venue] = Field(min_length=1)
+    models: list[ModelConfig] = Field(min_length=1)
+    cores: list[CoreConfig] = []
+    queues: dict[str, int] = {}
+    recorder: Recording = Recording()
+
+    @field_validator("queues")
+    @classmethod
+    def powers_of_two(cls, queues: dict[str, int]) -> dict[str, int]:
+        for name, capacity in queues.items():
+            if capacity < 2 or capacity & (capacity - 1):
+                raise ValueError(f"{name} = {capacity}: expected a power of two")
+        return queues
+
+
+def load_config(path: Path | None, changes: dict[str, Any] | None = None) -> Config:
+    """Read and validate a config file; None: the built-in example.
+
+    `changes` replace values by dotted key ("source.speed"), as command-line options do.
+    Raises ConfigError.
+    """
+    where = path or EXAMPLE
+    try:
+        raw = tomllib.loads(where.read_text())
+    except OSError as error:
+        raise ConfigError(f"{where}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{where}: not TOML: {error}") from None
+    for key, value in (changes or {}).items():
+        *parents, last = key.split(".")
+        table = raw
+        for parent in parents:
+            table = table.setdefault(parent, {})
+        table[last] = value
+    return check_config(raw, str(where))
+
+
+def check_config(raw: dict[str, Any], where: str) -> Config:
+    """Validate an already parsed config; ConfigError lists every problem, a line each."""
+    try:
+        return Config.model_validate(raw)
+    except ValidationError as error:
+        raise ConfigError("\n".join(_line(where, problem) for problem in error.errors())) from None
+
+
+def _line(where: str, problem: Any) -> str:
+    key = ""
+    for part in problem["loc"]:
+        if part in ("simulated", "replay"):  # The variant that was tried, not a key.
+            continue
+        key += f"[{part}]" if isinstance(part, int) else f".{part}" if key else str(part)
+    said = problem["msg"].removeprefix("Value error, ")
+    if problem["type"] == "missing":
+        return f"{where}: {key} is missing"
+    if problem["type"] == "extra_forbidden":
+        return f"{where}: {key} = {problem['input']!r}: there is no such key"
+    return f"{where}: {key} = {problem['input']!r}: {said[0].lower()}{said[1:]}"
