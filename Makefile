@@ -10,8 +10,7 @@ SOAK_MINUTES ?= 60
 	tidy size bench stress soak clean
 
 help: ## the targets, as here
-	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' Makefile | column -t -s: -l 2 2>/dev/null || \
-		sed -n 's/^\([a-z-]*\):.*## /\1: /p' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' Makefile
 
 install: .venv/installed ## .venv with everything, so that .venv/bin/mantra runs
 

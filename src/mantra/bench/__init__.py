@@ -5,4 +5,5 @@ Out:       one object a bench: the machine, the numbers, and the bars they must 
 Must not know: how to make a number better. A bench measures; it has no faster path of its own.
 
 harness.py   Bench: results, bars, printing; repeats that are interleaved; the list of benches
+startup.py   cold compile and warm start of the whole engine
 """
