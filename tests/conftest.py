@@ -1,9 +1,14 @@
 """What all tests share: the suite runs twice, as machine code and uncompiled."""
 
 import os
+from itertools import count
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from mantra.actors import spine
+
+_runs = count()
 
 JIT = os.environ.get("NUMBA_DISABLE_JIT", "0") in ("", "0")
 
@@ -19,3 +24,11 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if "needs_jit" in item.keywords:
             item.add_marker(skip)
+
+
+@pytest.fixture
+def run():
+    """A run's name of the test's own; its shared memory is removed afterwards."""
+    name = f"test-{os.getpid()}-{next(_runs)}"
+    yield name
+    spine.unlink(name)
