@@ -87,6 +87,14 @@ class Supervisor:
         """The ACTOR_ROWs, for status lines."""
         return self.control.rows
 
+    def messages(self) -> int:
+        """Messages published so far, on all queues."""
+        return sum(found.count for found in self._queues)
+
+    def lost(self) -> int:
+        """Messages that consumers were too slow for, as they have said so far."""
+        return sum(int(found.consumers["lost"].sum()) for found in self._queues)
+
     # ------------------------------------------------------------ start
 
     def _start(self) -> None:
@@ -95,6 +103,8 @@ class Supervisor:
         self._clock = seqlock_vector.attach(self.run, spine.CLOCK_VECTOR, CLOCK_FIX)
         self._events = queue_segment.attach(self.run, spine.EVENTS, SYSTEM_EVENT)
         self._events_producer = queue_segment.producer(self._events)
+        names = spine.queue_names(self.actors)
+        self._queues = [queue_segment.attach(self.run, name) for name in names]
         self._publish_clock()
         if self.before_start:
             self.before_start()
@@ -201,8 +211,7 @@ class Supervisor:
 
     def _drained(self) -> bool:
         """Whether every living consumer of every queue has reached its end."""
-        for name in spine.queue_names(self.actors):
-            found = queue_segment.attach(self.run, name)
+        for found in self._queues:
             lines = found.consumers
             behind = lines[(lines["process"] > 0) & (lines["cursor"] < found.count)]
             if any(shm.process_alive(int(process)) for process in behind["process"]):
@@ -267,8 +276,8 @@ class Supervisor:
                     process.exit_status = os.waitstatus_to_exitcode(status)
 
     def _heal(self) -> None:
-        for name in spine.queue_names(self.actors):
-            queue_segment.heal(queue_segment.attach(self.run, name))
+        for found in self._queues:
+            queue_segment.heal(found)
 
     def _publish_clock(self) -> None:
         fix = np.array([self.calibration.fix], CLOCK_FIX)
