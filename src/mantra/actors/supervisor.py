@@ -19,7 +19,7 @@ import numpy as np
 
 from mantra.actors import control, spine
 from mantra.actors.core_process import CoreLine, run_core_process
-from mantra.icc import queue, queue_segment, seqlock_vector
+from mantra.icc import queue, queue_segment, seqlock_vector, shm
 from mantra.icc.memory import address_of, aligned_zeros
 from mantra.messages import enums
 from mantra.messages.records import PUBLISHER_BITS, PUBLISHER_MASK, SYSTEM_EVENT
@@ -202,11 +202,12 @@ class Supervisor:
         return bool(sources) and all(row["state"] == control.DONE for row in sources)
 
     def _drained(self) -> bool:
-        """Whether every consumer of every queue has reached its end."""
+        """Whether every living consumer of every queue has reached its end."""
         for name in spine.queue_names(self.actors):
             found = queue_segment.attach(self.run, name)
             lines = found.consumers
-            if (lines["cursor"][lines["pid"] > 0] < found.count).any():
+            behind = lines[(lines["process"] > 0) & (lines["cursor"] < found.count)]
+            if any(shm.process_alive(int(process)) for process in behind["process"]):
                 return False
         return True
 
