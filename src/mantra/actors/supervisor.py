@@ -27,7 +27,6 @@ from mantra.telemetry.clock import CLOCK_FIX, Calibration, read_ticks
 
 START_S = 60.0  # to attach and make contexts; compiling was done before
 CANCEL_S = 10.0  # for venues to answer our cancels
-DRAIN_S = 10.0  # for consumers to reach the end of their queues
 STOP_S = 60.0  # for an actor's last words: a recorder flushes here
 STALL_S = 30.0  # without a heartbeat: taken for dead
 LOOK_S = 0.02
@@ -75,9 +74,8 @@ class Supervisor:
     def __exit__(self, kind: type | None, *exception: object) -> None:
         try:
             if kind is None:
-                self._end()
-            else:
-                self._stop_cores()
+                self.cancel_open()
+            self._stop_cores()
         finally:
             self._kill_all()
             for number, handler in self._handlers.items():
@@ -213,13 +211,15 @@ class Supervisor:
 
     # ------------------------------------------------------------ end
 
-    def _end(self) -> None:
+    def cancel_open(self) -> None:
+        """CANCELING: wait until no actor has anything open, and all of it has been read."""
+        if self.control.record["state"] >= control.CANCELING:
+            return
         self.control.record["state"] = control.CANCELING
         working = [not actor.is_source for actor in self.actors]
         if not self._wait(lambda: not self.rows["pending"][working].any(), CANCEL_S):
             left = [(r["name"].decode(), int(r["pending"])) for r in self.rows[working]]
             self.problems.append(f"still open after {CANCEL_S:.0f} s: {dict(left)}")
-        self._stop_cores()
 
     def _stop_cores(self) -> None:
         """Stop the loops: sources first, those who record last, when all else is silent."""
