@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.books.naive import NaiveBook
 
 from mantra.books import book as module
 from mantra.books import side as side_module
@@ -40,6 +39,7 @@ from mantra.compiled import JIT, compiled
 from mantra.icc.memory import address_of, aligned_zeros, records_at
 from mantra.messages.enums import ASK, BID, FIRST, LAST, SNAPSHOT
 from mantra.messages.records import L2_UPDATE
+from tests.books.naive import NaiveBook
 
 WORD = np.dtype("i8")
 SIDES = pytest.mark.parametrize("side", [BID, ASK])

@@ -35,7 +35,7 @@ from mantra.books.book import (
 )
 from mantra.compiled import compiled
 from mantra.icc.memory import address_of
-from mantra.messages.enums import ASK, BID, LAST, SNAPSHOT
+from mantra.messages.enums import ASK, BID, LAST
 from mantra.messages.records import L2_UPDATE
 
 ROW_BYTES = L2_UPDATE.itemsize
