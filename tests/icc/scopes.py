@@ -8,9 +8,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 
-from tests.icc.interleavings import DEAD, Program, Sequential, Thread, Weak, as_generators, explore
-
 from mantra.icc import queue
+from tests.icc.interleavings import DEAD, Program, Sequential, Thread, Weak, as_generators, explore
 
 COUNT, OWNERS, SLOTS = 0x8, 0x100, 0x10000
 PRODUCER_PIDS, CONSUMER_PID = (1, 2, 3), 9

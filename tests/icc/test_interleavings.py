@@ -4,6 +4,7 @@ Also known-bad variants, by replacement in the shipped source: each must be conv
 """
 
 import pytest
+
 from tests.icc.interleavings import Sequential, Weak
 from tests.icc.scopes import (
     Search,
