@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from mantra.bench import book, book_rows
+from mantra.bench import book_rows
 from mantra.bench.book_rows import random_walk, read_rows
 from mantra.messages.enums import ASK, BID, FIRST, LAST, SNAPSHOT
 from tests.books.naive import NaiveBook
@@ -77,22 +77,3 @@ def test_a_random_walk_is_a_book_that_never_crosses():
 def test_the_same_seed_walks_the_same_way():
     assert np.array_equal(random_walk(4000, seed=5), random_walk(4000, seed=5))
     assert not np.array_equal(random_walk(4000, seed=5), random_walk(4000, seed=6))
-
-
-def test_the_bench_says_what_it_could_not_measure(monkeypatch):
-    monkeypatch.setattr(book, "recorded_files", list)
-    monkeypatch.setattr(book, "find_spec", lambda name: None)
-    bench = book.run(quick=True, repeats=1, updates=3500)
-    assert {"updates_per_s", "updates_queried_per_s", "dict_per_s"} <= bench.results.keys()
-    assert not bench.bars
-    assert [word for note in bench.notes for word in ("walk", "sorted", "hft") if word in note] == [
-        "walk",
-        "sorted",
-        "hft",
-    ]
-
-
-def test_a_book_that_ends_elsewhere_fails_the_bench():
-    rows = book.Rows(random_walk(3500))
-    with pytest.raises(AssertionError, match="some book ends at 1 / 2"):
-        rows.check("some book", 1, 2)

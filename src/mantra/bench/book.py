@@ -17,6 +17,7 @@ Times are CPU time of the thread: a pass takes milliseconds, and other processes
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -114,20 +115,18 @@ def run(
 def _contenders(bench: Bench, rows: Rows) -> dict[str, Callable[[], float]]:
     """Result key -> one timed pass, in rows a second."""
     found: dict[str, Callable[[], float]] = {
-        "updates_per_s": lambda: _time_book(rows, replay),
-        "updates_queried_per_s": lambda: _time_book(rows, replay_queried),
-        "dict_per_s": lambda: _time_dict(rows),
+        "updates_per_s": partial(_time_book, rows, replay),
+        "updates_queried_per_s": partial(_time_book, rows, replay_queried),
+        "dict_per_s": partial(_time_dict, rows),
     }
     if find_spec("sortedcontainers"):
-        found["sortedcontainers_per_s"] = lambda: _time_sorted(rows)
+        found["sortedcontainers_per_s"] = partial(_time_sorted, rows)
     else:
         bench.note("sortedcontainers is not installed: pip install mantra[bench]")
     if find_spec("hftbacktest"):
         events = hftbacktest_events(rows.records)
         for key, depth in (("hashmap", "HashMap"), ("roi", "ROIVector")):
-            found[f"hftbacktest_{key}_per_s"] = lambda depth=depth: _time_hftbacktest(
-                rows, events, depth
-            )
+            found[f"hftbacktest_{key}_per_s"] = partial(_time_hftbacktest, rows, events, depth)
     else:
         bench.note("hftbacktest is not installed: pip install mantra[bench]; so there is no bar")
     return found
