@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mantra.books.layout import BUCKETS_MIN, SIDE
+from mantra.books.layout import BUCKETS_MIN, SIDE, VOLUME_OFFSET
 from mantra.books.machine import LANES
 from mantra.books.side import close_side, open_side
 from mantra.books.table import (
@@ -19,7 +19,7 @@ from mantra.books.table import (
     word_at,
 )
 from mantra.compiled import JIT
-from mantra.icc.memory import address_of, aligned_zeros
+from mantra.icc.memory import address_of, aligned_zeros, records_at
 
 HASH_SHIFT = 60  # of 8 buckets
 ROOM = LANES + LANES  # a bucket's, and the stash's of a small table
@@ -45,11 +45,12 @@ def side():
 
 
 def content(side):
-    """Price -> volume of all slots, with no price in two."""
-    table = int(np.ctypeslib.as_array((np.ctypeslib.ctypes.c_int64 * 2).from_address(side))[1])
-    slots = [slot_at(table, number) for number in range(slot_count(side))]
-    pairs = [(word_at(slot), word_at(slot + 64)) for slot in slots if word_at(slot)]
+    """Price -> volume of all slots, with no price in two, and the stash counted right."""
+    head = records_at(side, 1, SIDE)[0]
+    slots = [slot_at(int(head["table"]), number) for number in range(slot_count(side))]
+    pairs = [(word_at(slot), word_at(slot + VOLUME_OFFSET)) for slot in slots if word_at(slot)]
     assert len(dict(pairs)) == len(pairs)
+    assert sum(word_at(slot) != 0 for slot in slots[BUCKETS_MIN * LANES :]) == head["stashed"]
     return dict(pairs)
 
 
