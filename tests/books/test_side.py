@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mantra.books.book import PRICE_MAX, apply_level, levels, new_book
+from mantra.books.book import PRICE_MAX, apply_level, levels, new_book, next_price
 from mantra.compiled import JIT
 from mantra.messages.enums import ASK, BID
 from tests.books.both import Both, walk
@@ -75,6 +75,28 @@ def test_far_prices_are_kept_in_order(side):
         for price in near + far:
             both.level(side, price, 0)
             both.assert_same(probes=[*far, *near])
+
+
+@SIDES
+def test_an_emptied_side_begins_again_anywhere(side):
+    """Also far behind where it was, in a window that was made for other prices."""
+    with new_book() as owner:
+        both = Both(owner)
+        for price in (MIDDLE, MIDDLE // 2 + 1, 3 * MIDDLE, MIDDLE + 100_001, MIDDLE - 100_001):
+            both.level(side, price, 1)
+            both.assert_same(probes=[price])
+            both.level(side, price, 0)
+            both.assert_same(probes=[price])
+
+
+@SIDES
+def test_a_walk_may_begin_at_any_number(side):
+    least, most = -(1 << 63), (1 << 63) - 1
+    with new_book() as owner:
+        apply_level(owner.address, side, MIDDLE, 1)
+        before, behind = (most, least) if side == BID else (least, most)
+        assert next_price(owner.address, side, before) == MIDDLE
+        assert next_price(owner.address, side, behind) == 0
 
 
 @SIDES
