@@ -61,7 +61,8 @@ BATCH = np.dtype(
         ("trades_count", "i8"),
         ("trades_capacity", "i8"),
         # The line last read.
-        ("ts_local", "i8"),  # ns since the epoch
+        ("ts_first", "i8"),  # of the first line, ns since the epoch
+        ("ts_local", "i8"),  # of the line last read
         ("reason", "i8"),  # of REFUSED: index into REASONS
         ("position", "i8"),  # of REFUSED: byte of the line
         # Counts.
@@ -97,11 +98,13 @@ def next_message(batch_address):
         time = time * 10 + np.int64(byte[at]) - ZERO
         at += 1
     digits = at - begin
-    if (digits != US_DIGITS and digits != NS_DIGITS) or at >= end or byte[at] != SPACE or time < 0:
+    if digits not in (US_DIGITS, NS_DIGITS) or at >= end or byte[at] != SPACE or time < 0:
         batch["position"] = at - begin
         return np.int64(0), np.int64(-1)
     if digits == US_DIGITS:
         time *= 1_000
+    if batch["ts_first"] == 0:
+        batch["ts_first"] = time
     if time < batch["ts_local"]:
         batch["clock_back"] += 1
     else:

@@ -9,8 +9,8 @@ Two passes. The first finds what the lines alone can say: the symbols, the fewes
 every price and volume, the steps they come in (tick and lot: the coarsest that divide them all),
 spot or futures, and whether snapshots will come. The second decodes, bridges and writes.
 
-`ts_origin` of an imported record is the local receive time, ns since the epoch, and never goes back;
-the archive's metadata says so: clock "utc_ns". `ts_exchange` is the venue's.
+`ts_origin` of an imported record is the local receive time, ns since the epoch, and never goes
+back; the archive's metadata says so: clock "utc_ns". `ts_exchange` is the venue's.
 
 How a book begins. Depth messages before a snapshot wait for it and follow it, as they would live;
 they then carry the snapshot's time. Without a snapshot to come (none in the files, or a gap behind
@@ -305,9 +305,6 @@ class _Session:
         self._skipped: Counter[str] = Counter()
         self._refused: Counter[str] = Counter()
         self._file, self._first_line = "", 1
-        for instrument in range(len(tables.instruments)):
-            if not self._to_come[instrument]:
-                self._begin_empty(instrument)
 
     # ------------------------------------------------------------ lines
 
@@ -324,8 +321,6 @@ class _Session:
         self.report.lines += len(piece.ends)
         while (event := int(lines.import_lines(address_of(self._batch)))) != lines.END:
             handlers[event]()
-        if not self.report.ts_first:
-            self.report.ts_first = int(self._batch["ts_local"][0])
 
     def _line(self) -> int:
         """Number of the line just read, in its file."""
@@ -365,17 +360,17 @@ class _Session:
         instrument, records, ids = self._pending()
         self._held[instrument].append((records.copy(), ids))
         self._held_records += len(records)
-        if self._held_records > HELD_MAX:
+        if not self._to_come[instrument] or self._held_records > HELD_MAX:
             self._let_go(instrument)
 
     def _on_gap(self) -> None:
-        instrument, records, ids = self._pending()
+        self._note_gap(int(self._seen["instrument"][0]))
+        self._on_held()
+
+    def _note_gap(self, instrument: int) -> None:
         missed = int(self._bridges[instrument]["missed"])
         name = self._tables.instrument_name(instrument)
         self.report.gaps.append(Gap(self._file, self._line(), name, missed))
-        self._on_held()
-        if not self._to_come[instrument]:
-            self._let_go(instrument)
 
     def _on_snapshot(self) -> None:
         instrument, records, ids = self._pending()
@@ -420,9 +415,7 @@ class _Session:
                 self._write("l2", records)
             else:
                 if action == bridging.GAP:
-                    name = self._tables.instrument_name(instrument)
-                    missed = int(self._bridges[instrument]["missed"])
-                    self.report.gaps.append(Gap(self._file, self._line(), name, missed))
+                    self._note_gap(instrument)
                 self._held[instrument].append((records, ids))
                 self._held_records += len(records)
         if self._held[instrument] and not self._to_come[instrument]:
@@ -446,7 +439,7 @@ class _Session:
         report.skipped = {reason: n for reason, n in self._skipped.items() if n}
         report.refused = dict(self._refused)
         report.clock_back = int(batch["clock_back"])
-        report.ts_last = int(batch["ts_local"])
+        report.ts_first, report.ts_last = int(batch["ts_first"]), int(batch["ts_local"])
         venues = self._tables.as_dict()
         report.venue = venues["venues"][0]["name"]
         names = self._tables.instrument_names()

@@ -1,7 +1,7 @@
 """Binance market data: bytes -> records. No I/O, no floats, no Python objects.
 
 In:        one message: a combined-stream frame {"stream":…,"data":…}, its bare payload, or the
-           answer to GET depth; the venue's SymbolIndex; room for records.
+           answer to GET depth or GET trades; the venue's SymbolIndex; room for records.
 Out:       L2_UPDATE or TRADE_UPDATE records, and a DECODED record that says what it was.
 Must not know: sequence (bridging.py), books, clocks. `ts_origin` and `published` are left alone.
 
@@ -51,6 +51,7 @@ from mantra.exchanges.json_scanner import (
     ARRAY,
     ARRAY_END,
     COMMA,
+    OBJECT,
     OBJECT_END,
     QUOTE,
     SMALL_F,
@@ -78,9 +79,9 @@ MS_LIMIT, US_LIMIT = 10**14, 10**17
 def decode(text, length, index_address, unnamed, records, capacity, result_address):
     """Decode the `length` bytes at `text`; the status, also in the DECODED record at the result.
 
-    `records` is the address of `capacity` L2_UPDATE records (a trade is written as the first, as
-    TRADE_UPDATE). `unnamed` is the SYMBOL slot for messages that name no symbol, as the answers to
-    GET depth do; 0: such messages are refused.
+    `records` is the address of `capacity` L2_UPDATE records; trades are written there as
+    TRADE_UPDATE. `unnamed` is the SYMBOL slot for messages that name no symbol, as the answers to
+    GET depth and GET trades do; 0: such messages are refused.
     """
     result = records_at(result_address, 1, DECODED)[0]
     fields = result["scratch"]
@@ -91,7 +92,12 @@ def decode(text, length, index_address, unnamed, records, capacity, result_addre
     result["first_id"], result["last_id"], result["previous_id"] = NO_ID, NO_ID, NO_ID
     result["count"], result["bids"], result["symbol"], result["symbol_length"] = 0, 0, 0, 0
     end = text + length
-    payload, after = payload_of(skip_space(text, end), end, result_address)
+    at = skip_space(text, end)
+    payload, after = np.int64(0), np.int64(0)
+    if at < end and byte_at(at) == ARRAY:
+        after = _list(at, end, index_address, unnamed, records, capacity, result_address)
+    else:
+        payload, after = payload_of(at, end, result_address)
     if payload > 0:
         at = _decode_payload(
             payload, end, index_address, unnamed, records, capacity, result_address
@@ -110,6 +116,44 @@ def decode(text, length, index_address, unnamed, records, capacity, result_addre
     if result["symbol"] > 0:
         result["symbol"] -= text
     return result["status"]
+
+
+@compiled
+def _list(at, end, index_address, unnamed, records, capacity, result_address):
+    """Over the list at `at`: the trades that GET trades answers with, or nothing of use."""
+    result = records_at(result_address, 1, DECODED)[0]
+    fields = result["scratch"]
+    item = skip_space(at + 1, end)
+    if item < end and byte_at(item) == ARRAY_END:
+        return item + 1
+    trades, others = 0, 0
+    while item < end:
+        at = item
+        result["kind"] = decoded.UNKNOWN
+        if byte_at(item) == OBJECT:
+            for i in range(FIELDS):
+                fields[i] = 0
+            item = _decode_payload(
+                item, end, index_address, unnamed, records, capacity, result_address
+            )
+        else:
+            item = value_end(item, end)
+        if item < 0:
+            return item
+        if result["kind"] == decoded.TRADE:
+            trades += 1
+        else:
+            others += 1
+            result["kind"], result["count"], result["bids"] = decoded.UNKNOWN, 0, 0
+        if trades > 0 and others > 0:
+            return -at  # the venue has no such list
+        item = skip_space(item, end)
+        if item < end and byte_at(item) == ARRAY_END:
+            return item + 1
+        if item >= end or byte_at(item) != COMMA:
+            return -item
+        item = skip_space(item + 1, end)
+    return -end
 
 
 @compiled
@@ -323,11 +367,12 @@ def _trade(at, end, slot, records, capacity, result_address):
     result = records_at(result_address, 1, DECODED)[0]
     fields = result["scratch"]
     symbol = records_at(slot, 1, SYMBOL)[0]
-    if capacity < 1:
+    count = result["count"]
+    if count >= capacity:
         return _refuse(result_address, decoded.TOO_MANY_LEVELS, at)
     if fields[PRICE] == 0 or fields[VOLUME] == 0 or fields[BUYER_IS_MAKER] == 0:
         return _refuse(result_address, decoded.MISSING_FIELD, at)
-    trade = records_at(records, 1, TRADE_UPDATE)[0]
+    trade = records_at(records, capacity, TRADE_UPDATE)[count]
     price_exponent = np.int64(symbol["price_exponent"])
     volume_exponent = np.int64(symbol["volume_exponent"])
     trade["price"], done = _decimal(fields[PRICE], end, price_exponent, result_address)
@@ -350,5 +395,5 @@ def _trade(at, end, slot, records, capacity, result_address):
         return -maker
     trade["ts_exchange"], trade["instrument"] = result["ts_exchange"], symbol["instrument"]
     trade["flags"], trade["unused"] = FIRST | LAST, 0
-    result["last_id"], result["count"] = trade["trade_id"], 1
+    result["last_id"], result["count"] = trade["trade_id"], count + 1
     return np.int64(1)
