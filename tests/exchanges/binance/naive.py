@@ -145,6 +145,8 @@ def _boolean(value: Any) -> bool:
 
 
 def _nanoseconds(time: Any) -> int:
-    if _integer(time) < 0:
-        raise ValueError("before the epoch")
-    return time * 10**6 if time < 10**14 else time * 1_000 if time < 10**17 else time
+    """ms or µs; either only where it is a date in the years an int64 of ns can say."""
+    nanoseconds = _integer(time) * (10**6 if time < 10**13 else 10**3)
+    if not 0 <= nanoseconds < 2**63 - 10**6 or 10**13 <= time < 10**15:
+        raise ValueError("no time")
+    return nanoseconds

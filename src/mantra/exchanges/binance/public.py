@@ -71,8 +71,9 @@ from mantra.messages.records import L2_UPDATE, TRADE_UPDATE
 
 assert L2_UPDATE.itemsize == TRADE_UPDATE.itemsize, "records are written into one room"
 
-# Times are ms, or µs where the connection asked for it: told apart by their size.
-MS_LIMIT, US_LIMIT = 10**14, 10**17
+# Times are ms, or µs where the connection asked for it: told apart by their size. Beyond, ns would
+# not fit an int64 (year 2262).
+MS_MAX, US_MIN, US_MAX = 9_223_372_036_853, 10**15, 9_223_372_036_854_774
 
 
 @compiled
@@ -206,7 +207,8 @@ def _decode_payload(at, end, index_address, unnamed, records, capacity, result_a
     if fields[SYMBOL_NAME] == 0:
         slot = _implied_symbol(index_address, unnamed, result_address)
     if slot == 0:
-        return _refuse(result_address, decoded.UNKNOWN_SYMBOL, max(result["symbol"], at - 1))
+        named = result["symbol"] if result["symbol"] != 0 else at
+        return _refuse(result_address, decoded.UNKNOWN_SYMBOL, named)
     result["instrument"] = records_at(slot, 1, SYMBOL)[0]["instrument"]
     if result["kind"] == decoded.TRADE or result["kind"] == decoded.AGGREGATE_TRADE:
         done = _trade(at, end, slot, records, capacity, result_address)
@@ -249,11 +251,11 @@ def _integer(field, at, end, result_address):
 def _time(field, at, end, result_address):
     """As `_integer`, for a time: ns since the epoch."""
     time, done = _integer(field, at, end, result_address)
-    if done > 0 and time < 0:
-        return np.int64(0), -at
-    if time < MS_LIMIT:
+    if done > 0 and 0 <= time <= MS_MAX:
         return time * 1_000_000, done
-    return time * 1_000 if time < US_LIMIT else time, done
+    if done > 0 and US_MIN <= time <= US_MAX:
+        return time * 1_000, done
+    return np.int64(0), -at if done > 0 else done
 
 
 @compiled
