@@ -209,7 +209,7 @@ def _decode_payload(at, end, index_address, unnamed, records, capacity, result_a
     if slot == 0:
         named = result["symbol"] if result["symbol"] != 0 else at
         return _refuse(result_address, decoded.UNKNOWN_SYMBOL, named)
-    result["instrument"] = records_at(slot, 1, SYMBOL)[0]["instrument"]
+    result["instrument"] = records_at(int(slot), 1, SYMBOL)[0]["instrument"]
     if result["kind"] == decoded.TRADE or result["kind"] == decoded.AGGREGATE_TRADE:
         done = _trade(at, end, slot, records, capacity, result_address)
     else:
