@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from tests.archive.rows import assert_same_rows, random_rows
 
 from mantra.archive import ArchiveError, columns
 from mantra.messages import records as messages
+from tests.archive.rows import assert_same_rows, random_rows
 
 NUMBERS = ["i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f4", "f8"]
 OTHERS = ["?", "S5", "V3", "U2"]

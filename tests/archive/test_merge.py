@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.archive import naive
-from tests.archive.rows import assert_same_rows, l2_rows, trade_rows
 
 from mantra.archive import ArchiveError, ArchiveReader, ArchiveWriter
 from mantra.messages import records as messages
+from tests.archive import naive
+from tests.archive.rows import assert_same_rows, l2_rows, trade_rows
 
 STREAMS = ["l2", "trades", "events"]
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.archive import naive
-from tests.archive.rows import assert_same_rows, l2_rows, random_rows, trade_rows
 
 from mantra.archive import ArchiveError, ArchiveReader, ArchiveWriter, layout
 from mantra.archive.segment import index_stream
+from tests.archive import naive
+from tests.archive.rows import assert_same_rows, l2_rows, random_rows, trade_rows
 
 ROWS = l2_rows(400)
 BLOCK_ROWS = 100

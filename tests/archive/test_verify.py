@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.archive.rows import l2_rows, trade_rows
 
 from mantra.archive import ArchiveError, ArchiveWriter, layout, repair, verify
 from mantra.archive.columns import ColumnEncoder, describe, take_column
+from tests.archive.rows import l2_rows, trade_rows
 
 ROWS = l2_rows(60)[:200]
 

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.archive.rows import assert_same_rows, l2_rows, random_rows, trade_rows
 
 from mantra.archive import ArchiveError, ArchiveReader, ArchiveWriter, layout, repair, verify
 from mantra.messages import records as messages
+from tests.archive.rows import assert_same_rows, l2_rows, random_rows, trade_rows
 
 RECORDS = {**messages.QUEUE_RECORDS, "ideal": messages.IDEAL_ORDER}
 

@@ -1,4 +1,4 @@
-"""The import: recorded files with exact counts, and made-up captures for all that goes wrong."""
+"""The import: recorded files with exact counts, and what is refused."""
 
 import gzip
 import json
@@ -6,188 +6,24 @@ import json
 import numpy as np
 import pytest
 
-from mantra.archive import ArchiveReader
 from mantra.backtest.captures import CaptureError
-from mantra.backtest.importer import ImportReport, import_captures, parse_instrument
+from mantra.backtest.importer import import_captures, parse_instrument
 from mantra.exchanges.binance import split_symbol
-from mantra.messages.enums import ASK, BID, FIRST, LAST, SNAPSHOT
-from mantra.messages.records import L2_UPDATE, TRADE_UPDATE
-from mantra.messages.tables import Tables
+from mantra.messages.enums import ASK, BID, FIRST, LAST
+from tests.backtest.made_captures import (
+    T0,
+    Imported,
+    depth,
+    import_made,
+    snapshot,
+    write,
+)
 from tests.exchanges import recorded
-
-T0 = 1_723_161_253_937_085_768  # ns
-
-
-# ---------------------------------------------------------------- made-up captures
-
-
-def depth(first: int, last: int, bids="", asks="", symbol="BTCUSDT", previous: int | None = None):
-    """A depth message; levels as "price:volume price:volume"."""
-    sides = {"b": bids, "a": asks}
-    levels = {side: [level.split(":") for level in sides[side].split()] for side in sides}
-    chain = {} if previous is None else {"pu": previous}
-    data = {"e": "depthUpdate", "E": 1723161255208, "s": symbol, "U": first, "u": last}
-    return {"stream": f"{symbol.lower()}@depth@100ms", "data": data | chain | levels}
-
-
-def snapshot(last: int, bids: str, asks: str):
-    lists = ([level.split(":") for level in text.split()] for text in (bids, asks))
-    return {"lastUpdateId": last, **dict(zip(("bids", "asks"), lists, strict=True))}
-
-
-def trade(number: int, price: str, volume: str, event="trade", symbol="BTCUSDT"):
-    name = "t" if event == "trade" else "a"
-    data = {"e": event, "E": 1, "s": symbol, name: number, "p": price, "q": volume, "T": 5}
-    return {"stream": f"{symbol.lower()}@{event}", "data": data | {"m": False}}
-
-
-TICKER = {"u": 1, "s": "BTCUSDT", "b": "1", "B": "1", "a": "2", "A": "1"}
-
-
-def write(path, messages, times=None) -> None:
-    """A capture: one line a message; bytes are written as they are."""
-    lines = []
-    for i, message in enumerate(messages):
-        time = T0 + i if times is None else times[i]
-        line = (
-            message if isinstance(message, bytes) else b"%d " % time + json.dumps(message).encode()
-        )
-        lines.append(line)
-    path.write_bytes(gzip.compress(b"\n".join(lines) + b"\n"))
-
-
-class Imported:
-    def __init__(self, report: ImportReport, directory):
-        self.report = report
-        reader = ArchiveReader(directory)
-        empty = {"l2": np.zeros(0, L2_UPDATE), "trades": np.zeros(0, TRADE_UPDATE)}
-        self.l2, self.trades = (
-            reader.read(stream) if stream in reader.streams else empty[stream]
-            for stream in ("l2", "trades")
-        )
-        self.metadata = reader.metadata
-        self.tables = Tables.from_dict(reader.metadata["tables"])
-
-    def groups(self) -> list[str]:
-        """Each group as text: flags of its first record, id, levels."""
-        groups: list[str] = []
-        for row in self.l2:
-            if row["flags"] & FIRST:
-                groups.append(f"{row['sequence']}{'*' if row['flags'] & SNAPSHOT else ''}:")
-            groups[-1] += f" {'ba'[row['side']]}{row['price']}x{row['volume']}"
-            groups[-1] += ";" if row["flags"] & LAST else ""
-        return groups
 
 
 @pytest.fixture
 def run(tmp_path):
-    def run(*captures, **options) -> Imported:
-        files = []
-        for i, messages in enumerate(captures):
-            files.append(tmp_path / f"{i}.gz")
-            write(files[-1], messages)
-        directory = tmp_path / "archive"
-        return Imported(import_captures(files, directory, **options), directory)
-
-    return run
-
-
-def test_messages_before_the_snapshot_wait_and_follow_it(run):
-    done = run(
-        [
-            depth(5, 8, "10.1:1"),
-            depth(9, 12, "10.2:2"),
-            snapshot(10, "10:7.5 9.9:1", "11:3"),
-            depth(13, 13, "", "11:0"),
-            trade(1, "10.5", "2"),
-            TICKER,
-        ]
-    )
-    assert done.groups() == [
-        "10*: b100x75 b99x10 a110x30;",
-        "12: b102x20;",
-        "13: a110x0;",
-    ]
-    assert done.report.messages == {"depth": 3, "snapshot": 1, "trade": 1, "book ticker": 1}
-    assert done.report.skipped == {"depth before the snapshot": 1, "book ticker": 1}
-    assert (done.report.lines, done.report.levels, done.report.trades) == (6, 5, 1)
-    assert (done.report.gaps, done.report.refused, done.report.empty_starts) == ([], {}, [])
-    assert done.l2["ts_origin"].tolist() == [T0 + 2] * 4 + [T0 + 3], "held ones have its time"
-    assert done.metadata["clock"] == "utc_ns"
-    trades = [tuple(map(int, row)) for row in done.trades[["price", "volume", "trade_id"]]]
-    assert trades == [(105, 20, 1)]
-    assert done.trades["ts_origin"].tolist() == [T0 + 4]
-    assert done.trades["ts_exchange"].tolist() == [5 * 10**6]
-
-
-def test_exponents_tick_and_lot_are_the_fewest_that_hold_every_value(run):
-    done = run([depth(1, 2, "100.25:1.5 100.50:3.0", "101.75:0")])
-    row = done.tables.instruments[0]
-    assert [int(row[name]) for name in ("price_exponent", "tick_size")] == [2, 25]
-    assert [int(row[name]) for name in ("volume_exponent", "lot_size")] == [1, 15]
-    assert done.tables.instrument_names() == ["BTCUSDT@binance"]
-    assert done.report.instruments["BTCUSDT@binance"]["tick_size"] == "0.25"
-
-
-def test_given_exponents_hold_and_what_is_finer_is_refused(run):
-    done = run(
-        [depth(1, 2, "100.25:1"), depth(3, 4, "100.125:1"), trade(1, "7", "1")],
-        exponents=dict([parse_instrument("btcusdt:2:5")]),
-    )
-    assert done.l2["price"].tolist() == [10025]
-    assert done.l2["volume"].tolist() == [100000]
-    assert done.report.refused == {"too precise": 1}
-
-
-def test_a_book_without_a_snapshot_begins_empty_and_says_where(run):
-    done = run([TICKER, depth(5, 6), depth(7, 8, "10:1"), depth(9, 9, "", "11:1")])
-    assert done.groups() == ["8*: b10x1;", "9: a11x1;"]
-    assert done.report.empty_starts == [("0.gz", 2, "BTCUSDT@binance")]
-    assert done.report.skipped == {"depth without levels": 1, "book ticker": 1}
-
-
-def test_a_gap_is_counted_and_the_book_waits_for_the_next_snapshot(run):
-    done = run(
-        [
-            snapshot(10, "10:1", "11:1"),
-            depth(11, 12, "10:2"),
-            depth(15, 16, "10:3"),
-            depth(17, 18, "10:4"),
-            snapshot(16, "9:9", ""),
-            depth(19, 19, "10:5"),
-        ]
-    )
-    assert done.groups() == [
-        "10*: b10x1 a11x1;",
-        "12: b10x2;",
-        "16*: b9x9;",
-        "18: b10x4;",
-        "19: b10x5;",
-    ]
-    (gap,) = done.report.gaps
-    assert (gap.file, gap.line, gap.instrument, gap.missed) == ("0.gz", 3, "BTCUSDT@binance", 2)
-
-
-def test_a_gap_behind_the_last_snapshot_begins_an_empty_book(run):
-    done = run([snapshot(10, "10:1", "11:1"), depth(11, 12, "10:2"), depth(15, 16, "9:3")])
-    assert done.groups()[-1] == "16*: b9x3;"
-    assert len(done.report.gaps) == 1
-    assert done.report.empty_starts == [("0.gz", 3, "BTCUSDT@binance")]
-
-
-def test_a_snapshot_that_cannot_be_used_is_not_waited_for(run):
-    done = run(
-        [depth(1, 2, "10:1"), snapshot(2, "10.5:1", "11:1"), depth(3, 4, "10:2")],
-        exponents={"BTCUSDT": (0, 0)},
-    )
-    assert done.report.refused == {"too precise": 1}
-    assert done.groups() == ["2*: b10x1;", "4: b10x2;"]
-
-
-def test_snapshots_that_could_be_of_several_instruments_are_refused(run):
-    done = run([depth(1, 2, "1:1"), depth(1, 2, "1:1", symbol="ETHBTC"), snapshot(2, "1:1", "2:1")])
-    assert done.report.refused == {"unknown symbol": 1}
-    assert len(done.groups()) == 2
+    return lambda *captures, **options: import_made(tmp_path, *captures, **options)
 
 
 def test_files_of_one_call_are_one_session(run):
@@ -199,23 +35,6 @@ def test_files_of_one_call_are_one_session(run):
 def test_a_hole_between_files_is_a_gap_at_the_second_ones_line(run):
     done = run([snapshot(10, "10:1", "11:1"), depth(11, 12, "10:2")], [depth(14, 14, "10:3")])
     assert [(gap.file, gap.line, gap.missed) for gap in done.report.gaps] == [("1.gz", 1, 1)]
-
-
-def test_bad_lines_are_counted_and_listed_with_their_numbers_and_never_stop_the_import(run):
-    bad = [
-        b"garbage",
-        b"17231612539370857 {}",  # 17 digits
-        b"%d " % T0 + b'{"stream":"btcusdt@depth","data":{"e":"depthUpd',
-        b"%d " % T0 + json.dumps(depth(1, 2, "1:x")).encode(),
-        b"\xff\x00",
-    ]
-    done = run([*bad, depth(1, 2, "1:1"), *[b"x"] * 30, depth(3, 4, "1:2")])
-    assert done.report.lines == 37
-    assert done.report.malformed == 35
-    assert done.report.refused == {"not a line of <time> <message>": 33, "malformed": 2}
-    assert [r.line for r in done.report.refusals] == [1, 2, 3, 4, 5, *range(7, 22)]
-    assert done.report.refusals[3].position == bad[3].index(b'"x"')
-    assert done.groups() == ["2*: b1x1;", "4: b1x2;"]
 
 
 def test_blank_lines_and_line_ends_of_other_systems_are_no_harm(run):
@@ -232,35 +51,6 @@ def test_times_in_microseconds_become_nanoseconds(tmp_path):
     assert done.l2["ts_origin"].tolist() == [10**18 + 7000] * 2, "and never go back"
     assert done.report.clock_back == 1
     assert (done.report.ts_first, done.report.ts_last) == (10**18 + 7000, 10**18 + 7000)
-
-
-def test_trades_told_one_by_one_and_in_aggregate_are_taken_once(run):
-    done = run([trade(1, "1", "1"), trade(9, "1", "1", "aggTrade"), trade(2, "1", "1")])
-    assert done.trades["trade_id"].tolist() == [1, 2]
-    assert done.report.skipped == {"trade told twice": 1}
-
-
-def test_several_instruments_have_their_own_books_and_decimals(run):
-    done = run(
-        [
-            depth(1, 2, "0.5:1", symbol="ETHBTC"),
-            depth(100, 102, "7:1"),
-            depth(3, 4, "0.25:1", symbol="ETHBTC"),
-            depth(103, 103, "8:1"),
-            trade(1, "0.1", "2", symbol="ETHBTC"),
-        ]
-    )
-    assert done.report.gaps == []
-    assert done.tables.instrument_names() == ["ETHBTC@binance", "BTCUSDT@binance"]
-    assert done.tables.instruments["price_exponent"].tolist() == [2, 0]
-    assert done.l2["instrument"].tolist() == [0, 1, 0, 1]
-    assert done.l2["price"].tolist() == [50, 7, 25, 8]
-
-
-def test_futures_are_told_by_their_chain(run):
-    done = run([depth(5, 9, "1:1", previous=4), depth(15, 19, "1:2", previous=9)])
-    assert done.report.venue == "binance-usdm"
-    assert done.report.gaps == []
 
 
 def test_a_file_cut_short_is_read_as_far_as_it_goes(tmp_path):

@@ -11,7 +11,7 @@ from mantra.compiled import JIT
 from mantra.exchanges import json_scanner as scanner
 from mantra.icc.memory import address_of
 
-EXAMPLES = 600 if JIT else 80
+EXAMPLES = 200 if JIT else 80
 
 VALUES = st.recursive(
     st.none()

@@ -112,8 +112,8 @@ class Survey:
         venue_id = tables.add_venue(name)
         assets: dict[str, int] = {}
         for i, symbol in enumerate(self.symbols):
-            price, tick = _fewest_decimals(int(self.surveys[i]["price_step"]))
-            volume, lot = _fewest_decimals(int(self.surveys[i]["volume_step"]))
+            price, tick = fewest_decimals(int(self.surveys[i]["price_step"]))
+            volume, lot = fewest_decimals(int(self.surveys[i]["volume_step"]))
             if symbol in exponents:
                 (price, volume), tick, lot = exponents[symbol], 1, 1
             pair = split_symbol(symbol)
@@ -135,7 +135,7 @@ class Survey:
         return tables
 
 
-def _fewest_decimals(step: int) -> tuple[int, int]:
+def fewest_decimals(step: int) -> tuple[int, int]:
     """(exponent, step at that exponent) of a step at PROBE_EXPONENT; (0, 1) of none."""
     exponent = PROBE_EXPONENT
     while exponent > 0 and step % 10 == 0:

@@ -1,133 +1,36 @@
-"""The public decoder: cases, recorded frames beside the naive twin, and hostile bytes."""
+"""The public decoder: cases, and recorded frames beside the naive twin."""
 
-import ctypes
 import json
-import mmap
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mantra.compiled import JIT
 from mantra.exchanges import decoded
 from mantra.exchanges.binance import public
-from mantra.exchanges.decoded import DECODED, KINDS, NO_ID, STATUSES
-from mantra.exchanges.symbols import SymbolIndex
-from mantra.icc.memory import address_of, aligned_zeros
-from mantra.messages.enums import FIRST, LAST, SNAPSHOT
-from mantra.messages.records import L2_UPDATE, TRADE_UPDATE
-from mantra.messages.tables import Tables
+from mantra.exchanges.decoded import KINDS, NO_ID, STATUSES
+from mantra.messages.enums import FIRST, LAST
+from mantra.messages.records import TRADE_UPDATE
 from tests.exchanges import recorded
-from tests.exchanges.binance import naive
-
-PROT_NONE = 0
-EXAMPLES = 1_500 if JIT else 60
-CAPACITY = 12_000 if JIT else 3_000
-
-DEPTH = (
-    b'{"stream":"btcusdt@depth@100ms","data":{"e":"depthUpdate","E":1723161255208,"s":"BTCUSDT",'
-    b'"U":50093239189,"u":50093239202,"b":[["61737.63000000","0.00000000"],'
-    b'["56854.58000000","1.5"]],"a":[["61837.64000000","1.54698000"]]}}'
+from tests.exchanges.binance.decoding import (
+    BOOK,
+    DEPTH,
+    EXAMPLES,
+    FRAME_IDS,
+    FRAMES,
+    TICKER,
+    TRADE,
+    TRADES,
+    USDM,
+    Venue,
+    assert_same_as_naive,
 )
-USDM = (
-    b'{"stream":"btcusdt@depth@0ms","data":{"e":"depthUpdate","E":1723161256299,'
-    b'"T":1723161256298,"s":"BTCUSDT","U":5123107832006,"u":5123107837557,"pu":5123107831937,'
-    b'"b":[["58710.20","0.014"]],"a":[]}}'
-)
-TRADE = (
-    b'{"stream":"btcusdt@trade","data":{"e":"trade","E":1723161255343,"s":"BTCUSDT",'
-    b'"t":3735683259,"p":"61837.63000000","q":"0.02000000","T":1723161255342,"m":true,"M":true}}'
-)
-AGGREGATE = (
-    b'{"e":"aggTrade","E":1616176861895,"s":"BTCUSDT","a":640283266,"p":"58942.01","q":"0.000356",'
-    b'"f":716849523,"l":716849523,"T":1616176861893,"m":false,"M":true}'
-)
-BOOK = b'{"lastUpdateId":1027024,"bids":[["4.00000000","431.0"]],"asks":[["4.02","12"],["5","1"]]}'
-TICKER = (
-    b'{"stream":"btcusdt@bookTicker","data":{"u":50093239212,"s":"BTCUSDT","b":"61837.63000000",'
-    b'"B":"3.78826000","a":"61837.64000000","A":"1.54698000"}}'
-)
-TRADES = (
-    b'[{"id":28457,"price":"4.01","qty":"12.00","quoteQty":"48.000012","time":1499865549590,'
-    b'"isBuyerMaker":true},{"id":28458,"price":"4.00","qty":"1","time":1499865549591,'
-    b'"isBuyerMaker":false,"isBestMatch":true}]'
-)
-FRAMES = [DEPTH, USDM, TRADE, AGGREGATE, BOOK, TICKER, TRADES]
-FRAME_IDS = ["depth", "usdm", "trade", "aggregate", "book", "ticker", "trades"]
-
-
-class Venue:
-    """Instruments with a decoder around them."""
-
-    def __init__(self, exponents: dict[str, tuple[int, int]], unnamed: str = ""):
-        self.tables = Tables()
-        venue, asset = self.tables.add_venue("binance"), self.tables.add_asset("?", 18)
-        self.symbols = {}
-        for symbol, (price, volume) in exponents.items():
-            facts = {"price_exponent": price, "volume_exponent": volume}
-            number = self.tables.add_instrument(venue, symbol, asset, asset, **facts)
-            self.symbols[symbol] = number, price, volume
-        self.index = SymbolIndex(self.tables, venue)
-        self.unnamed = unnamed
-        self.records = aligned_zeros(CAPACITY, L2_UPDATE)
-        self.result = aligned_zeros(1, DECODED)
-
-    def decode_at(self, address: int, length: int, unnamed: str = "", capacity: int = CAPACITY):
-        slot = self.index.slot(unnamed or self.unnamed) if unnamed or self.unnamed else 0
-        rooms = address_of(self.records), capacity, address_of(self.result)
-        status = public.decode(address, length, self.index.address, slot, *rooms)
-        assert status == self.result[0]["status"]
-        return self.result[0]
-
-    def decode(self, raw: bytes, unnamed: str = "", capacity: int = CAPACITY):
-        text = np.frombuffer(raw + b" ", np.uint8)
-        return self.decode_at(address_of(text), len(raw), unnamed, capacity)
-
-    def said(self) -> dict:
-        """The last result in the naive twin's words."""
-        result = self.result[0]
-        kind, count = int(result["kind"]), int(result["count"])
-        if kind in (decoded.UNKNOWN, decoded.BOOK_TICKER):
-            assert count == 0
-            return {"kind": kind}
-        said = {"kind": kind, "instrument": int(result["instrument"])}
-        if kind in (decoded.TRADE, decoded.AGGREGATE_TRADE):
-            rows = self.records[:count].view(TRADE_UPDATE)
-            assert set(rows["instrument"]) == {said["instrument"]}
-            names = "price", "volume", "trade_id", "side", "ts_exchange"
-            return said | {"trades": [tuple(int(row[name]) for name in names) for row in rows]}
-        rows = self.records[:count]
-        assert int(result["bids"]) == int((rows["side"] == 0).sum())
-        flags = [SNAPSHOT if kind != decoded.DEPTH else 0] * count
-        if count:
-            flags[0] |= FIRST
-            flags[-1] |= LAST
-        assert rows["flags"].tolist() == flags
-        for name, value in (
-            ("instrument", said["instrument"]),
-            ("sequence", result["last_id"]),
-            ("ts_exchange", result["ts_exchange"]),
-        ):
-            assert (rows[name] == value).all(), name
-        columns = (rows[name].tolist() for name in ("side", "price", "volume"))
-        ids = ("first_id", "last_id", "previous_id", "ts_exchange")
-        return (
-            said
-            | {name: int(result[name]) for name in ids}
-            | {"levels": list(zip(*columns, strict=True))}
-        )
 
 
 @pytest.fixture(scope="module")
 def venue() -> Venue:
     return Venue({"BTCUSDT": (2, 6), "ETHUSDT": (2, 4)}, unnamed="BTCUSDT")
-
-
-def assert_same_as_naive(venue: Venue, raw: bytes, unnamed: str = "") -> None:
-    result = venue.decode(raw, unnamed)
-    assert result["status"] == decoded.OK, (STATUSES[result["status"]], raw[:200])
-    assert venue.said() == naive.decode(raw, venue.symbols, unnamed or venue.unnamed), raw[:200]
 
 
 # ---------------------------------------------------------------- what is said
@@ -277,90 +180,6 @@ def test_more_than_the_caller_has_room_for_is_refused_and_nothing_written_behind
         assert STATUSES[result["status"]] == "too many levels"
         assert not venue.records[capacity:].view(np.uint8).any()
     assert venue.decode(raw, capacity=count)["status"] == decoded.OK
-
-
-# ---------------------------------------------------------------- hostile bytes
-
-
-@pytest.mark.parametrize("raw", FRAMES, ids=FRAME_IDS)
-def test_a_message_cut_at_any_byte_is_refused(venue, raw):
-    text = np.frombuffer(raw, np.uint8)  # the rest lies behind the end, and must not be looked at
-    for length in range(len(raw)):
-        assert venue.decode_at(address_of(text), length)["status"] != decoded.OK, raw[:length]
-
-
-@pytest.mark.needs_jit
-@pytest.mark.parametrize("raw", FRAMES, ids=FRAME_IDS)
-def test_no_byte_behind_the_end_is_read(venue, raw):
-    """The end of the text is the end of readable memory: a read behind it ends this process."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    memory = mmap.mmap(-1, 2 * mmap.PAGESIZE)
-    pages = np.frombuffer(memory, np.uint8)
-    guard = ctypes.c_void_p(address_of(pages) + mmap.PAGESIZE)
-    assert libc.mprotect(guard, mmap.PAGESIZE, PROT_NONE) == 0
-    try:
-        for cut in range(len(raw) + 1):
-            for tail in (b"", b'"', b"{", b"\\", b"1", b'{"m":t', b'":"', b"[["):
-                piece = raw[:cut] + tail
-                begin = mmap.PAGESIZE - len(piece)
-                pages[begin : mmap.PAGESIZE] = np.frombuffer(piece, np.uint8)
-                venue.decode_at(address_of(pages) + begin, len(piece))
-    finally:
-        libc.mprotect(guard, mmap.PAGESIZE, mmap.PROT_READ | mmap.PROT_WRITE)
-
-
-def assert_never_misread(venue: Venue, raw: bytes) -> None:
-    """Whatever is accepted is sound JSON, and says what the naive twin reads in it."""
-    result = venue.decode(raw)
-    if result["status"] == decoded.OK:
-        try:
-            expected = naive.decode(raw, venue.symbols, venue.unnamed)
-        except naive.RefusedError as error:
-            raise AssertionError(f"accepted {raw!r}; the naive twin: {error}") from None
-        assert venue.said() == expected, raw
-    else:
-        assert 0 <= result["position"] <= len(raw)
-        assert result["count"] == 0
-
-
-HOSTILE = b'"{}[]:,\\ -+.eE0179tfnbBaAsuU\n\x00\xff'
-
-
-@settings(max_examples=EXAMPLES, deadline=None)
-@given(
-    raw=st.sampled_from(FRAMES),
-    edits=st.lists(
-        st.tuples(
-            st.sampled_from(["replace", "insert", "delete", "copy"]),
-            st.integers(0, 2000),
-            st.sampled_from(HOSTILE),
-        ),
-        min_size=1,
-        max_size=4,
-    ),
-)
-def test_mutated_messages_are_never_misread(raw, edits):
-    text = bytearray(raw)
-    for edit, anywhere, byte in edits:
-        place = anywhere % len(text)
-        if edit == "replace":
-            text[place] = byte
-        elif edit == "insert":
-            text.insert(place, byte)
-        elif edit == "delete":
-            del text[place]
-        else:
-            text[place:place] = text[place : place + byte % 40]
-    assert_never_misread(HOSTILE_VENUE, bytes(text))
-
-
-HOSTILE_VENUE = Venue({"BTCUSDT": (2, 6), "ETHUSDT": (2, 4)}, unnamed="BTCUSDT")
-
-
-@settings(max_examples=EXAMPLES // 3, deadline=None)
-@given(st.binary(max_size=60) | st.text(HOSTILE.decode("latin-1")).map(lambda t: t.encode()))
-def test_noise_is_never_misread(raw):
-    assert_never_misread(HOSTILE_VENUE, raw)
 
 
 # ---------------------------------------------------------------- recorded frames

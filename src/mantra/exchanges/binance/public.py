@@ -65,8 +65,7 @@ from mantra.exchanges.json_scanner import (
 from mantra.exchanges.symbols import SYMBOL, find_symbol
 from mantra.icc.memory import records_at
 from mantra.messages.decimals import byte_at, scan_decimal
-from mantra.messages.enums import ASK, BID, FIRST, LAST
-from mantra.messages.enums import SNAPSHOT as WHOLE_BOOK
+from mantra.messages.enums import ASK, BID, FIRST, LAST, SNAPSHOT
 from mantra.messages.records import L2_UPDATE, TRADE_UPDATE
 
 assert L2_UPDATE.itemsize == TRADE_UPDATE.itemsize, "records are written into one room"
@@ -332,7 +331,7 @@ def _group(at, end, slot, records, capacity, result_address):
     """The rest of a depth message or snapshot whose object ends at `at`: 1, or refused."""
     result = records_at(result_address, 1, DECODED)[0]
     fields = result["scratch"]
-    whole = result["kind"] != decoded.DEPTH
+    whole_book = result["kind"] != decoded.DEPTH
     for field in (BIDS, ASKS):
         value = fields[field]
         if value == 0:
@@ -356,7 +355,7 @@ def _group(at, end, slot, records, capacity, result_address):
     for i in range(count):
         levels[i]["ts_exchange"] = result["ts_exchange"]
         levels[i]["sequence"] = result["last_id"]
-        levels[i]["flags"] = WHOLE_BOOK if whole else 0
+        levels[i]["flags"] = SNAPSHOT if whole_book else 0
     if count > 0:
         levels[0]["flags"] |= FIRST
         levels[count - 1]["flags"] |= LAST
