@@ -1,10 +1,20 @@
 """What all tests share: the suite runs twice, as machine code and uncompiled."""
 
 import os
+from itertools import count
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+from mantra.actors import spine
+
+_runs = count()
 
 JIT = os.environ.get("NUMBA_DISABLE_JIT", "0") in ("", "0")
+
+# An example may be the one that compiles: no test is about how long it takes.
+settings.register_profile("mantra", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("mantra")
 
 
 def pytest_collection_modifyitems(items):
@@ -14,3 +24,11 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if "needs_jit" in item.keywords:
             item.add_marker(skip)
+
+
+@pytest.fixture
+def run():
+    """A run's name of the test's own; its shared memory is removed afterwards."""
+    name = f"test-{os.getpid()}-{next(_runs)}"
+    yield name
+    spine.unlink(name)

@@ -74,6 +74,9 @@ llvmlite.binding.initialize_native_asmparser()  # for the inline assembly of ato
 # nogil: duty cycles run for the life of a process. No fastmath anywhere: money is integers.
 compiled = numba.njit(cache=True, nogil=True)
 
+# For a user's own files, whose imports the hash above does not see (models/contract.py).
+compiled_uncached = numba.njit(nogil=True)
+
 _python_steps: dict[int, Callable[[int], int]] = {}  # Uncompiled duty cycles by stand-in address.
 
 
@@ -100,7 +103,7 @@ class DutyCycle:
     def address(self) -> int:
         """Address for `call_step`. Uncompiled: a stand-in that `call_step` knows."""
         if JIT:
-            return int(self.compile().address)
+            return int(self.compile().address or 0)
         _python_steps[id(self)] = self.py_func
         return id(self)
 

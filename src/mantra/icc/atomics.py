@@ -35,24 +35,28 @@ WORD_BYTES = 8
 # ---------------------------------------------------------------- the Python twins
 
 
+def _word(address: int) -> ctypes.c_int64:
+    return ctypes.c_int64.from_address(int(address))  # Fields of records are no `int`.
+
+
 def load_relaxed(address: int) -> int:
     """The word at `address`, not torn; no order with other accesses."""
-    return ctypes.c_int64.from_address(int(address)).value
+    return _word(address).value
 
 
 def load_acquire(address: int) -> int:
     """The word at `address`; nothing later is done before it."""
-    return ctypes.c_int64.from_address(int(address)).value
+    return _word(address).value
 
 
 def store_relaxed(address: int, value: int) -> None:
     """Write the word at `address`, not torn; no order with other accesses."""
-    ctypes.c_int64.from_address(int(address)).value = int(value)
+    _word(address).value = int(value)
 
 
 def store_release(address: int, value: int) -> None:
     """Write the word at `address`; all earlier accesses are seen before it."""
-    ctypes.c_int64.from_address(int(address)).value = int(value)
+    _word(address).value = int(value)
 
 
 def fence_acquire() -> None:
@@ -68,7 +72,7 @@ def compare_exchange(address: int, expected: int, desired: int) -> bool:
 
     Acquire and release. The twin is one step only where threads take turns, as in our tests.
     """
-    word = ctypes.c_int64.from_address(int(address))
+    word = _word(address)
     if word.value != expected:
         return False
     word.value = int(desired)
@@ -77,9 +81,9 @@ def compare_exchange(address: int, expected: int, desired: int) -> bool:
 
 def fetch_add(address: int, increment: int) -> int:
     """Add to the word as one step; the value before. Acquire and release."""
-    word = ctypes.c_int64.from_address(int(address))
+    word = _word(address)
     before = word.value
-    word.value = before + int(increment)
+    word.value = int(before + increment)
     return before
 
 
@@ -90,14 +94,14 @@ def cpu_pause() -> None:
 def copy_in(shared: int, private: int, words: int) -> None:
     """Copy `words` words from private memory into shared memory, each word relaxed."""
     for offset in range(0, words * WORD_BYTES, WORD_BYTES):
-        value = ctypes.c_int64.from_address(int(private + offset)).value
+        value = _word(private + offset).value
         store_relaxed(shared + offset, value)
 
 
 def copy_out(private: int, shared: int, words: int) -> None:
     """Copy `words` words out of shared memory into private memory, each word relaxed."""
     for offset in range(0, words * WORD_BYTES, WORD_BYTES):
-        ctypes.c_int64.from_address(int(private + offset)).value = load_relaxed(shared + offset)
+        _word(private + offset).value = load_relaxed(shared + offset)
 
 
 # ---------------------------------------------------------------- the instructions

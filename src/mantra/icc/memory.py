@@ -39,7 +39,7 @@ def records_at(address: int, count: int, dtype: np.dtype) -> Any:
     nothing checks that it is there.
     """
     window = (ctypes.c_char * (count * dtype.itemsize)).from_address(int(address))
-    return np.frombuffer(window, dtype)
+    return np.frombuffer(memoryview(window), dtype)
 
 
 @intrinsic

@@ -15,10 +15,12 @@ slot holds, and whether it is whole (low ten bits, `owner` being the producer's 
      WRITING   n    << 10 | owner << 2 | 1       owner is writing message n
      VOID     (n+1) << 10 | owner << 2 | 2       there is no message n: skip it
 
-So versions of a slot only grow, and WRITING n is below WHOLE n is below VOID n. A consumer that
-wants n compares the version with WHOLE n: below is EMPTY, equal is DATA if it still is equal after
-the copy, above is SPED_PAST. It then goes on at the oldest message that survives, and knows
-exactly how many it lost.
+So no version ever comes back to a slot, and WRITING n is below WHOLE n is below VOID n. A consumer
+that wants n compares the version with WHOLE n: below is EMPTY, equal is DATA if it still is equal
+after the copy, VOID n is passed over, above that is SPED_PAST. It then goes on at the oldest number
+that survives and counts those it lost: every number is read, voided or lost, and counted once.
+(53 bits of number last for years at 10^8 a second. VOID loses its owner when he gives it back:
+the one step down, and still a value the slot has never had.)
 
 One producer (SPMC) stores its versions. Several (MPMC) claim a slot by compare-exchange on its
 version, so there is no moment in which a message is promised but nobody can be seen writing it:
@@ -28,12 +30,20 @@ version, so there is no moment in which a message is promised but nobody can be 
 * A producer that is lapped in mid-write (stopped for a whole ring) finds its slot VOID when it
   goes on. It alone clears its number from the slot, so no other writes there while it might be
   writing still, and then publishes its message again at the head. Nothing is lost, nothing torn.
+* Until then each lap makes that one slot VOID again. A producer holds at most one slot, so there is
+  progress while the ring has more slots than producers that are stopped.
+
+All processes of a run must live in one process-id namespace: liveness is asked of the kernel.
 
 Process-private handles: a PRODUCER and a CONSUMER record each, made by queue_segment.py.
 """
 
+import errno
+import os
+
 import numpy as np
 from numba import types
+from numba.extending import overload
 
 from mantra.compiled import compiled
 from mantra.icc.atomics import (
@@ -48,6 +58,7 @@ from mantra.icc.atomics import (
     store_release,
 )
 from mantra.icc.memory import records_at
+from mantra.icc.shm import PID_MASK
 
 SPMC = 1
 MPMC = 2
@@ -68,7 +79,7 @@ WRITING = 1
 VOID = 2
 OWNERS_MAX = OWNER_MASK
 
-STUCK_POLLS = 1 << 14  # empty polls of one unfinished slot before asking whether its owner lives
+STUCK_POLLS = 1 << 10  # empty polls of one unfinished slot (some µs) before a look at its owner
 
 PRODUCER = np.dtype(
     [
@@ -80,7 +91,7 @@ PRODUCER = np.dtype(
         ("next", "i8"),  # number of the next message (SPMC)
         ("owner", "i4"),
         ("mode", "i4"),
-        ("owners", "i8"),  # address of the process ids by owner
+        ("owners", "i8"),  # address of the processes by owner
     ],
     align=True,
 )
@@ -93,10 +104,10 @@ CONSUMER = np.dtype(
         ("words", "i8"),
         ("count", "i8"),
         ("next", "i8"),  # number of the message wanted next
-        ("lost", "i8"),  # messages overwritten before they were read
+        ("lost", "i8"),  # numbers overwritten before they were looked at
         ("sped_past", "i8"),  # how often
         ("voided", "i8"),  # numbers under which no message was
-        ("owners", "i8"),
+        ("owners", "i8"),  # 0: the mapping is read-only, heal nothing
         ("stuck_version", "i8"),
         ("stuck_polls", "i8"),
         ("cursor", "i8"),  # address of the word where progress is shown; 0 for none
@@ -104,7 +115,9 @@ CONSUMER = np.dtype(
     align=True,
 )
 
+ERRNO = np.dtype("i4")
 _kill = types.ExternalFunction("kill", types.int32(types.int32, types.int32))
+_errno_location = types.ExternalFunction("__errno_location", types.int64())
 
 
 @compiled
@@ -187,7 +200,7 @@ def give_back(slot, owner):
         version = load_acquire(slot)
         if (version >> OWNER_SHIFT) & OWNER_MASK != owner:
             return  # Healed by another, who thought us dead.
-        if compare_exchange(slot, version, version & ~np.int64(OWNER_MASK << OWNER_SHIFT)):
+        if compare_exchange(slot, version, version & ~(OWNER_MASK << OWNER_SHIFT)):
             return
 
 
@@ -240,8 +253,8 @@ def recover(consumer_address):
     oldest = max(number + 1, load_acquire(consumer["count"]) - consumer["mask"] - 1)
     while True:
         slot = consumer["slots"] + (oldest & consumer["mask"]) * consumer["slot_bytes"]
-        if load_acquire(slot) < writing(oldest + 1, 0):
-            break  # The slot holds `oldest`, or nothing newer: the producer is not here yet.
+        if load_acquire(slot) >> NUMBER_SHIFT <= oldest + 1:
+            break  # The slot holds `oldest`, VOID or not, or an older one: it is not overwritten.
         oldest += 1
     consumer["lost"] += oldest - number
     consumer["sped_past"] += 1
@@ -251,7 +264,11 @@ def recover(consumer_address):
 
 @compiled
 def wait_or_heal(consumer_address, slot, version):
-    """A slot stays in mid-write: after many polls, make it VOID if its writer is dead."""
+    """A slot stays in mid-write: after many polls, make it VOID if its writer is dead.
+
+    A number goes to another process only after its dead holder's slots were healed
+    (queue_segment.heal), and no version comes back: what is VOIDed here is what was looked at.
+    """
     consumer = records_at(consumer_address, 1, CONSUMER)[0]
     if version != consumer["stuck_version"]:
         consumer["stuck_version"] = version
@@ -261,15 +278,78 @@ def wait_or_heal(consumer_address, slot, version):
         return
     consumer["stuck_polls"] = 0
     owner = (version >> OWNER_SHIFT) & OWNER_MASK
-    if not owner_alive(consumer["owners"], owner):
+    if consumer["owners"] != 0 and not owner_alive(consumer["owners"], owner):
         compare_exchange(slot, version, void(version >> NUMBER_SHIFT, 0))
+
+
+@compiled
+def heal_owner(slots, capacity, slot_bytes, owner, owner_at, seen, healer):
+    """Make VOID what a dead producer left in mid-write, then free its number; how many slots.
+
+    `seen` is the number's word as read when its process was found dead, `healer` the caller, below
+    0. Nothing is done (-1) if another changed the word since: he heals, or has it newly.
+    """
+    if not compare_exchange(owner_at, seen, healer):
+        return -1
+    healed = 0
+    for slot in range(slots, slots + capacity * slot_bytes, slot_bytes):
+        while True:  # Producers that lap the dead one change the version under us.
+            version = load_acquire(slot)
+            if (version >> OWNER_SHIFT) & OWNER_MASK != owner:
+                break
+            number = version >> NUMBER_SHIFT
+            if version & STATE_MASK == VOID:
+                number -= 1
+            if compare_exchange(slot, version, void(number, 0)):
+                healed += 1
+                break
+    compare_exchange(owner_at, healer, 0)
+    return healed
+
+
+@compiled
+def take_owner(owners_address, numbers, process):
+    """Take the first free one of the producer's numbers 1 … `numbers`; 0 if there is none."""
+    for owner in range(1, numbers + 1):
+        if compare_exchange(owners_address + 8 * owner, 0, process):
+            fence_release()  # Who sees a slot WRITING by this number, sees whose it is now.
+            return owner
+    return 0
+
+
+@compiled
+def find_head(slots, capacity, slot_bytes, count_at):
+    """Number of the first message nobody published: the count, or beyond it if that lags."""
+    head = load_acquire(count_at)
+    while load_acquire(slots + (head & (capacity - 1)) * slot_bytes) >= whole(head):
+        head += 1
+    return head
 
 
 @compiled
 def owner_alive(owners_address, owner):
     """Whether the process behind a producer's number is there (a zombie still counts as there)."""
-    pid = load_acquire(owners_address + 8 * owner)
-    return pid > 0 and _kill(np.int32(pid), np.int32(0)) == 0
+    process = load_acquire(owners_address + 8 * owner)  # Below 0: dead, somebody heals its slots.
+    return process > 0 and not process_gone(process & PID_MASK)
+
+
+def process_gone(pid: int) -> bool:
+    """Whether there is no process of this id. One of another user is there."""
+    try:
+        os.kill(pid, 0)
+    except OSError as error:
+        return error.errno == errno.ESRCH
+    return False
+
+
+@overload(process_gone)
+def _process_gone_compiled(pid):
+    def gone(pid):
+        if _kill(np.int32(pid), np.int32(0)) == 0:
+            return False
+        return records_at(_errno_location(), 1, ERRNO)[0] == errno.ESRCH
+
+    return gone
 
 
 @compiled

@@ -6,18 +6,26 @@
      | header     |          | (hot)   | 256 × i8 | 64 × 64 bytes | slot_bytes
      +------------+----------+---------+----------+---------------+---------------------
 
-`owners` holds the process id of each producer by its number (0 is never used). `consumers` shows
-who reads, how far they are and what they lost: observers look at it, producers never do. A replay
-that must not lose anything paces itself by it (`slowest_cursor`).
+`owners` holds the process of each producer (`shm.this_process`) by its number; 0 is never used.
+
+     0 ---attach---> process ---release---> 0       a number changes hands by compare-exchange only
+                       | dies
+                       +---heal---> -healer ---slots healed---> 0     (healer dies: heal again)
+
+So a number that is given out is in no slot, and one process at a time heals a dead one's slots: a
+second, late, would VOID slots of the number's next holder, who may be writing.
+
+`consumers` shows who reads, how far they are and what they lost: observers look at it, producers
+never do. A replay that must not lose anything paces itself by it (`slowest_cursor`).
 """
 
-import os
+import time
 from dataclasses import dataclass
 
 import numpy as np
 
 from mantra.icc import queue, shm
-from mantra.icc.memory import CACHE_LINE, aligned_zeros, records_at
+from mantra.icc.memory import CACHE_LINE, address_of, aligned_zeros
 
 PAYLOADS = (56, 120, 248)  # bytes: one, two and four cache lines a slot
 CONSUMERS_MAX = 64
@@ -38,7 +46,7 @@ CONSUMER_LINE = np.dtype(
     [
         ("cursor", "i8"),  # number of the message wanted next
         ("lost", "i8"),
-        ("pid", "i8"),  # 0: free
+        ("process", "i8"),  # `shm.this_process()`; 0: free
         ("name", f"S{NAME_BYTES}"),
         ("paces", "i8"),  # 1: a replay may not run ahead of this consumer
     ],
@@ -50,7 +58,9 @@ COUNT_AT = 2 * CACHE_LINE
 OWNERS_AT = 3 * CACHE_LINE
 CONSUMERS_AT = OWNERS_AT + 8 * (queue.OWNERS_MAX + 1) + CACHE_LINE
 SLOTS_AT = 8192
-LAYOUT = shm.layout_hash("queue", GEOMETRY, CONSUMER_LINE, SLOTS_AT)
+PROTOCOL = 1  # Raise it when the meaning of a version or an owner word changes.
+LAYOUT = shm.layout_hash("queue", PROTOCOL, GEOMETRY, CONSUMER_LINE, SLOTS_AT)
+HEAL_TRIES = 1000  # of 1 ms: how long an attaching producer waits for a healer at work
 
 assert CONSUMER_LINE.itemsize == CACHE_LINE
 assert CONSUMERS_AT % CACHE_LINE == 0
@@ -65,20 +75,24 @@ class Queue:
 
     @property
     def geometry(self) -> np.ndarray:
-        return records_at(self.segment.address + GEOMETRY_AT, 1, GEOMETRY)[0]
+        return self.segment.records(GEOMETRY_AT, 1, GEOMETRY)[0]
 
     @property
     def count(self) -> int:
         """Messages published so far; in MPMC mode at least that many."""
-        return int(records_at(self.segment.address + COUNT_AT, 1, np.dtype("i8"))[0])
+        return int(self.segment.records(COUNT_AT, 1, np.dtype("i8"))[0])
 
     @property
     def owners(self) -> np.ndarray:
-        return records_at(self.segment.address + OWNERS_AT, queue.OWNERS_MAX + 1, np.dtype("i8"))
+        return self.segment.records(OWNERS_AT, queue.OWNERS_MAX + 1, np.dtype("i8"))
 
     @property
     def consumers(self) -> np.ndarray:
-        return records_at(self.segment.address + CONSUMERS_AT, CONSUMERS_MAX, CONSUMER_LINE)
+        return self.segment.records(CONSUMERS_AT, CONSUMERS_MAX, CONSUMER_LINE)
+
+    @property
+    def writable(self) -> bool:
+        return bool(self.segment.array.flags.writeable)
 
     @property
     def capacity(self) -> int:
@@ -89,6 +103,8 @@ def create(run: str, name: str, record: np.dtype, capacity: int, mode: int = que
     """Make a queue of `capacity` records. Raises SegmentError, ValueError."""
     if capacity < 2 or capacity & (capacity - 1):
         raise ValueError(f"queue {name!r}: capacity {capacity} is not a power of two >= 2")
+    if mode not in (queue.SPMC, queue.MPMC):
+        raise ValueError(f"queue {name!r}: mode {mode} is neither SPMC (1) nor MPMC (2)")
     if record.itemsize not in PAYLOADS:
         raise ValueError(
             f"queue {name!r}: records of {record.itemsize} bytes; a slot takes one of {PAYLOADS}"
@@ -110,7 +126,8 @@ def attach(run: str, name: str, record: np.dtype | None = None, writable: bool =
     if record is not None and found.geometry["record_layout"] != shm.layout_hash(record):
         raise shm.SegmentError(
             f"queue {found.segment.path}: its records differ from this program's "
-            f"({int(found.geometry['payload_bytes'])} bytes there, {record.itemsize} here)"
+            f"({int(found.geometry['payload_bytes'])} bytes there, {record.itemsize} here; "
+            f"if equal: the fields); the run was started by another version, use that one"
         )
     return found
 
@@ -119,8 +136,9 @@ def producer(of: Queue) -> np.ndarray:
     """A PRODUCER handle (array of one; pass its address). One a process and queue.
 
     In SPMC mode a second producer is refused while the first one lives; after it died the new one
-    goes on where it stopped, at the slot it may have left in mid-write.
+    goes on where it stopped, behind the slot it may have left in mid-write. Raises SegmentError.
     """
+    _need_writable(of)
     geometry = of.geometry
     owner = _take_owner(of)
     handle = aligned_zeros(1, queue.PRODUCER)
@@ -131,13 +149,13 @@ def producer(of: Queue) -> np.ndarray:
     handle["count"] = of.segment.address + COUNT_AT
     handle["owner"], handle["mode"] = owner, geometry["mode"]
     handle["owners"] = of.segment.address + OWNERS_AT
-    handle["next"] = _head(of)
+    handle["next"] = queue.find_head(*_ring(of), of.segment.address + COUNT_AT)
     return handle
 
 
 def release_producer(of: Queue, handle: np.ndarray) -> None:
     """Give a producer's number back, so that another process may take it."""
-    of.owners[int(handle["owner"][0])] = 0
+    exchange(_owner_at(of, int(handle["owner"][0])), shm.this_process(), 0)
 
 
 def consumer(
@@ -145,7 +163,8 @@ def consumer(
 ) -> np.ndarray:
     """A CONSUMER handle (array of one; pass its address), at the next message or the oldest.
 
-    `shown` registers it where observers see its progress; a full registry raises SegmentError.
+    `shown` registers it where observers see its progress; a full registry raises SegmentError. A
+    read-only mapping takes only consumers that are not shown; they heal nothing.
     """
     geometry = of.geometry
     handle = aligned_zeros(1, queue.CONSUMER)
@@ -154,10 +173,14 @@ def consumer(
     handle["slot_bytes"] = geometry["slot_bytes"]
     handle["words"] = geometry["payload_bytes"] // 8
     handle["count"] = of.segment.address + COUNT_AT
-    handle["owners"] = of.segment.address + OWNERS_AT
+    handle["owners"] = of.segment.address + OWNERS_AT if of.writable else 0
     handle["next"] = max(0, of.count - of.capacity) if from_oldest else of.count
     if shown:
+        _need_writable(of)
         handle["cursor"] = _register(of, name, int(handle["next"][0]), paces)
+        if not from_oldest:
+            handle["next"] = of.count  # Read after a pacing replay could see us: none is lost.
+            queue.show_progress(address_of(handle))
     return handle
 
 
@@ -165,7 +188,7 @@ def release_consumer(of: Queue, handle: np.ndarray) -> None:
     """Take a consumer off the list of those shown."""
     if handle["cursor"][0]:
         line = (int(handle["cursor"][0]) - of.segment.address - CONSUMERS_AT) // CACHE_LINE
-        of.consumers[line]["pid"] = 0
+        of.consumers[line]["process"] = 0
 
 
 def heal(of: Queue) -> int:
@@ -174,25 +197,15 @@ def heal(of: Queue) -> int:
     For a supervisor that saw a producer die, and for an attaching producer. Consumers heal the
     slot they are stuck at by themselves.
     """
-    healed = 0
+    _need_writable(of)
+    healed, healer = 0, -shm.this_process()
     for owner in np.flatnonzero(of.owners):
-        if shm.process_alive(int(of.owners[owner])):
+        process = int(of.owners[owner])
+        if shm.process_alive(abs(process)):
             continue
-        for slot in _slots_held_by(of, int(owner)):
-            address = of.segment.address + SLOTS_AT + slot * int(of.geometry["slot_bytes"])
-            healed += int(heal_slot(address, int(owner)))
-        of.owners[owner] = 0
+        arguments = (int(owner), _owner_at(of, owner), process, healer)
+        healed += max(0, queue.heal_owner(*_ring(of), *arguments))
     return healed
-
-
-def heal_slot(slot: int, owner: int) -> bool:
-    """Make one slot VOID (or clear the number from a VOID one) if `owner` holds it."""
-    version = queue.load_acquire(slot)
-    if (version >> queue.OWNER_SHIFT) & queue.OWNER_MASK != owner:
-        return False
-    held = version >> queue.NUMBER_SHIFT
-    number = held if version & queue.STATE_MASK == queue.WRITING else held - 1
-    return exchange(slot, version, (number + 1) << queue.NUMBER_SHIFT | queue.VOID)
 
 
 @queue.compiled
@@ -204,52 +217,61 @@ def exchange(address, expected, desired):
 def slowest_cursor(of: Queue) -> int:
     """How far the slowest living pacing consumer is; the count if there is none."""
     lines = of.consumers
-    pacing = lines[(lines["pid"] > 0) & (lines["paces"] == 1)]
-    return int(pacing["cursor"].min()) if len(pacing) else of.count
+    pacing = np.flatnonzero((lines["process"] > 0) & (lines["paces"] == 1))
+    for index in pacing[np.argsort(lines["cursor"][pacing])]:
+        if shm.process_alive(int(lines["process"][index])):
+            return int(lines["cursor"][index])
+    return of.count
 
 
-def _slots_held_by(of: Queue, owner: int) -> np.ndarray:
-    geometry = of.geometry
-    words = int(geometry["slot_bytes"]) // 8
-    slots = records_at(of.segment.address + SLOTS_AT, of.capacity * words, np.dtype("i8"))
-    versions = slots[::words]
-    return np.flatnonzero((versions >> queue.OWNER_SHIFT) & queue.OWNER_MASK == owner)
+def _need_writable(of: Queue) -> None:
+    if not of.writable:
+        raise shm.SegmentError(
+            f"queue {of.segment.path} is mapped read-only: attach it with writable=True"
+        )
 
 
-def _head(of: Queue) -> int:
-    """Number of the first message nobody published: the count, or beyond if it lags."""
-    head = of.count
-    while True:
-        slot = SLOTS_AT + (head & (of.capacity - 1)) * int(of.geometry["slot_bytes"])
-        if queue.load_acquire(of.segment.address + slot) < (head + 1) << queue.NUMBER_SHIFT:
-            return head
-        head += 1
+def _owner_at(of: Queue, owner: int) -> int:
+    return of.segment.address + OWNERS_AT + 8 * int(owner)
+
+
+def _ring(of: Queue) -> tuple[int, int, int]:
+    """Address of slot 0, slots, bytes of a slot."""
+    return of.segment.address + SLOTS_AT, of.capacity, int(of.geometry["slot_bytes"])
 
 
 def _take_owner(of: Queue) -> int:
-    heal(of)
-    owners = of.owners
-    if of.geometry["mode"] == queue.SPMC and owners.any():
-        raise shm.SegmentError(
-            f"queue {of.segment.path} has its one producer already: process {int(owners.max())}"
-        )
-    address = of.segment.address + OWNERS_AT
-    for owner in range(1, queue.OWNERS_MAX + 1):
-        if exchange(address + 8 * owner, 0, os.getpid()):
-            return owner
-    raise shm.SegmentError(f"queue {of.segment.path} has {queue.OWNERS_MAX} producers already")
+    # One number where one producer is allowed: of two that attach at once one gets it.
+    numbers = 1 if of.geometry["mode"] == queue.SPMC else queue.OWNERS_MAX
+    for _ in range(HEAL_TRIES):
+        heal(of)
+        owner = queue.take_owner(of.segment.address + OWNERS_AT, numbers, shm.this_process())
+        if owner:
+            return int(owner)
+        if (of.owners[1 : numbers + 1] > 0).all():
+            break
+        time.sleep(0.001)  # Another process heals: its number will be free.
+    if numbers > 1:
+        raise shm.SegmentError(f"queue {of.segment.path} has {numbers} producers already")
+    raise shm.SegmentError(
+        f"queue {of.segment.path} has its one producer already: "
+        f"process {int(of.owners[1]) & shm.PID_MASK}"
+    )
 
 
 def _register(of: Queue, name: str, cursor: int, paces: bool) -> int:
     first = of.segment.address + CONSUMERS_AT
-    pid_at = CONSUMER_LINE.fields["pid"][1]  # type: ignore[index]
+    process_at = CONSUMER_LINE.fields["process"][1]  # type: ignore[index]
     for index, line in enumerate(of.consumers):
         address = first + index * CACHE_LINE
-        seen = int(line["pid"])
-        if shm.process_alive(seen) or not exchange(address + pid_at, seen, os.getpid()):
+        seen = int(line["process"])
+        if shm.process_alive(seen):
             continue
-        line["cursor"], line["lost"], line["paces"] = cursor, 0, paces
+        if not exchange(address + process_at, seen, shm.this_process()):
+            continue  # Another was faster.
+        line["cursor"], line["lost"] = cursor, 0
         line["name"] = name.encode()[:NAME_BYTES]
+        line["paces"] = paces
         return address
     raise shm.SegmentError(f"queue {of.segment.path} has {CONSUMERS_MAX} consumers already")
 

@@ -12,6 +12,7 @@ sentence that says what differs. `ready` is written last, so a half-made segment
 
 import mmap
 import os
+import time
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,14 +24,17 @@ from mantra.icc.memory import CACHE_LINE, address_of
 
 MAGIC = int.from_bytes(b"MANTRA01", "little")
 PREFIX = "mantra."
-NAME_LIMIT = 200  # A file name takes 255 bytes; prefix and run need room.
+NAME_LIMIT = 120  # characters of a run or a name: a file name takes 255 bytes.
+PID_BITS = 22  # Linux gives out no higher process ids.
+PID_MASK = (1 << PID_BITS) - 1
+UNFINISHED_S = 60  # A segment without a header is being made, or is older than this: stale.
 
 SEGMENT_HEADER = np.dtype(
     [
         ("magic", "i8"),
         ("layout", "i8"),  # hash of all that both sides must agree on
         ("size", "i8"),  # bytes, header included
-        ("creator", "i8"),  # process id
+        ("creator", "i8"),  # `this_process()` of the maker
         ("ready", "i8"),  # 1 once the content may be used
         ("unused", "i8", (3,)),
     ],
@@ -85,7 +89,11 @@ class Segment:
 
     @property
     def header(self) -> np.ndarray:
-        return self.array[: SEGMENT_HEADER.itemsize].view(SEGMENT_HEADER)[0]
+        return self.records(0, 1, SEGMENT_HEADER)[0]
+
+    def records(self, offset: int, count: int, dtype: np.dtype) -> np.ndarray:
+        """Records from `offset` on: a view that keeps the mapping alive, read-only if that is."""
+        return self.array[offset : offset + count * dtype.itemsize].view(dtype)
 
     def publish(self) -> None:
         """Say that the content may be used."""
@@ -113,19 +121,18 @@ def create(run: str, name: str, content_bytes: int, layout: int) -> Segment:
     try:
         # Reserved, not only promised: a full /dev/shm is an error here, not a SIGBUS later.
         os.posix_fallocate(descriptor, 0, size)
+        segment = _map(path, descriptor, size, writable=True)
     except OSError as error:
         path.unlink()
         raise SegmentError(
             f"shared memory {path}: {size:,} bytes not to be had ({error.strerror}); "
             f"make queues smaller, or free some of {path.parent} with 'mantra shm clean'"
         ) from None
-    else:
-        segment = _map(path, descriptor, size, writable=True)
     finally:
         os.close(descriptor)
     header = segment.header
-    header["magic"], header["layout"], header["size"] = MAGIC, layout, size
-    header["creator"] = os.getpid()
+    header["creator"], header["layout"], header["size"] = this_process(), layout, size
+    header["magic"] = MAGIC
     return segment
 
 
@@ -145,7 +152,10 @@ def attach(run: str, name: str, layout: int | None = None, writable: bool = True
     try:
         size = os.fstat(descriptor).st_size
         if size < SEGMENT_HEADER.itemsize:
-            raise SegmentError(f"shared memory {path}: {size} bytes is too small for a header")
+            raise SegmentError(
+                f"shared memory {path} is not ready: {size} bytes, too small for a header; "
+                f"its creator has not finished it, or died ('mantra shm clean' removes it)"
+            )
         segment = _map(path, descriptor, size, writable)
     finally:
         os.close(descriptor)
@@ -189,7 +199,7 @@ class SegmentInfo:
     name: str
     size: int
     creator: int  # process id; 0 if the header is not there
-    alive: bool  # the creator still runs
+    alive: bool  # the creator still runs, or may be about to write the header
 
 
 def list_segments() -> Iterator[SegmentInfo]:
@@ -199,12 +209,14 @@ def list_segments() -> Iterator[SegmentInfo]:
         try:
             with path.open("rb") as file:
                 raw = file.read(SEGMENT_HEADER.itemsize)
-            size = path.stat().st_size
+            status = path.stat()
         except (FileNotFoundError, PermissionError):
             continue  # Gone since the listing, or another user's.
         header = np.frombuffer(raw.ljust(SEGMENT_HEADER.itemsize, b"\0"), SEGMENT_HEADER)[0]
         creator = int(header["creator"]) if header["magic"] == MAGIC else 0
-        yield SegmentInfo(path, run, name, size, creator, process_alive(creator))
+        young = time.time() - status.st_mtime < UNFINISHED_S
+        alive = process_alive(creator) if creator else young
+        yield SegmentInfo(path, run, name, status.st_size, creator & PID_MASK, alive)
 
 
 def clean(run: str | None = None) -> list[SegmentInfo]:
@@ -215,10 +227,22 @@ def clean(run: str | None = None) -> list[SegmentInfo]:
     return stale
 
 
-def process_alive(pid: int) -> bool:
-    """Whether a process of this id runs; a zombie does not."""
+def this_process() -> int:
+    """This process for good: start time << 22 | id. Ids alone come back, in containers at once."""
+    pid = os.getpid()
+    return _state_and_start(pid)[1] << PID_BITS | pid
+
+
+def process_alive(process: int) -> bool:
+    """Whether a process runs, given as by `this_process`, or by its bare id; a zombie does not."""
     try:
-        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+        state, start = _state_and_start(process & PID_MASK)
     except (FileNotFoundError, ProcessLookupError, IndexError):
         return False
-    return pid > 0 and state not in ("Z", "X")
+    return process > 0 and state not in ("Z", "X") and process >> PID_BITS in (0, start)
+
+
+def _state_and_start(pid: int) -> tuple[str, int]:
+    """State letter and start (clock ticks since boot) from /proc; the name may hold spaces."""
+    fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+    return fields[0].decode(), int(fields[19])

@@ -27,11 +27,16 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import numba
 import numpy as np
 from numba.core.errors import NumbaError
 
-from mantra.compiled import DutyCycle, cache_directory, compiled, duty_cycle
+from mantra.compiled import (
+    DutyCycle,
+    cache_directory,
+    compiled,
+    compiled_uncached,
+    duty_cycle,
+)
 from mantra.icc.memory import records_at
 from mantra.messages.records import IDEAL_ORDER
 
@@ -230,7 +235,9 @@ def _trampoline(path: Path, module: ModuleType, function: Any) -> DutyCycle:
     # A real module under a real name: the compiler looks both up when it loads from the cache.
     made = ModuleType(f"mantra_{file.stem}")
     made.__dict__.update(
-        on_event=compiled(function) if path.parent == BUILT_IN else _uncached(function),
+        # Of a user's model only the trampoline is cached, under the hash of its folder: by itself
+        # it would be cached by its file's date, and not see an edit of what it imports.
+        on_event=(compiled if path.parent == BUILT_IN else compiled_uncached)(function),
         records_at=records_at,
         CALL=CALL,
         MARKET=MARKET,
@@ -241,12 +248,6 @@ def _trampoline(path: Path, module: ModuleType, function: Any) -> DutyCycle:
     sys.modules[made.__name__] = made
     exec(compile(text, str(file), "exec"), made.__dict__)
     return duty_cycle(made.call_model)
-
-
-def _uncached(function: Any) -> Any:
-    # Only the trampoline is cached, under the hash of the folder; a user's own file would be
-    # cached by its own date, and not see an edit of what it imports.
-    return numba.njit(nogil=True)(function)
 
 
 def _compile(model: Model) -> None:

@@ -74,7 +74,7 @@ class Calibration:
         self.fix = self.refine()
         self.first_rate = float(self.fix["ticks_per_second"])
 
-    def refine(self) -> np.void:
+    def refine(self) -> np.ndarray:
         """Take another sample; the new CLOCK_FIX, anchored now."""
         sample = take_sample()
         span_ticks, span_ns = sample.ticks - self.first.ticks, sample.utc_ns - self.first.utc_ns
@@ -86,21 +86,21 @@ class Calibration:
         both_ns = (sample.gap_ticks + self.first.gap_ticks) / 2 / rate * 1e9
         fix["error_ppb"] = both_ns / (span_ns / 1e9)
         fix["drift_ppb"] = (rate / self.first_rate - 1) * 1e9 if self.first_rate else 0.0
-        self.fix = fix[()]
-        return self.fix
+        self.fix = fix
+        return fix
 
 
-def ticks_to_ns(ticks: float | np.ndarray, fix: np.void) -> float | np.ndarray:
-    """A span of ticks in nanoseconds."""
-    return ticks * (1e9 / float(fix["ticks_per_second"]))
+def ns_per_tick(fix: np.ndarray) -> float:
+    """Nanoseconds of one tick."""
+    return 1e9 / float(fix["ticks_per_second"])
 
 
-def ticks_to_utc_ns(ticks: int, fix: np.void) -> int:
+def ticks_to_utc_ns(ticks: int, fix: np.ndarray) -> int:
     """Ticks as ns since the epoch, UTC."""
-    return int(fix["utc_ns_at"]) + round(ticks_to_ns(ticks - int(fix["ticks_at"]), fix))
+    return int(fix["utc_ns_at"]) + round((ticks - int(fix["ticks_at"])) * ns_per_tick(fix))
 
 
-def describe(fix: np.void) -> str:
+def describe(fix: np.ndarray) -> str:
     """One line for people: source, rate, error bound."""
     return (
         f"{TICK_SOURCE} at {float(fix['ticks_per_second']) / 1e9:.6f} ticks/ns, "

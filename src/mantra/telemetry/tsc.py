@@ -19,14 +19,14 @@ from numba.extending import intrinsic, overload
 
 from mantra.compiled import JIT
 
+CPU_INFO = Path("/proc/cpuinfo")
+
 
 def _has_invariant_counter() -> bool:
     if platform.machine() == "aarch64":
         return True
     try:
-        flags = next(
-            line for line in Path("/proc/cpuinfo").read_text().splitlines() if "flags" in line
-        ).split()
+        flags = next(line for line in CPU_INFO.read_text().splitlines() if "flags" in line).split()
     except (OSError, StopIteration):
         return False
     return {"constant_tsc", "nonstop_tsc", "rdtscp"} <= set(flags)
