@@ -44,7 +44,7 @@ def test_a_line_without_a_time_of_16_or_19_digits_is_none(line):
 
 
 def test_a_time_that_fits_no_int64_is_none():
-    assert messages(b"9" * 19 + b" {}")[0] == [None]
+    assert messages(b"9" * 19 + b" {}\n9300000000000000000 {}")[0] == [None, None]
 
 
 def test_a_clock_that_goes_back_stands_still_and_is_counted():

@@ -99,6 +99,7 @@ class Survey:
 
     def tables(self, venue: str | None, exponents: dict[str, tuple[int, int]]) -> Tables:
         """The tables of what was seen. Raises ValueError for exponents of a symbol not seen."""
+        exponents = {symbol.upper(): given for symbol, given in exponents.items()}
         unknown = set(exponents) - set(self.symbols)
         if unknown:
             raise ValueError(

@@ -9,6 +9,9 @@ from mantra.messages.enums import ASK, BID
 from tests.messages import naive as numbers
 
 
+SPELLED_OUT = {"pu", "lastUpdateId", "bids", "asks", "symbol"}
+
+
 class RefusedError(Exception):
     """The message is not one."""
 
@@ -16,7 +19,7 @@ class RefusedError(Exception):
 def decode(raw: bytes, symbols: dict[str, tuple[int, int, int]], unnamed: str = "") -> dict:
     """What the message says. `symbols`: (instrument, price exponent, volume exponent) by symbol."""
     try:
-        frame = json.loads(raw.decode("latin-1"), object_pairs_hook=_once)
+        frame = json.loads(raw.decode("latin-1"), object_pairs_hook=Members)
     except ValueError as error:
         raise RefusedError(str(error)) from None
     if isinstance(frame, list):
@@ -28,16 +31,23 @@ def decode(raw: bytes, symbols: dict[str, tuple[int, int, int]], unnamed: str = 
         stream = stream if isinstance(stream, str) else ""
     if not isinstance(message, dict):
         return {"kind": decoded.UNKNOWN}
+    if message is not frame and frame.twice & {"stream", "data"}:
+        raise RefusedError("two payloads")
+    if any(len(key) == 1 or key in SPELLED_OUT for key in message.twice):
+        raise RefusedError("a field twice")
     try:
         return _payload(message, stream, symbols, unnamed)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise RefusedError(repr(error)) from None
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict:
-    if len(dict(pairs)) != len(pairs):
-        raise ValueError("a key twice")
-    return dict(pairs)
+class Members(dict):
+    """An object's members; `twice`: the keys it says more than once."""
+
+    def __init__(self, pairs: list[tuple[str, Any]]):
+        super().__init__(pairs)
+        keys = [key for key, _ in pairs]
+        self.twice = {key for key in keys if keys.count(key) > 1}
 
 
 def _payload(message: dict, stream: str, symbols: dict, unnamed: str) -> dict:
