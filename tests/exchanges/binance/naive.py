@@ -8,7 +8,6 @@ from mantra.messages.decimals import OK
 from mantra.messages.enums import ASK, BID
 from tests.messages import naive as numbers
 
-
 SPELLED_OUT = {"pu", "lastUpdateId", "bids", "asks", "symbol"}
 
 
