@@ -16,6 +16,7 @@ still have is recorded once, what they no longer have is counted as lost.
 """
 
 import logging
+import time
 from pathlib import Path
 from typing import ClassVar
 
@@ -27,7 +28,7 @@ from mantra.archive.layout import ArchiveError, segment_files
 from mantra.archive.reader import read_metadata
 from mantra.archive.segment import index_stream
 from mantra.archive.writer import BLOCK_ROWS, ArchiveWriter
-from mantra.compiled import compiled, duty_cycle
+from mantra.compiled import JIT, compiled, duty_cycle
 from mantra.icc import shm
 from mantra.icc.memory import address_of, aligned_zeros, records_at
 from mantra.icc.queue import CONSUMER, consume_many, show_progress
@@ -148,6 +149,7 @@ class Recorder(Actor):
         self._track_address = spine.track_address
         self._outlet = spine.outlet(EVENTS)
         self._clock = spine.vector(CLOCK_VECTOR, CLOCK_FIX)
+        self._row = spine.control.rows[spine.publisher]
         self.queues = queues_of(spine.run)
         clock = self._clock_facts()
         self._ticks_per_second = clock["ticks_per_second"] or TICKS_PER_SECOND_UNKNOWN
@@ -170,6 +172,8 @@ class Recorder(Actor):
         self.context = aligned_zeros(1, RECORDER)
         self.context["lanes"], self.context["count"] = address_of(self._lanes), len(self._lanes)
         self._set_deadline()
+        if JIT:  # Now: when it is needed first, it is late already.
+            send_overrun.compile("(int64, int64, int64)")
 
     def on_call(self) -> None:
         """Take over full lanes, and do one piece of encoding or writing."""
@@ -181,6 +185,7 @@ class Recorder(Actor):
             behind = bool((self._lanes["filled"] == self._lanes["capacity"]).any())
             self._take_over(0 if due else LANE_ROWS // 2)
         self._say_lost(now)
+        self._row["work"] = self._lanes["taken"].sum()  # The core's loop cannot know: we asked.
         if due:
             self.writer.seal()
             self._set_deadline()
@@ -197,9 +202,8 @@ class Recorder(Actor):
         try:
             self.writer.close()
         finally:
-            self.writer.update_metadata(
-                {"recorded": self._recorded(), "clock": self._clock_facts()}
-            )
+            facts = {"recorded": self._recorded(), "recorder_cpu_s": time.process_time()}
+            self.writer.update_metadata(facts | {"clock": self._clock_facts()})
 
     # ------------------------------------------------------------ inside
 
