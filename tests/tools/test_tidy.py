@@ -66,7 +66,7 @@ def test_types_and_intrinsics_are_no_compiling():
     assert not said(tidy.compiler_in_one_place, text)
 
 
-@pytest.mark.parametrize("mark", ["compiled", "duty_cycle", "queue.compiled"])
+@pytest.mark.parametrize("mark", ["compiled", "compiled_uncached", "duty_cycle", "queue.compiled"])
 def test_compiled_functions_stand_at_module_level(mark):
     function = f"@{mark}\ndef f(x):\n    return x\n"
     indented = function.replace("@", "    @").replace("def", "    def").replace("ret", "    ret")

@@ -200,7 +200,7 @@ def give_back(slot, owner):
         version = load_acquire(slot)
         if (version >> OWNER_SHIFT) & OWNER_MASK != owner:
             return  # Healed by another, who thought us dead.
-        if compare_exchange(slot, version, version & ~np.int64(OWNER_MASK << OWNER_SHIFT)):
+        if compare_exchange(slot, version, version & ~(OWNER_MASK << OWNER_SHIFT)):
             return
 
 
