@@ -8,4 +8,5 @@ harness.py     Bench: results, bars, printing; repeats that are interleaved; the
 book.py        level updates a second, beside other books
 book_rows.py   the rows they are measured on
 startup.py     cold compile and warm start of the whole engine
+archive.py     bytes a row, rows a second; a recorder beside a producer at full rate
 """
