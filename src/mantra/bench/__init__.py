@@ -4,7 +4,7 @@ In:        the rooms below, through the functions that everyone else calls.
 Out:       one object a bench: the machine, the numbers, and the bars they must hold.
 Must not know: how to make a number better. A bench measures; it has no faster path of its own.
 
-harness.py   Bench: results, bars, printing; repeats that are interleaved; the list of benches
+harness.py     Bench: results, bars, printing; repeats that are interleaved; the list of benches
 icc.py         the queue between processes: one way, write, read, throughput; beside the floor
 icc_peers.py   multiprocessing.Queue, Pipe and iceoryx2 under the same clock; the forked workers
 """
