@@ -26,9 +26,7 @@ def _has_invariant_counter() -> bool:
     if platform.machine() == "aarch64":
         return True
     try:
-        flags = next(
-            line for line in CPU_INFO.read_text().splitlines() if "flags" in line
-        ).split()
+        flags = next(line for line in CPU_INFO.read_text().splitlines() if "flags" in line).split()
     except (OSError, StopIteration):
         return False
     return {"constant_tsc", "nonstop_tsc", "rdtscp"} <= set(flags)
