@@ -4,12 +4,17 @@ import os
 from itertools import count
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from mantra.actors import spine
 
 _runs = count()
 
 JIT = os.environ.get("NUMBA_DISABLE_JIT", "0") in ("", "0")
+
+# An example may be the one that compiles: no test is about how long it takes.
+settings.register_profile("mantra", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("mantra")
 
 
 def pytest_collection_modifyitems(items):

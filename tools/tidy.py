@@ -23,7 +23,7 @@ from typing import NamedTuple
 ARGUMENTS_MAX = 8
 PACKAGE = Path("src/mantra")
 COMPILER = PACKAGE / "compiled.py"
-POLICY = ("compiled", "duty_cycle")  # the decorators of compiled.py
+POLICY = ("compiled", "compiled_uncached", "duty_cycle")  # the decorators of compiled.py
 RAW_DECORATORS = ("njit", "jit", "cfunc", "vectorize", "guvectorize", "generated_jit", "stencil")
 ARRAY_ATTRIBUTES = ("ctypes", "itemsize", "shape")  # no record has such a field
 INTEGER_ROOMS = ("messages", "books", "overseer", "exchanges")

@@ -2,7 +2,6 @@
 
 from fractions import Fraction
 
-import naive_messages as naive
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,6 +10,7 @@ from mantra.icc.memory import address_of
 from mantra.messages import amounts
 from mantra.messages.amounts import AMOUNT_MAX, DOWN, UP
 from mantra.messages.tables import Tables
+from tests.messages import naive
 
 ROUNDINGS = st.sampled_from([DOWN, UP])
 INTEGERS = st.one_of(
@@ -59,8 +59,8 @@ def test_quote_amounts_round_by_less_than_one_unit_and_to_the_stated_side(
     tables = instrument(price_exponent, volume_exponent, quote=quote)
     address = address_of(tables.instruments)
     true = Fraction(price * volume * 10**quote, 10 ** (price_exponent + volume_exponent))
-    low = amounts.quote_amount(address, price, volume, DOWN)
-    high = amounts.quote_amount(address, price, volume, UP)
+    low = int(amounts.quote_amount(address, price, volume, DOWN))
+    high = int(amounts.quote_amount(address, price, volume, UP))
     if true >= AMOUNT_MAX:
         assert low == high == AMOUNT_MAX
         return

@@ -9,12 +9,13 @@ Written by the supervisor (state), by anyone with the right to (halted), and by 
      +----------+-------------------+---------------------------------------
 """
 
+import os
 from dataclasses import dataclass
 
 import numpy as np
 
 from mantra.icc import shm
-from mantra.icc.memory import CACHE_LINE, records_at
+from mantra.icc.memory import CACHE_LINE
 
 # The state of a run. Each includes the ones before: an actor compares with >=.
 STARTING = 0
@@ -83,13 +84,12 @@ class Control:
 
     @property
     def record(self) -> np.void:
-        return records_at(self.address, 1, CONTROL)[0]
+        return self.segment.records(CONTROL_AT, 1, CONTROL)[0]
 
     @property
     def rows(self) -> np.ndarray:
         """ACTOR_ROWs in use; the index is the actor's publisher id."""
-        first = self.segment.address + ROWS_AT
-        return records_at(first, ACTORS_MAX, ACTOR_ROW)[: int(self.record["actors"])]
+        return self.segment.records(ROWS_AT, int(self.record["actors"]), ACTOR_ROW)
 
     def row_address(self, publisher: int) -> int:
         return self.segment.address + ROWS_AT + publisher * ACTOR_ROW.itemsize
@@ -105,7 +105,7 @@ def create(run: str, actors: list[str]) -> Control:
         raise ValueError(f"{len(actors)} actors; {ACTORS_MAX} is the limit")
     size = ROWS_AT - CACHE_LINE + ACTORS_MAX * ACTOR_ROW.itemsize
     made = Control(shm.create(run, SEGMENT, size, LAYOUT))
-    made.record["supervisor"] = made.segment.header["creator"]
+    made.record["supervisor"] = os.getpid()
     made.record["actors"] = len(actors)
     for row, name in zip(made.rows, actors, strict=True):
         row["name"], row["core"] = name.encode(), -1

@@ -137,7 +137,7 @@ def apply_update(book, update_address):
 @compiled
 def _count_crossing(book):
     head = records_at(book, 1, BOOK)[0]
-    bid, ask = best_price(book, BID), best_price(book, ASK)
+    bid, ask = best_price(book, np.int64(BID)), best_price(book, np.int64(ASK))
     if bid >= ask and ask != 0:
         if bid > ask:
             head["crossed"] += 1
@@ -149,8 +149,8 @@ def _count_crossing(book):
 def clear(book):
     """Delete all levels of both sides; the book is not consistent until a group completes."""
     records_at(book, 1, BOOK)[0]["consistent"] = 0
-    clear_side(side_of(book, BID))
-    clear_side(side_of(book, ASK))
+    for side in range(2):
+        clear_side(side_of(book, side))
 
 
 # ---------------------------------------------------------------- asking
@@ -193,7 +193,7 @@ def next_price(book, side, price):
 
     A walk from the best: `price = best_price(book, side)`, then `next_price` until it is 0.
     """
-    return next_worse(side_of(book, side), min(max(price, 0), PRICE_MAX))
+    return next_worse(side_of(book, side), min(max(price, 0), PRICE_MAX + 1))
 
 
 @compiled

@@ -71,8 +71,8 @@ WORD_BYTES = 8
 WORD_BITS = 64
 BUCKET_BYTES = 2 * LANES * WORD_BYTES
 VOLUME_OFFSET = LANES * WORD_BYTES
-SIDES_OFFSET = int(BOOK.fields["sides"][1])
 SIDE_BYTES = SIDE.itemsize
+SIDES_OFFSET = BOOK.itemsize - 2 * SIDE_BYTES
 
 BUCKETS_MIN = 8  # 32 levels before it grows: most instruments are thin
 BUCKETS_PER_STASH = 64  # A half-full table overflows by 0.8% of its levels: ample.

@@ -26,7 +26,7 @@ _libc.memset.restype = ctypes.c_int64
 
 
 def allocate_bytes(size: int) -> int:
-    """Address of `size` bytes (a multiple of 64) on a cache line, not zeroed; 0 if there are none."""
+    """Address of `size` bytes (a multiple of 64) on a cache line, not zeroed; 0: none left."""
     return _libc.aligned_alloc(CACHE_LINE, size)
 
 

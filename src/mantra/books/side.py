@@ -3,6 +3,8 @@
 Everything is written once for both sides; `sign` alone tells them apart.
 """
 
+import numpy as np
+
 from mantra.books.layout import (
     BUCKET_BYTES,
     BUCKETS_MIN,
@@ -68,7 +70,7 @@ def open_side(side, sign, levels):
     head = records_at(side, 1, SIDE)[0]
     head["sign"] = sign
     give_memory(side, buckets_for(levels))
-    set_unit(head, UNIT_MAX)
+    set_unit(head, np.int64(UNIT_MAX))
 
 
 @compiled
@@ -96,7 +98,7 @@ def clear_side(side):
     zero_bytes(head["table"], table_bytes(head["buckets"]))
     head["levels"] = 0
     head["stashed"] = 0
-    set_unit(head, UNIT_MAX)
+    set_unit(head, np.int64(UNIT_MAX))
     move_window(side)
 
 
@@ -125,7 +127,7 @@ def _grow(side):
     settled = False
     while not settled:
         buckets *= 2
-        free_bytes(head["table"] if head["table"] != old_table else 0)
+        free_bytes(head["table"] if head["table"] != old_table else np.int64(0))
         give_memory(side, buckets)
         settled = _refill(side, old_table, old_buckets)
     head["levels"] = old_levels

@@ -7,6 +7,8 @@ is in the stash only while its home bucket is full, so whoever frees a slot of a
 one back, and nobody who finds a free slot in a bucket need look further.
 """
 
+import numpy as np
+
 from mantra.books.layout import (
     BUCKET_BYTES,
     BUCKETS_PER_STASH,
@@ -75,7 +77,7 @@ def _place_crowded(side, bucket, match, price, volume):
         return 1
     if volume == 0:
         return 0
-    slot = _stash_slot(side, 0)
+    slot = _stash_slot(side, np.int64(0))
     if slot == 0:
         return NO_ROOM
     _write(slot, price, volume)

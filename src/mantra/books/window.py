@@ -199,7 +199,7 @@ def move_window(side):
             if words[lane] != 0:
                 index = index_of(head, words[lane])
                 if index < ticks:
-                    mark(head, index, 1)
+                    mark(head, index, np.int64(1))
     head["touch"] = ticks // LEAD
 
 
@@ -235,19 +235,35 @@ def _next_far(side, price):
 
 @compiled
 def _sort_far(side):
-    """Collect the levels outside the window as ranks (-price of bids, price of asks), best first."""
+    """Collect the levels outside the window, best first, as ranks: asks' prices, bids' negated."""
     head = records_at(side, 1, SIDE)[0]
     if head["far"] == 0:
         head["far"] = allocate_bytes(far_bytes(head["buckets"]))
         if head["far"] == 0:
             raise MemoryError("no memory for the far levels of a book")
     ranks = records_at(head["far"], head["levels"], WORD)
-    count = 0
+    count = np.int64(0)
     for number in range(bucket_count(side)):
         words = bucket_words(side, number)
         for lane in range(LANES):
             if words[lane] != 0 and index_of(head, words[lane]) >= head["ticks"]:
                 ranks[count] = -words[lane] * head["sign"]
                 count += 1
-    ranks[:count].sort()
     head["far_levels"] = count
+    _sort(ranks, count)
+
+
+@compiled
+def _sort(words, count):
+    """Shell's sort with Knuth's gaps: few words, and it compiles in a tenth of `array.sort`."""
+    gap = 1
+    while gap < count // 3:
+        gap = 3 * gap + 1
+    while gap > 0:
+        for start in range(gap, count):
+            word, position = words[start], start
+            while position >= gap and words[position - gap] > word:
+                words[position] = words[position - gap]
+                position -= gap
+            words[position] = word
+        gap //= 3

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mantra.icc import queue, shm
-from mantra.icc.memory import CACHE_LINE, address_of, aligned_zeros, records_at
+from mantra.icc.memory import CACHE_LINE, address_of, aligned_zeros
 
 PAYLOADS = (56, 120, 248)  # bytes: one, two and four cache lines a slot
 CONSUMERS_MAX = 64
@@ -75,20 +75,20 @@ class Queue:
 
     @property
     def geometry(self) -> np.ndarray:
-        return records_at(self.segment.address + GEOMETRY_AT, 1, GEOMETRY)[0]
+        return self.segment.records(GEOMETRY_AT, 1, GEOMETRY)[0]
 
     @property
     def count(self) -> int:
         """Messages published so far; in MPMC mode at least that many."""
-        return int(records_at(self.segment.address + COUNT_AT, 1, np.dtype("i8"))[0])
+        return int(self.segment.records(COUNT_AT, 1, np.dtype("i8"))[0])
 
     @property
     def owners(self) -> np.ndarray:
-        return records_at(self.segment.address + OWNERS_AT, queue.OWNERS_MAX + 1, np.dtype("i8"))
+        return self.segment.records(OWNERS_AT, queue.OWNERS_MAX + 1, np.dtype("i8"))
 
     @property
     def consumers(self) -> np.ndarray:
-        return records_at(self.segment.address + CONSUMERS_AT, CONSUMERS_MAX, CONSUMER_LINE)
+        return self.segment.records(CONSUMERS_AT, CONSUMERS_MAX, CONSUMER_LINE)
 
     @property
     def writable(self) -> bool:

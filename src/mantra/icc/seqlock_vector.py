@@ -113,7 +113,7 @@ def create(run: str, name: str, record: np.dtype, rows: int) -> Vector:
         raise ValueError(f"vector {name!r}: {rows} rows of {record.itemsize} bytes (8n wanted)")
     row_bytes = -(-(record.itemsize + PAYLOAD) // CACHE_LINE) * CACHE_LINE
     segment = shm.create(run, name, ROWS_AT - CACHE_LINE + rows * row_bytes, LAYOUT)
-    geometry = records_at(segment.address + GEOMETRY_AT, 1, VECTOR_GEOMETRY)[0]
+    geometry = segment.records(GEOMETRY_AT, 1, VECTOR_GEOMETRY)[0]
     geometry["rows"], geometry["row_bytes"] = rows, row_bytes
     geometry["payload_bytes"] = record.itemsize
     geometry["record_layout"] = shm.layout_hash(record)
@@ -124,7 +124,7 @@ def create(run: str, name: str, record: np.dtype, rows: int) -> Vector:
 def attach(run: str, name: str, record: np.dtype | None = None, writable: bool = True) -> Vector:
     """Map a vector that is there. Raises SegmentError if its rows are not `record`s."""
     segment = shm.attach(run, name, LAYOUT, writable)
-    geometry = records_at(segment.address + GEOMETRY_AT, 1, VECTOR_GEOMETRY)[0]
+    geometry = segment.records(GEOMETRY_AT, 1, VECTOR_GEOMETRY)[0]
     if record is not None and geometry["record_layout"] != shm.layout_hash(record):
         raise shm.SegmentError(
             f"vector {segment.path}: its rows differ from this program's "
@@ -134,7 +134,7 @@ def attach(run: str, name: str, record: np.dtype | None = None, writable: bool =
 
 
 def _open(segment: shm.Segment) -> Vector:
-    geometry = records_at(segment.address + GEOMETRY_AT, 1, VECTOR_GEOMETRY)[0]
+    geometry = segment.records(GEOMETRY_AT, 1, VECTOR_GEOMETRY)[0]
     handle = aligned_zeros(1, VECTOR)
     handle["first"] = segment.address + ROWS_AT
     handle["row_bytes"] = geometry["row_bytes"]

@@ -106,7 +106,11 @@ class Segment:
 
     @property
     def header(self) -> np.ndarray:
-        return self.array[: SEGMENT_HEADER.itemsize].view(SEGMENT_HEADER)[0]
+        return self.records(0, 1, SEGMENT_HEADER)[0]
+
+    def records(self, offset: int, count: int, dtype: np.dtype) -> np.ndarray:
+        """Records from `offset` on: a view that keeps the mapping alive, read-only if that is."""
+        return self.array[offset : offset + count * dtype.itemsize].view(dtype)
 
     def publish(self) -> None:
         """Say that the content may be used."""

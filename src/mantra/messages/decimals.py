@@ -27,11 +27,18 @@ INT64_MAX = (1 << 63) - 1
 EXPONENT_MAX = 18  # 10 ** 18 still fits an int64
 BEFORE_LAST_DIGIT = INT64_MAX // 10
 LAST_DIGIT = INT64_MAX % 10
+FAST_DIGITS = 18  # any number of so many digits fits an int64
 TENS_MAX = 10_000  # powers of ten beyond this are all the same to an int64
 
 ZERO, NINE = ord("0"), ord("9")
 PLUS, MINUS, POINT = ord("+"), ord("-"), ord(".")
-SMALL_E, LARGE_E = ord("e"), ord("E")
+SMALL_E, CASE_BIT = ord("e"), 0x20
+
+
+@compiled
+def byte_at(at):
+    """The byte at an address."""
+    return np.int64(records_at(at, 1, BYTE)[0])
 
 
 @compiled
@@ -41,65 +48,85 @@ def scan_decimal(text, end, exponent):
     Returns (value, status, address after the number). The number ends where its grammar ends: what
     follows is the caller's affair. Value is 0 unless the status is OK.
     """
-    byte = records_at(text, max(end - text, 1), BYTE)
-    length = end - text
-    at = np.int64(0)
-    negative = length > 0 and byte[0] == MINUS
-    if negative or (length > 0 and byte[0] == PLUS):
+    at = text
+    negative = at < end and byte_at(at) == MINUS
+    if negative:
         at += 1
-    value, status, decimals, point = np.int64(0), np.int64(OK), np.int64(0), np.int64(-1)
+    # The common case in one pass: so few digits that nothing can overflow, nothing to refuse.
     digits = at
-    while at < length:
-        digit = np.int64(byte[at]) - ZERO
-        if 0 <= digit <= 9:
-            if point >= 0 and decimals == exponent:
-                if digit != 0:
-                    status = np.int64(TOO_PRECISE)
-            else:
-                if point >= 0:
-                    decimals += 1
-                if value < BEFORE_LAST_DIGIT or (
-                    value == BEFORE_LAST_DIGIT and digit <= LAST_DIGIT
-                ):
-                    value = value * 10 + digit
-                elif status == OK:
-                    status = np.int64(OVERFLOW)
-        elif byte[at] == POINT and point < 0 and at > digits:
-            point = at
-        else:
+    value = np.int64(0)
+    limit = min(end, digits + FAST_DIGITS - exponent)
+    while at < limit:
+        digit = byte_at(at) - ZERO
+        if digit < 0 or digit > 9:
             break
+        value = value * 10 + digit
         at += 1
-    if at == digits or point == at - 1:
-        return np.int64(0), np.int64(MALFORMED), text + at
-    if at < length and (byte[at] == SMALL_E or byte[at] == LARGE_E):
-        return _scan_scientific(text, text + at, end, exponent)
-    if status == OK and value != 0:
-        while decimals < exponent and value <= BEFORE_LAST_DIGIT:
-            value *= 10
-            decimals += 1
-        if decimals < exponent:
-            status = np.int64(OVERFLOW)
-    if status != OK:
-        return np.int64(0), status, text + at
-    return -value if negative else value, status, text + at
+    missing = exponent
+    sound = at > digits
+    if sound and at < end and byte_at(at) == POINT:
+        at += 1
+        decimals = at
+        limit = min(end, decimals + exponent)
+        while at < limit:
+            digit = byte_at(at) - ZERO
+            if digit < 0 or digit > 9:
+                break
+            value = value * 10 + digit
+            at += 1
+        missing = exponent - (at - decimals)
+        if missing == 0:
+            while at < end and byte_at(at) == ZERO:
+                at += 1
+        sound = at > decimals
+    if not sound or (at < end and _goes_on(byte_at(at))):
+        return _scan_slowly(text, end, exponent)
+    while missing > 0:
+        value *= 10
+        missing -= 1
+    return -value if negative else value, np.int64(OK), at
 
 
 @compiled
-def _scan_scientific(text, mark, end, exponent):
-    """The rest of `scan_decimal` for a number with an `e`, found at address `mark`."""
-    byte = records_at(text, end - text, BYTE)
-    length = end - text
-    at = mark - text + 1
-    down = at < length and byte[at] == MINUS
-    if down or (at < length and byte[at] == PLUS):
+def _goes_on(byte):
+    """Whether a number may go on with this byte: then the fast path has not understood it all."""
+    return ZERO <= byte <= NINE or byte == POINT or byte | CASE_BIT == SMALL_E
+
+
+@compiled
+def _digits_end(at, end):
+    while at < end and ZERO <= byte_at(at) <= NINE:
+        at += 1
+    return at
+
+
+@compiled
+def _scan_slowly(text, end, exponent):
+    """`scan_decimal` for all that is not common: many digits, exponents, what is refused."""
+    at = text
+    if at < end and (byte_at(at) == MINUS or byte_at(at) == PLUS):
+        at += 1
+    mark = _digits_end(at, end)
+    if mark == at:
+        return np.int64(0), np.int64(MALFORMED), mark
+    if mark < end and byte_at(mark) == POINT:
+        at = mark + 1
+        mark = _digits_end(at, end)
+        if mark == at:
+            return np.int64(0), np.int64(MALFORMED), mark
+    if mark == end or byte_at(mark) | CASE_BIT != SMALL_E:
+        return _shifted(text, mark, exponent, mark)
+    at = mark + 1
+    down = at < end and byte_at(at) == MINUS
+    if down or (at < end and byte_at(at) == PLUS):
         at += 1
     tens, digits = np.int64(0), at
-    while at < length and ZERO <= byte[at] <= NINE:
-        tens = min(tens * 10 + np.int64(byte[at]) - ZERO, np.int64(TENS_MAX))
+    while at < end and ZERO <= byte_at(at) <= NINE:
+        tens = min(tens * 10 + byte_at(at) - ZERO, np.int64(TENS_MAX))
         at += 1
     if at == digits:
-        return np.int64(0), np.int64(MALFORMED), text + at
-    return _shifted(text, mark, exponent + (-tens if down else tens), text + at)
+        return np.int64(0), np.int64(MALFORMED), at
+    return _shifted(text, mark, exponent + (-tens if down else tens), at)
 
 
 @compiled

@@ -62,6 +62,7 @@ REASON_TOO_MANY_ORDERS = 8
 REASON_UNFILLED = 9  # IOC or market remainder
 REASON_DUPLICATE_ID = 10
 REASON_HALTED = 11
+REASON_MALFORMED = 12  # a side, type, kind or time in force that there is not, an id below 1
 REASONS = (
     "none",
     "would-take",
@@ -75,6 +76,7 @@ REASONS = (
     "unfilled",
     "duplicate-id",
     "halted",
+    "malformed",
 )
 
 # Fill liquidity.
@@ -95,6 +97,11 @@ EVENT_ACTOR_STOPPED = 8
 EVENT_ACTOR_DIED = 9
 EVENT_CROSSED = 10  # a book is crossed after a whole group
 EVENT_END_OF_DATA = 11  # a replay or generator has nothing more to send
+EVENT_ORDER_ILLEGAL = (
+    12  # what an order may not do now; value: order id, detail: state << 8 | event
+)
+EVENT_ORDER_UNKNOWN = 13  # said of an order that nobody here sent; value: order id
+EVENT_ORDER_TIMEOUT = 14  # a request was not answered in time; value: order id
 EVENTS = (
     "connected",
     "disconnected",
@@ -108,4 +115,7 @@ EVENTS = (
     "actor-died",
     "crossed",
     "end-of-data",
+    "order-illegal",
+    "order-unknown",
+    "order-timeout",
 )

@@ -261,7 +261,11 @@ class Tables:
     # ------------------------------------------------------------ keeping
 
     def to_json(self) -> str:
-        """All of it as JSON text, sizes as decimals: an archive keeps it beside the data."""
+        """`as_dict` as JSON text."""
+        return json.dumps(self.as_dict(), indent=1)
+
+    def as_dict(self) -> dict[str, Any]:
+        """All of it in JSON's types, sizes as decimals: an archive keeps it beside the data."""
         instruments = []
         for row in self.instruments:
             volume, quote = int(row["volume_exponent"]), int(row["quote"])
@@ -283,7 +287,7 @@ class Tables:
                     "taker_fee_ppm": int(row["taker_fee_ppm"]),
                 }
             )
-        content = {
+        return {
             "format": JSON_FORMAT,
             "venues": [{"name": name} for name in self._names("venues")],
             "assets": [
@@ -292,12 +296,15 @@ class Tables:
             ],
             "instruments": instruments,
         }
-        return json.dumps(content, indent=1)
 
     @classmethod
     def from_json(cls, text: str) -> "Tables":
         """The tables that `to_json` wrote. Raises ValueError for anything else."""
-        content = json.loads(text)
+        return cls.from_dict(json.loads(text))
+
+    @classmethod
+    def from_dict(cls, content: dict[str, Any]) -> "Tables":
+        """The tables that `as_dict` gave. Raises ValueError for anything else."""
         if not isinstance(content, dict) or content.get("format") != JSON_FORMAT:
             raise ValueError(f"tables: expected an object with format {JSON_FORMAT}")
         tables = cls()

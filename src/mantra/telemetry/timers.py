@@ -16,7 +16,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from mantra.icc import shm
-from mantra.icc.memory import records_at
 from mantra.telemetry.histogram import HISTOGRAM, percentiles
 
 TIMERS_MAX = 16
@@ -36,11 +35,11 @@ class Timers:
 
     @property
     def names(self) -> np.ndarray:
-        return records_at(self.segment.content, TIMERS_MAX, TIMER_NAME)
+        return self.segment.records(shm.CACHE_LINE, TIMERS_MAX, TIMER_NAME)
 
     @property
     def histograms(self) -> np.ndarray:
-        return records_at(self.segment.address + HISTOGRAMS_AT, TIMERS_MAX, HISTOGRAM)
+        return self.segment.records(HISTOGRAMS_AT, TIMERS_MAX, HISTOGRAM)
 
     def histogram_address(self, kind: str, name: str) -> int:
         """Address of a histogram. KeyError names those there are."""

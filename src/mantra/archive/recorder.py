@@ -1,0 +1,307 @@
+"""The recorder: an actor that persists every queue of a run, timings included.
+
+Border: the duty cycle is compiled and moves messages from the queues into one buffer of rows a
+queue; Python takes the buffers over, and encodes one column or writes one block a turn, so that
+the queues are drained between two columns (a few ms). It knows no queue by name: it attaches to
+all there are in the run, and a queue's dtype is all it needs.
+
+It never slows a producer. If it cannot keep up (slow or full disk), it stops taking rows once
+`pending_rows_max` wait in memory; the queues then speed past, they count exactly how many
+messages that lost, and it says so: a SystemEvent OVERRUN (value: messages, detail: the queue's
+index in run.json's `queues`), a line in the log, and `lost` in run.json.
+
+If it dies and is restarted, it goes on exactly where its archive ends: message number = rows in
+the archive + messages skipped so far, and run.json holds the latter, per queue. What the queues
+still have is recorded once, what they no longer have is counted as lost.
+"""
+
+import logging
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from mantra.actors.actor import CALL_PYTHON, Actor
+from mantra.actors.spine import CLOCK_VECTOR, EVENTS, TIMINGS_PREFIX, Spine, record_of
+from mantra.archive.layout import ArchiveError, segment_files
+from mantra.archive.reader import read_metadata
+from mantra.archive.segment import index_stream
+from mantra.archive.writer import BLOCK_ROWS, ArchiveWriter
+from mantra.compiled import compiled, duty_cycle
+from mantra.icc import shm
+from mantra.icc.memory import address_of, aligned_zeros, records_at
+from mantra.icc.queue import CONSUMER, DATA, EMPTY, show_progress, try_consume
+from mantra.icc.seqlock_vector import BUSY, try_read_row
+from mantra.messages.enums import EVENT_OVERRUN
+from mantra.messages.records import QUEUE_RECORDS, SYSTEM_EVENT
+from mantra.telemetry.clock import CLOCK_FIX, read_ticks
+from mantra.telemetry.tracked import originate, send
+from mantra.telemetry.tsc import TICK_SOURCE, read_tsc
+
+LOG = logging.getLogger("mantra.archive")
+LANE_ROWS = 8192  # Some ms of the fullest queue; 448 KB, so that they are still in the cache
+PENDING_ROWS_MAX = 1 << 22  # 224 MB of rows that wait for the disk; then rather lose, and say so
+FLUSH_S = 5.0
+RETRY_S = 1.0  # after a write failed
+TICKS_PER_SECOND_UNKNOWN = 1e9  # Ticks are no slower than that: flushes come rather sooner.
+
+LANE = np.dtype(
+    [
+        ("consumer", "i8"),  # address of the CONSUMER
+        ("rows", "i8"),  # address of the buffer
+        ("row_bytes", "i8"),
+        ("capacity", "i8"),  # rows
+        ("filled", "i8"),
+        ("taken", "i8"),  # rows in all: the archive's when the recorder started, and those since
+        ("said_lost", "i8"),  # of the consumer's count, how many have been reported
+    ],
+    align=True,
+)
+
+RECORDER = np.dtype(
+    [
+        ("lanes", "i8"),  # address of the first
+        ("count", "i8"),
+        ("busy", "i8"),  # 1: Python has a block in hand and wants every turn
+        ("deadline", "i8"),  # ticks at which Python wants a turn
+    ],
+    align=True,
+)
+LANE_BYTES = LANE.itemsize
+
+
+@duty_cycle
+def drain(context_address):
+    """Fill the lanes from their queues; ask for Python when one is half full, or it has work."""
+    recorder = records_at(context_address, 1, RECORDER)[0]
+    asks = recorder["busy"]
+    work = 0
+    for index in range(recorder["count"]):
+        lane_address = recorder["lanes"] + index * LANE_BYTES
+        work += drain_lane(lane_address)
+        lane = records_at(lane_address, 1, LANE)[0]
+        if 2 * lane["filled"] >= lane["capacity"]:
+            asks = 1
+    if asks != 0 or read_tsc() > recorder["deadline"]:
+        return np.int64(CALL_PYTHON)
+    return np.int64(work)
+
+
+@compiled
+def drain_lane(lane_address):
+    """Take what a queue has, as far as the buffer has room; how many messages."""
+    lane = records_at(lane_address, 1, LANE)[0]
+    filled = lane["filled"]
+    while filled < lane["capacity"]:
+        status = try_consume(lane["consumer"], lane["rows"] + filled * lane["row_bytes"])
+        if status == DATA:
+            filled += 1
+        elif status == EMPTY:
+            break
+    taken = filled - lane["filled"]
+    if taken > 0:
+        lane["filled"] = filled
+        lane["taken"] += taken
+        show_progress(lane["consumer"])
+    return taken
+
+
+@compiled
+def send_overrun(track_address, outlet_address, event_address):
+    """A moment of its own: nobody's message caused it."""
+    originate(track_address)
+    return send(track_address, outlet_address, event_address)
+
+
+class Recorder(Actor):
+    """Records all queues of its run into `directory`. `metadata` goes to run.json.
+
+    `paces`: a replay at full speed waits for it, so that nothing is lost.
+    """
+
+    writes: ClassVar[tuple[str, ...]] = (EVENTS,)
+    stops_last: ClassVar[bool] = True
+    step = drain
+
+    def __init__(
+        self,
+        name: str,
+        directory: Path | str,
+        metadata: dict | None = None,
+        paces: bool = False,
+        flush_s: float = FLUSH_S,
+        pending_rows_max: int = PENDING_ROWS_MAX,
+        block_rows: int = BLOCK_ROWS,
+    ):
+        super().__init__(name)
+        self.directory = Path(directory)
+        self.metadata = metadata or {}
+        self.paces = paces
+        self.flush_s = flush_s
+        self.pending_rows_max = pending_rows_max
+        self.block_rows = block_rows
+        self.queues: list[str] = []
+        self.failure = ""  # why the last write failed; empty when it did not
+        self._retry_at = 0
+
+    def on_start(self, spine: Spine) -> None:
+        """Attach to every queue of the run; open the archive. Raises ArchiveError."""
+        self._track_address = spine.track_address
+        self._outlet = spine.outlet(EVENTS)
+        self._clock = spine.vector(CLOCK_VECTOR, CLOCK_FIX)
+        self.queues = queues_of(spine.run)
+        clock = self._clock_facts()
+        self._ticks_per_second = clock["ticks_per_second"] or TICKS_PER_SECOND_UNKNOWN
+        recorded = self._open(spine)
+        self._lanes = aligned_zeros(len(self.queues), LANE)
+        self._buffers = []
+        self._lost_before = []
+        for lane, queue in zip(self._lanes, self.queues, strict=True):
+            record = record_of(queue)
+            self._buffers.append(aligned_zeros(LANE_ROWS, record))
+            consumer = spine.inlet(queue, self.paces)
+            before = recorded.get(queue, {})
+            self._lost_before.append(before.get("lost", 0))
+            lane["taken"] = rows_of(self.directory, queue)
+            consumer["next"] = lane["taken"] + before.get("skipped", 0)
+            lane["consumer"] = address_of(consumer)
+            lane["rows"] = address_of(self._buffers[-1])
+            lane["row_bytes"], lane["capacity"] = record.itemsize, LANE_ROWS
+        self.context = aligned_zeros(1, RECORDER)
+        self.context["lanes"], self.context["count"] = address_of(self._lanes), len(self._lanes)
+        self._set_deadline()
+
+    def on_call(self) -> None:
+        """Take over full lanes, and do one piece of encoding or writing."""
+        assert self.context is not None
+        now = read_ticks()
+        due = now >= int(self.context["deadline"][0])
+        if self.writer.pending_rows < self.pending_rows_max:
+            self._take_over(0 if due else LANE_ROWS // 2)
+        self._say_lost()
+        if due:
+            self.writer.seal()
+            self._set_deadline()
+        self.context["busy"] = now >= self._retry_at and self._work()
+
+    def on_stop(self) -> None:
+        """Drain every queue to its end, write everything, say what was lost."""
+        while True:
+            self.step(self.context_address)
+            self._say_lost()
+            if not self._take_over(0):
+                break
+        try:
+            self.writer.close()
+        finally:
+            self.writer.update_metadata(
+                {"recorded": self._recorded(), "clock": self._clock_facts()}
+            )
+
+    # ------------------------------------------------------------ inside
+
+    def _open(self, spine: Spine) -> dict:
+        """Open the archive; what a predecessor in this very run recorded, by queue."""
+        control = spine.control.segment
+        run_id = f"{spine.run}/{control.path.stat().st_ino}/{int(control.header['creator'])}"
+        known = read_metadata(self.directory)
+        resumes = known.get("run_id") == run_id
+        if not resumes and self.directory.is_dir() and segment_files(self.directory):
+            raise ArchiveError(
+                f"{self.directory}: holds the archive of another run ({known.get('run_id')}); "
+                f"give each run a directory of its own"
+            )
+        clock = self._clock_facts()
+        facts = {**self.metadata, "run_id": run_id, "queues": self.queues, "clock": clock}
+        self.writer = ArchiveWriter(
+            self.directory, facts, block_rows=self.block_rows, incremental=True
+        )
+        for note in self.writer.notes:
+            LOG.warning("%s", note)
+        return known.get("recorded", {}) if resumes else {}
+
+    def _recorded(self) -> dict:
+        """Of each queue: rows recorded, messages lost, and message numbers that became no row."""
+        recorded = {}
+        for queue, lane, before in zip(self.queues, self._lanes, self._lost_before, strict=True):
+            following = int(records_at(int(lane["consumer"]), 1, CONSUMER)[0]["next"])
+            recorded[queue] = {
+                "rows": int(lane["taken"]),
+                "lost": before + int(lane["said_lost"]),
+                "skipped": following - int(lane["taken"]),
+            }
+        return recorded
+
+    def _take_over(self, at_least: int) -> int:
+        """Give lanes with that many rows, and any, to the writer; how many rows that were."""
+        taken = 0
+        for lane, buffer, queue in zip(self._lanes, self._buffers, self.queues, strict=True):
+            filled = int(lane["filled"])
+            if filled and filled >= at_least:
+                self.writer.append(queue, buffer[:filled])
+                lane["filled"] = 0
+                taken += filled
+        return taken
+
+    def _work(self) -> bool:
+        """One step of the writer; whether there is more to do now."""
+        try:
+            more = self.writer.step()
+            self.failure = ""
+            return more
+        except ArchiveError as error:
+            if str(error) != self.failure:
+                LOG.error("%s", error)
+            self.failure = str(error)
+            self._retry_at = read_ticks() + int(RETRY_S * self._ticks_per_second)
+            return False
+
+    def _say_lost(self) -> None:
+        """Publish what the queues counted as lost since the last time."""
+        for index, lane in enumerate(self._lanes):
+            lost = int(records_at(int(lane["consumer"]), 1, CONSUMER)[0]["lost"])
+            more = lost - int(lane["said_lost"])
+            if not more:
+                continue
+            lane["said_lost"] = lost
+            try:  # Before rows from behind the gap are on disk: a restart relies on it.
+                self.writer.update_metadata({"recorded": self._recorded()})
+            except ArchiveError as error:
+                LOG.error("%s", error)
+            LOG.error("recorder %s: %d messages of %r lost", self.name, more, self.queues[index])
+            event = aligned_zeros(1, SYSTEM_EVENT)
+            event["value"], event["detail"] = more, index
+            event["kind"], event["instrument"], event["venue"] = EVENT_OVERRUN, -1, -1
+            send_overrun(self._track_address, address_of(self._outlet), address_of(event))
+
+    def _set_deadline(self) -> None:
+        assert self.context is not None
+        self.context["deadline"] = read_ticks() + int(self.flush_s * self._ticks_per_second)
+
+    def _clock_facts(self) -> dict:
+        """How the run's ticks relate to UTC, as JSON; rate 0 while nobody has published a fix."""
+        fix = aligned_zeros(1, CLOCK_FIX)
+        if try_read_row(address_of(self._clock), 0, address_of(fix)) == BUSY:
+            fix[:] = np.zeros(1, CLOCK_FIX)  # Its writer died in mid-write: nothing is known.
+        return {
+            "unit": "tsc",
+            "source": TICK_SOURCE,
+            "ticks_per_second": float(fix["ticks_per_second"][0]),
+            "tsc_at": int(fix["ticks_at"][0]),
+            "utc_ns_at": int(fix["utc_ns_at"][0]),
+        }
+
+
+def queues_of(run: str) -> list[str]:
+    """Names of all queues of a run, as its segments have them."""
+    names = [segment.name for segment in shm.list_segments() if segment.run == run]
+    return sorted(n for n in names if n in QUEUE_RECORDS or n.startswith(TIMINGS_PREFIX))
+
+
+def rows_of(directory: Path, stream: str) -> int:
+    """Rows of a stream, damaged ones included: the number of the next row."""
+    segments = segment_files(directory).get(stream, [])
+    return index_stream(stream, segments).next_row
+
+
+__all__ = ["Recorder", "queues_of"]

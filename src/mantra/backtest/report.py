@@ -1,0 +1,209 @@
+"""The report of a run: what happened, how fast, what it cost, where it lies.
+
+`gather` reads everything off the run's shared memory while it is still there; the result is plain
+data (for `--json` and `report.json`), and `show` prints it. Times are in ns, amounts decimal text.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from mantra.actors import control, spine
+from mantra.actors.actor import Actor
+from mantra.backtest.tally import Tally
+from mantra.icc import queue_segment
+from mantra.messages.decimals import format_decimal
+from mantra.telemetry import timers
+
+RECORD_BYTES = 64  # a slot: what the compression ratio is taken against
+
+
+def gather(run: str, actors: list[Actor], models: list[str], tally: Tally, facts: dict) -> dict:
+    """The report's data. `facts` holds what shared memory does not: times, problems, places."""
+    tally.update()
+    rows = control.attach(run, writable=False).rows
+    seconds = facts["seconds"]
+    queues, lost = {}, 0
+    for name in spine.queue_names(actors):
+        found = queue_segment.attach(run, name, writable=False)
+        readers = found.consumers[found.consumers["process"] > 0]
+        lost += int(readers["lost"].sum())
+        queues[name] = {
+            "messages": found.count,
+            "per_second": found.count / seconds,
+            "lost": int(readers["lost"].sum()),
+            "readers": [reader.decode() for reader in readers["name"]],
+        }
+    times = {}
+    for actor in actors:
+        times[actor.name] = timers.attach(run, actor.name).summary(facts["ns_per_tick"])
+    return {
+        "run": run,
+        **facts,
+        "messages": sum(queue["messages"] for queue in queues.values()),
+        "lost": lost + tally.lost,
+        "queues": queues,
+        "tick_to_trade": _latency(times, "requests"),
+        "times": times,
+        "actors": [
+            {
+                "name": row["name"].decode(),
+                "core": int(row["core"]),
+                "busy": int(row["busy_loops"]) / max(int(row["loops"]), 1),
+                "work": int(row["work"]),
+                "restarts": int(row["restarts"]),
+            }
+            for row in rows
+        ],
+        "requests": tally.requests,
+        "orders": tally.order_events,
+        "reasons": tally.reasons,
+        "fills": tally.fills,
+        "positions": [_position(tally, key, models) for key in sorted(tally.positions)],
+    }
+
+
+def _latency(times: dict[str, list[dict]], queue: str) -> dict | None:
+    """Origin -> published, of whoever writes the queue."""
+    for lines in times.values():
+        for line in lines:
+            if line["kind"] == "latency" and line["name"] == queue:
+                return line
+    return None
+
+
+def _position(tally: Tally, key: tuple[int, int], models: list[str]) -> dict[str, Any]:
+    model, instrument = key
+    position, tables = tally.positions[key], tally.tables
+    facts = tables.instruments[instrument]
+    quote = tables.assets[facts["quote"]]
+    volume_exponent, amount_exponent = int(facts["volume_exponent"]), int(quote["exponent"])
+    pnl, fees = tally.pnl(model, instrument), tally.fees_in_quote(model, instrument)
+    return {
+        "model": models[model],
+        "instrument": tables.instrument_name(instrument),
+        "quote": quote["name"].decode(),
+        "fills": position.fills,
+        "maker_fills": position.maker_fills,
+        "bought": format_decimal(position.bought, volume_exponent),
+        "sold": format_decimal(position.sold, volume_exponent),
+        "position": format_decimal(position.volume, volume_exponent),
+        "pnl_before_fees": None if pnl is None else format_decimal(pnl, amount_exponent),
+        "fees": None if fees is None else format_decimal(fees, amount_exponent),
+        "pnl": None if pnl is None or fees is None else format_decimal(pnl - fees, amount_exponent),
+    }
+
+
+def archive_facts(directory: Path, messages: int) -> dict[str, Any]:
+    """Size of a recording, and its ratio against 64-byte slots."""
+    files = [path for path in directory.rglob("*") if path.is_file()]
+    size = sum(path.stat().st_size for path in files)
+    return {
+        "directory": str(directory),
+        "files": len(files),
+        "bytes": size,
+        "ratio": messages * RECORD_BYTES / size if size else 0.0,
+    }
+
+
+# ---------------------------------------------------------------- printing
+
+
+def show(report: dict, console: Console | None = None) -> None:
+    """Print a report for people."""
+    console = console or Console()
+    console.rule(f"[bold]{report['run']}")
+    console.print(
+        f"{report['ended']} after {report['seconds']:.1f} s, {report['messages']:,} messages, "
+        f"[{'green' if not report['lost'] else 'red'}]{report['lost']:,} lost[/]"
+    )
+    for problem in report["problems"]:
+        console.print(f"[red]{problem}")
+    console.print(_queue_table(report), _time_table(report), sep="\n")
+    requests = ", ".join(f"{count:,} {kind}" for kind, count in report["requests"].items())
+    orders = ", ".join(f"{count:,} {event}" for event, count in report["orders"].items() if count)
+    console.print(f"requests: {requests}\norders: {orders or 'none'}; {report['fills']:,} fills")
+    for title, key in (("venues' reasons", "reasons"), ("not sent", "refused")):
+        if report.get(key):
+            console.print(
+                f"{title}: " + ", ".join(f"{n:,} {reason}" for reason, n in report[key].items())
+            )
+    console.print(_position_table(report))
+    for name, place in report["places"].items():
+        console.print(f"{name}: {place}")
+    if archive := report.get("archive"):
+        console.print(
+            f"archive: {archive['directory']} ({archive['bytes'] / 1e6:.1f} MB in "
+            f"{archive['files']} files, {archive['ratio']:.1f} x smaller than 64-byte records)"
+        )
+
+
+def _queue_table(report: dict) -> Table:
+    table = Table("queue", title="messages", title_justify="left")
+    for column in ("messages", "per second", "lost"):
+        table.add_column(column, justify="right")
+    table.add_column("read by")
+    for name, queue in report["queues"].items():
+        table.add_row(
+            name,
+            f"{queue['messages']:,}",
+            f"{queue['per_second']:,.0f}",
+            f"{queue['lost']:,}",
+            " ".join(queue["readers"]),
+        )
+    return table
+
+
+def _time_table(report: dict) -> Table:
+    table = Table(
+        "actor",
+        "what",
+        title="times: business = a step, latency = origin to published; gross of the clock",
+        title_justify="left",
+    )
+    for column in ("count", "p50", "p90", "p99", "p99.9", "max"):
+        table.add_column(column, justify="right")
+    for actor, lines in report["times"].items():
+        for line in lines:
+            table.add_row(
+                actor,
+                f"{line['kind']} {line['name']}",
+                f"{line['count']:,}",
+                *(duration(line[f"{key}_ns"]) for key in ("p50", "p90", "p99", "p99.9", "max")),
+            )
+    if trade := report["tick_to_trade"]:
+        table.add_section()
+        table.add_row(
+            "[bold]tick to trade",
+            "origin to request",
+            f"{trade['count']:,}",
+            *(duration(trade[f"{key}_ns"]) for key in ("p50", "p90", "p99", "p99.9", "max")),
+        )
+    return table
+
+
+def _position_table(report: dict) -> Table:
+    table = Table("model", "instrument", title="positions", title_justify="left")
+    columns = ("fills", "bought", "sold", "position", "pnl before fees", "fees", "pnl")
+    for column in columns:
+        table.add_column(column, justify="right")
+    table.add_column("in")
+    for line in report["positions"]:
+        cells = (line[column.replace(" ", "_")] for column in columns)
+        table.add_row(
+            line["model"],
+            line["instrument"],
+            *("-" if cell is None else str(cell) for cell in cells),
+            line["quote"],
+        )
+    return table
+
+
+def duration(ns: float) -> str:
+    """A time in the unit that suits it."""
+    for unit, size in (("s", 1e9), ("ms", 1e6), ("µs", 1e3)):
+        if ns >= size:
+            return f"{ns / size:.3g} {unit}"
+    return f"{ns:.0f} ns"

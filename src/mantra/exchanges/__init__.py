@@ -1,0 +1,13 @@
+"""Venue codecs: the bytes of an exchange <-> the messages of this engine.
+
+In:        bytes as a venue sends them, addresses of records to write into.
+Out:       L2Update and TradeUpdate records; the reason and place where bytes are refused.
+Must not know: sockets, files, queues, clocks. A codec does no I/O and makes no Python objects.
+
+json_scanner.py  what all JSON venues share: strings, numbers, values, with bounds respected
+decoded.py       what a decoder says of a message: kinds, reasons of refusal, the result record
+symbols.py       a venue's symbol -> instrument and exponents, by hash
+binance/         spot and USD-margined futures
+
+A venue is a folder once it has code. Its `__init__.py` is a table of the venue's facts.
+"""

@@ -1,0 +1,131 @@
+"""How snapshot and diffs become one book: the venue's build procedure as a state machine. Pure.
+
+In:        the ids of each depth message and snapshot of one instrument, in the order received.
+Out:       what to do with the message: DROP, APPLY, GAP or WAIT_SNAPSHOT.
+Must not know: levels, books, where messages wait.
+
+Rule 1: everything about the order of depth messages is in this file. Rule 2: it is two tables.
+
+A depth message covers the ids first..last (`U`..`u`). To the book, which stands at id `stand`, it is
+
+    OLD    last <= stand         all of it is in the book already
+    NEXT   it goes on from `stand`: nothing between is missing
+    AHEAD  something between is missing
+
+Spot counts without holes: NEXT means first <= stand + 1. Futures leave holes and say the last id of
+the message before instead (`pu`): NEXT means previous == stand; and for the first message after a
+snapshot, whose id lies somewhere within it, first <= stand <= last, OLD being last < stand.
+
+State WAITING has no base: messages are for the caller to keep until `take_snapshot`, and then to be
+handed in again, oldest first. After GAP the state is WAITING and the message itself is one of those
+to keep. `begin_empty` is for a recording without a snapshot: the first message is the base.
+
+Sources: binance-spot-api-docs, "How to manage a local order book correctly"; for futures the page of
+the same name in the USD-margined documentation.
+"""
+
+import numpy as np
+
+from mantra.compiled import compiled
+from mantra.exchanges.decoded import NO_ID
+from mantra.icc.memory import records_at
+
+# States.
+WAITING = 0  # no base
+ANCHORED = 1  # a snapshot, and nothing after it yet
+FOLLOWING = 2
+EMPTY = 3  # told to begin with an empty book
+STATES = ("waiting", "anchored", "following", "empty")
+
+# What a message is to the book.
+OLD = 0
+NEXT = 1
+AHEAD = 2
+RELATIONS = ("old", "next", "ahead")
+
+# What to do with it.
+DROP = 0
+APPLY = 1
+GAP = 2
+WAIT_SNAPSHOT = 3
+ACTIONS = ("drop", "apply", "gap", "wait snapshot")
+
+#               OLD            NEXT           AHEAD
+ACTION = np.array(
+    [
+        [WAIT_SNAPSHOT, WAIT_SNAPSHOT, WAIT_SNAPSHOT],  # WAITING
+        [DROP, APPLY, GAP],  # ANCHORED
+        [DROP, APPLY, GAP],  # FOLLOWING
+        [APPLY, APPLY, APPLY],  # EMPTY
+    ]
+)
+NEXT_STATE = np.array(
+    [
+        [WAITING, WAITING, WAITING],
+        [ANCHORED, FOLLOWING, WAITING],
+        [FOLLOWING, FOLLOWING, WAITING],
+        [FOLLOWING, FOLLOWING, FOLLOWING],
+    ]
+)
+
+BRIDGE = np.dtype(
+    [
+        ("state", "i8"),  # zero is WAITING
+        ("stand", "i8"),  # the last id that is in the book
+        ("gaps", "i8"),
+        ("missed", "i8"),  # ids missing in the last gap; 0 where the venue leaves holes
+    ],
+    align=True,
+)
+
+
+@compiled
+def relation(state, stand, first_id, last_id, previous_id):
+    """What a message is to a book that stands at `stand`: OLD, NEXT, AHEAD."""
+    if previous_id == NO_ID:
+        if last_id <= stand:
+            return np.int64(OLD)
+        return np.int64(NEXT if first_id <= stand + 1 else AHEAD)
+    if state == ANCHORED:
+        if last_id < stand:
+            return np.int64(OLD)
+        return np.int64(NEXT if first_id <= stand or previous_id == stand else AHEAD)
+    if last_id <= stand:
+        return np.int64(OLD)
+    return np.int64(NEXT if previous_id == stand else AHEAD)
+
+
+@compiled
+def take_depth(bridge_address, first_id, last_id, previous_id):
+    """Take a depth message's ids; what to do with it. `previous_id` is NO_ID on spot."""
+    bridge = records_at(bridge_address, 1, BRIDGE)[0]
+    state, stand = bridge["state"], bridge["stand"]
+    seen = relation(state, stand, first_id, last_id, previous_id)
+    action = ACTION[state, seen]
+    bridge["state"] = NEXT_STATE[state, seen]
+    if action == APPLY:
+        bridge["stand"] = last_id
+    elif action == GAP:
+        bridge["gaps"] += 1
+        bridge["missed"] = first_id - stand - 1 if previous_id == NO_ID else 0
+    return action
+
+
+@compiled
+def take_snapshot(bridge_address, last_id):
+    """Take a snapshot's id: True if the book is to be replaced by it, False if it is older.
+
+    A snapshot while the book follows its diffs is only good if it is newer: then diffs were lost
+    unnoticed or are still to come, and those up to it will be OLD.
+    """
+    bridge = records_at(bridge_address, 1, BRIDGE)[0]
+    if bridge["state"] == FOLLOWING and last_id <= bridge["stand"]:
+        return False
+    bridge["state"], bridge["stand"] = ANCHORED, last_id
+    return True
+
+
+@compiled
+def begin_empty(bridge_address):
+    """Take the next depth message as the base, whatever its ids."""
+    records_at(bridge_address, 1, BRIDGE)[0]["state"] = EMPTY

@@ -1,0 +1,124 @@
+"""The bytes of an exchange. One piece of memory each; EXCHANGE holds the addresses of the others.
+
+    EXCHANGE ──▶ MARKET  × instruments   book, resting orders of each side, state of the data
+             ──▶ ACCOUNT × assets        total, held
+             ──▶ ORDER   × ORDERS_MAX    slots, free ones in a list
+             ──▶ i8      × INDEX_SLOTS   order id -> slot + 1, a hash; 0: empty
+             ──▶ REPORT  × REPORTS_MAX   what is to be said about the message in hand
+
+All assets and instruments of the run have a row, so that ids are indices; only those of the venue
+are used.
+"""
+
+import numpy as np
+
+from mantra.messages.records import FILL
+
+ORDERS_MAX = 1024  # open orders of all instruments
+INDEX_BITS = 11
+INDEX_SLOTS = 1 << INDEX_BITS  # half full at most: a search ends after two or three looks
+LEVELS_MAX = 1024  # levels that one event may take volume from
+REPORTS_MAX = 8192
+
+# A fill is told by three reports. One event fills at most every order, and breaks off at most
+# LEVELS_MAX of them at the end of a level; a request says three things more.
+assert 3 * (ORDERS_MAX + LEVELS_MAX) + 8 <= REPORTS_MAX
+assert 2 * ORDERS_MAX <= INDEX_SLOTS
+
+NOBODY = -1  # no slot
+KEY_EMPTY = -((1 << 63) - 1)  # sign × price of a side without orders: no price reaches it
+
+#   0     8           16           24     32     40    48      56      64
+#   +-----+-----------+------------+------+------+-----+-------+-------+
+#   |venue|ts_exchange|groups_open |orders|index |free |markets|tables |
+#   +-----+-----------+------------+------+------+-----+-------+-------+
+#   64         72       80     88      96      104       112             120   128
+#   +----------+--------+------+-------+-------+---------+---------------+-----+
+#   |orders_max|accounts|assets|reports|waiting|instruments|answers_unknown|open |
+#   +----------+--------+------+-------+-------+---------+---------------+-----+
+EXCHANGE = np.dtype(
+    [
+        ("venue", "i8"),
+        ("ts_exchange", "i8"),  # of the last market event: the venue's time
+        ("groups_open", "i8"),  # instruments in the middle of a group
+        ("orders", "i8"),  # addresses of the parts
+        ("index", "i8"),
+        ("free", "i8"),  # first free slot
+        ("markets", "i8"),
+        ("instrument_table", "i8"),  # INSTRUMENT records
+        ("orders_max", "i8"),
+        ("accounts", "i8"),
+        ("assets", "i8"),  # how many
+        ("reports", "i8"),
+        ("waiting", "i8"),  # reports not sent yet
+        ("instruments", "i8"),  # how many
+        ("answers_unknown", "i8"),  # 1: refuses instruments that are in no table
+        ("open", "i8"),  # orders in the table
+    ],
+    align=True,
+)
+
+#   0    8           16         24      32       40   48       56     64
+#   +----+-----------+----------+-------+--------+----+--------+------+
+#   |book| keys 0, 1            |firsts 0, 1     |lost|sequence|flags |
+#   +----+-----------+----------+-------+--------+----+--------+------+
+MARKET = np.dtype(
+    [
+        ("book", "i8"),  # address; 0: not an instrument of this venue
+        ("keys", "i8", (2,)),  # sign × best price of our resting orders, by side
+        ("firsts", "i4", (2,)),  # their slots
+        ("lost", "i8"),  # 1: updates were lost, wait for a snapshot
+        ("sequence", "i8"),  # the venue's number of the last update
+        ("in_group", "i4"),  # 1: the last update did not complete its group
+        ("touched", "i4"),  # 1: a level reached a resting order; look at the end of the group
+        ("unused", "i8"),
+    ],
+    align=True,
+)
+
+#   0        8     16     24     32   40          48         52    54   55
+#   +--------+-----+------+------+----+-----------+----------+-----+----+-------------+
+#   |order_id|price|volume|leaves|held|queue_ahead|instrument|model|side|time_in_force|
+#   +--------+-----+------+------+----+-----------+----------+-----+----+-------------+
+#   56   60       64
+#   +----+--------+
+#   |next|previous|
+#   +----+--------+
+ORDER = np.dtype(
+    [
+        ("order_id", "i8"),
+        ("price", "i8"),  # 0: a market order
+        ("volume", "i8"),
+        ("leaves", "i8"),
+        ("held", "i8"),  # of the quote asset for bids, of the base asset for asks
+        ("queue_ahead", "i8"),  # volume of others that is served first at its price (a seam: 0)
+        ("instrument", "i4"),
+        ("model", "i2"),
+        ("side", "i1"),
+        ("time_in_force", "i1"),
+        ("next", "i4"),  # slot of the next in price and time order, or of the next free
+        ("previous", "i4"),
+    ],
+    align=True,
+)
+
+ACCOUNT = np.dtype([("total", "i8"), ("held", "i8")], align=True)
+
+# The queue a report is for.
+TO_ORDERS = 0
+TO_FILLS = 1
+TO_BALANCES = 2
+
+#   0     8      16                  136
+#   +-----+------+-------------------+
+#   |queue|due_at| message: FILL, or ORDER_UPDATE or BALANCE_UPDATE in its first 56 bytes
+#   +-----+------+-------------------+
+REPORT = np.dtype([("queue", "i8"), ("due_at", "i8"), ("message", FILL)], align=True)
+MESSAGE_AT = REPORT.fields["message"][1]  # type: ignore[index]
+
+MARKET_BYTES = MARKET.itemsize
+ORDER_BYTES = ORDER.itemsize
+ACCOUNT_BYTES = ACCOUNT.itemsize
+REPORT_BYTES = REPORT.itemsize
+
+assert MARKET_BYTES == ORDER_BYTES == 64  # each is one cache line

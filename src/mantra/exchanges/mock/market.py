@@ -1,0 +1,72 @@
+"""Market data in: the book of each instrument is kept, and matching begins where it has to.
+
+The common event reaches no order of ours, and costs one comparison beyond the book: the sign of the
+resting side times the event's price against the key of that side.
+"""
+
+import numpy as np
+
+from mantra.books.book import apply_update, clear
+from mantra.compiled import compiled
+from mantra.exchanges.mock.layout import EXCHANGE, MARKET, MARKET_BYTES
+from mantra.exchanges.mock.matching import has_book, match_book, match_trade
+from mantra.icc.memory import records_at
+from mantra.messages.enums import FIRST, LAST, SNAPSHOT
+from mantra.messages.records import L2_UPDATE, TRADE_UPDATE
+
+
+@compiled
+def on_update(exchange_address, update_address):
+    """Apply one L2_UPDATE; at the end of its group fill the orders that the book now reaches."""
+    exchange = records_at(exchange_address, 1, EXCHANGE)[0]
+    update = records_at(update_address, 1, L2_UPDATE)[0]
+    instrument = np.int64(update["instrument"])
+    if not 0 <= instrument < exchange["instruments"]:
+        return
+    market = records_at(exchange["markets"] + instrument * MARKET_BYTES, 1, MARKET)[0]
+    if market["book"] == 0:
+        return
+    flags = np.int64(update["flags"])
+    if flags & (FIRST | SNAPSHOT) == FIRST | SNAPSHOT:
+        market["lost"] = 0
+    apply_update(market["book"], update_address)
+    exchange["ts_exchange"] = update["ts_exchange"]
+    market["sequence"] = update["sequence"]
+    side = 1 - (np.int64(update["side"]) & 1)  # ours, that rests opposite
+    if (1 - 2 * side) * update["price"] <= market["keys"][side] and update["volume"] > 0:
+        market["touched"] = 1
+    in_group = np.int64(flags & LAST == 0)
+    exchange["groups_open"] += in_group - market["in_group"]
+    market["in_group"] = in_group
+    if market["touched"] and not in_group and has_book(exchange_address, instrument):
+        match_book(exchange_address, instrument)
+
+
+@compiled
+def on_trade(exchange_address, trade_address):
+    """Fill the orders that one TRADE_UPDATE reaches; none while the book is lost."""
+    exchange = records_at(exchange_address, 1, EXCHANGE)[0]
+    trade = records_at(trade_address, 1, TRADE_UPDATE)[0]
+    instrument, side = np.int64(trade["instrument"]), 1 - (np.int64(trade["side"]) & 1)
+    if not 0 <= instrument < exchange["instruments"]:
+        return
+    market = records_at(exchange["markets"] + instrument * MARKET_BYTES, 1, MARKET)[0]
+    if market["book"] == 0:
+        return
+    exchange["ts_exchange"] = trade["ts_exchange"]
+    if (1 - 2 * side) * trade["price"] <= market["keys"][side] and market["lost"] == 0:
+        if trade["price"] > 0:
+            match_trade(exchange_address, trade_address)
+
+
+@compiled
+def lose_books(exchange_address):
+    """Updates were lost: no book is to be matched against before its next snapshot."""
+    exchange = records_at(exchange_address, 1, EXCHANGE)[0]
+    for market in records_at(exchange["markets"], exchange["instruments"], MARKET):
+        if market["book"] != 0:
+            clear(market["book"])
+        market["lost"] = 1
+        market["in_group"] = 0
+        market["touched"] = 0
+    exchange["groups_open"] = 0

@@ -1,0 +1,65 @@
+"""Distributions as tables of 1,024 quantiles: a draw is ten random bits and one load.
+
+The knots are (probability, value) as measured on recorded Binance spot BTCUSDT data by `facts.py`;
+between knots a table is log-linear. Beyond its last quantile a size goes on as a power law: there
+a value is multiplied by a draw from `TAIL`, which is Pareto's law and so similar to itself.
+
+Volumes are in lots of 0.00001 BTC; an instrument's `volume_scale` turns them into its own.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+BITS = 10
+QUANTILES = 1 << BITS
+UNIT = 1 << 10  # the fixed point of factors and pauses: 1.0
+
+
+class Knot(NamedTuple):
+    probability: float
+    value: float
+
+
+LEVEL_VOLUMES = (
+    Knot(0, 1), Knot(0.01, 9), Knot(0.1, 59), Knot(0.25, 1_011), Knot(0.5, 5_396),
+    Knot(0.75, 32_064), Knot(0.9, 76_303), Knot(0.99, 1_917_279), Knot(0.999, 13_384_042),
+)  # fmt: skip
+TOUCH_VOLUMES = (
+    Knot(0, 1), Knot(0.01, 9), Knot(0.1, 797), Knot(0.25, 13_515), Knot(0.5, 114_177),
+    Knot(0.75, 290_135), Knot(0.9, 424_768), Knot(0.99, 662_494), Knot(1, 1_000_000),
+)  # fmt: skip
+TRADE_VOLUMES = (
+    Knot(0, 1), Knot(0.01, 2), Knot(0.1, 9), Knot(0.25, 10), Knot(0.5, 67),
+    Knot(0.75, 1_404), Knot(0.9, 5_761), Knot(0.99, 32_425), Knot(0.999, 72_487),
+)  # fmt: skip
+# Ticks behind the touch; what is at the touch or inside the spread are other events.
+DISTANCES = (
+    Knot(0, 1), Knot(0.01, 10), Knot(0.035, 100), Knot(0.24, 1_000), Knot(0.46, 2_625),
+    Knot(0.73, 7_898), Knot(0.89, 14_062), Knot(1, 28_000),
+)  # fmt: skip
+# Trades that one aggressive order makes.
+FILLS = (Knot(0, 1), Knot(0.7, 1.5), Knot(0.9, 6), Knot(0.95, 10), Knot(0.99, 21), Knot(1, 32))
+TAIL_EXPONENT = 1.5
+
+
+def quantiles(knots: Sequence[Knot]) -> np.ndarray:
+    """The table of a distribution given by knots: int32[1024], each 1 or more."""
+    middles = (np.arange(QUANTILES) + 0.5) / QUANTILES
+    probabilities, values = zip(*knots, strict=True)
+    logs = np.interp(middles, probabilities, np.log(values))
+    return np.rint(np.exp(logs)).astype(np.int32)
+
+
+def tail() -> np.ndarray:
+    """Pareto's law from 1.0, in UNITs."""
+    middles = (np.arange(QUANTILES) + 0.5) / QUANTILES
+    return np.rint(UNIT * (1 - middles) ** (-1 / TAIL_EXPONENT)).astype(np.int32)
+
+
+def pauses() -> np.ndarray:
+    """The exponential law of mean 1.0, in UNITs; the mean is exact to one part in a thousand."""
+    middles = (np.arange(QUANTILES) + 0.5) / QUANTILES
+    law = -np.log(1 - middles)
+    return np.rint(UNIT * law / law.mean()).astype(np.int32)

@@ -1,0 +1,151 @@
+"""Building a generator's state, and the instruments of the built-in venues."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from mantra.exchanges.simulated import distributions
+from mantra.exchanges.simulated.layout import (
+    CENTER,
+    FILLS_MAX,
+    GENERATOR,
+    GROUP_MAX,
+    L2_AT,
+    LOTS,
+    MARKET,
+    MARKET_BYTES,
+    MARKETS_MAX,
+    TICKS_MAX,
+    TRADES_AT,
+)
+from mantra.exchanges.simulated.orderflow import fill_book
+from mantra.icc.memory import address_of, aligned_zeros, records_at
+from mantra.messages.decimals import to_units
+from mantra.messages.records import L2_UPDATE, TRADE_UPDATE
+from mantra.messages.tables import Tables
+
+TS_START = 1_767_225_600_000_000_000  # 2026-01-01, UTC: a run does not depend on when it runs
+NATURAL_RATE = 600  # messages a second of one market: what the recorded data shows
+PS_PER_SECOND = 10**12
+RATE_MAX = 10**9
+WORD = (1 << 64) - 1
+
+
+@dataclass(frozen=True)
+class MarketSettings:
+    """One market of a simulated venue. Price as decimal text, volumes against those of BTC."""
+
+    instrument: int  # id in the tables
+    price: str  # where it begins
+    volume_scale: float = 1.0  # lots of this instrument for one of 0.00001 BTC
+
+
+@dataclass
+class Generator:
+    """A generator's memory. `state` is the GENERATOR record; pass `address` to `next_event`."""
+
+    memory: np.ndarray
+    markets: np.ndarray
+    grids: list[np.ndarray] = field(default_factory=list)
+
+    @property
+    def address(self) -> int:
+        return address_of(self.memory)
+
+    @property
+    def state(self) -> np.void:
+        return self.memory[0]
+
+    @property
+    def l2(self) -> np.ndarray:
+        """The group of the last event: a view, valid until the next one."""
+        group = records_at(self.address + L2_AT, GROUP_MAX, L2_UPDATE)
+        return group[: int(self.state["l2_count"])]
+
+    @property
+    def trades(self) -> np.ndarray:
+        """The trades of the last event: a view, valid until the next one."""
+        made = records_at(self.address + TRADES_AT, FILLS_MAX, TRADE_UPDATE)
+        return made[: int(self.state["trades_count"])]
+
+
+def scrambled(seed: int) -> int:
+    """A seed as 64 bits that are not all 0 (splitmix64; Steele, Lea, Flood, OOPSLA 2014)."""
+    mixed = (seed + 0x9E3779B97F4A7C15) & WORD
+    mixed = ((mixed ^ mixed >> 30) * 0xBF58476D1CE4E5B9) & WORD
+    mixed = ((mixed ^ mixed >> 27) * 0x94D049BB133111EB) & WORD
+    mixed = (mixed ^ mixed >> 31) or 1
+    return mixed - (1 << 64) if mixed >> 63 else mixed
+
+
+def new_generator(
+    tables: Tables, settings: list[MarketSettings], seed: int = 1, rate: float = 0
+) -> Generator:
+    """Make a generator whose first events are the snapshots of its markets.
+
+    `rate` is messages per second of simulated time; 0: NATURAL_RATE a market. Raises ValueError
+    for a rate or a price that is out of range, LookupError for an instrument not in the tables.
+    """
+    if not 1 <= len(settings) <= MARKETS_MAX:
+        raise ValueError(f"{len(settings)} markets; expected 1 to {MARKETS_MAX}")
+    rate = rate or NATURAL_RATE * len(settings)
+    if not 1 <= rate <= RATE_MAX:
+        raise ValueError(f"rate {rate} messages/s; expected 0, or 1 to {RATE_MAX}")
+    memory, markets = aligned_zeros(1, GENERATOR), aligned_zeros(len(settings), MARKET)
+    made, state = Generator(memory, markets), memory[0]
+    state["random"] = scrambled(seed)
+    state["period_ps"] = round(PS_PER_SECOND / rate)
+    state["ts_start"] = TS_START
+    state["markets"], state["markets_count"] = address_of(markets), len(markets)
+    state["level_volumes"] = distributions.quantiles(distributions.LEVEL_VOLUMES)
+    state["touch_volumes"] = distributions.quantiles(distributions.TOUCH_VOLUMES)
+    state["trade_volumes"] = distributions.quantiles(distributions.TRADE_VOLUMES)
+    state["distances"] = distributions.quantiles(distributions.DISTANCES)
+    state["fills"] = np.minimum(distributions.quantiles(distributions.FILLS), FILLS_MAX)
+    state["tail"], state["pauses"] = distributions.tail(), distributions.pauses()
+    for which, given in enumerate(settings):
+        made.grids.append(_new_market(markets[which], given, tables))
+        fill_book(made.address, address_of(markets) + which * MARKET_BYTES)
+    return made
+
+
+def _new_market(market: np.void, settings: MarketSettings, tables: Tables) -> np.ndarray:
+    """Set what the tables say of a market; its grid."""
+    if not 0 <= settings.instrument < len(tables.instruments):
+        raise LookupError(
+            f"instrument {settings.instrument}: there are {len(tables.instruments)} in the tables"
+        )
+    row = tables.instruments[settings.instrument]
+    price = to_units(settings.price, int(row["price_exponent"]))
+    first_tick = price // int(row["tick_size"]) - CENTER
+    if price % int(row["tick_size"]) or first_tick < 1:
+        raise ValueError(
+            f"{tables.instrument_name(settings.instrument)}: price {settings.price} "
+            f"is off the tick, or less than {CENTER} ticks"
+        )
+    grid = aligned_zeros(TICKS_MAX, LOTS)
+    market["instrument"], market["first_tick"] = settings.instrument, first_tick
+    market["tick_size"], market["lot_size"] = row["tick_size"], row["lot_size"]
+    market["volume_scale"] = max(1, round(settings.volume_scale * distributions.UNIT))
+    market["grid"] = address_of(grid)
+    return grid
+
+
+def add_default_instruments(tables: Tables) -> dict[str, list[MarketSettings]]:
+    """Add the venues "sim-a" and "sim-b" with two instruments each; their markets by venue."""
+    btc, eth, usdt = (tables.add_asset(name, 10) for name in ("BTC", "ETH", "USDT"))
+    markets: dict[str, list[MarketSettings]] = {}
+    for name, maker_fee_ppm, taker_fee_ppm in (("sim-a", 200, 500), ("sim-b", -50, 400)):
+        venue = tables.add_venue(name)
+        fees = {"maker_fee_ppm": maker_fee_ppm, "taker_fee_ppm": taker_fee_ppm}
+        bitcoin = tables.add_instrument(
+            venue, "BTC-USDT", btc, usdt, price_exponent=2, volume_exponent=5, **fees
+        )
+        ether = tables.add_instrument(
+            venue, "ETH-USDT", eth, usdt, price_exponent=2, volume_exponent=4, **fees
+        )
+        markets[name] = [
+            MarketSettings(bitcoin, "60000.00"),
+            MarketSettings(ether, "2500.00", volume_scale=2.0),
+        ]
+    return markets

@@ -1,0 +1,267 @@
+"""SimulatedVenue: the actor that sends a generator's events, at a set rate or as fast as possible.
+
+The next event is made beforehand, so making it is not on the way of a message. When it is due:
+a new origin and a trade for each trade, then a new origin and the group, as separate messages of
+a venue would come. Python is entered once, at the start, to see which consumers pace.
+
+rate > 0: simulated time passes as real time does, and it never waits for consumers, like a venue.
+What is late (its process did not run) is sent at no more than twice the rate until it has caught
+up: a burst of what piled up would measure the burst. How late each event was is in the histogram
+"lag" of this actor's timers, so that it cannot hide.
+
+rate = 0: an event as soon as all pacing consumers have read enough, so that none is lost.
+"""
+
+from typing import ClassVar
+
+import numpy as np
+
+from mantra.actors.actor import CALL_PYTHON, Actor
+from mantra.actors.control import ACTOR_ROW, CONTROL, DONE, RUNNING
+from mantra.actors.pacing import BLOCKED_CALLS, LEAD, ROOM, has_room, set_room
+from mantra.actors.spine import Spine
+from mantra.compiled import compiled, duty_cycle
+from mantra.exchanges.simulated.generator import Generator, MarketSettings, new_generator
+from mantra.exchanges.simulated.layout import GENERATOR, L2_AT, TRADES_AT
+from mantra.exchanges.simulated.orderflow import next_event
+from mantra.icc.atomics import load_relaxed, store_relaxed
+from mantra.icc.memory import address_of, aligned_zeros, records_at
+from mantra.icc.queue_segment import Queue
+from mantra.messages.enums import EVENT_END_OF_DATA
+from mantra.messages.records import L2_UPDATE, SYSTEM_EVENT, TRADE_UPDATE
+from mantra.messages.tables import Tables
+from mantra.telemetry.clock import Calibration
+from mantra.telemetry.histogram import record_value
+from mantra.telemetry.tracked import TRACK, originate, send, ticks_now
+
+# Phases.
+WAITING = 0  # for the run to begin
+BEGINNING = 1
+SENDING = 2
+OVER = 3
+
+NS_PER_MS = 1_000_000
+L2_BYTES = L2_UPDATE.itemsize
+TRADE_BYTES = TRADE_UPDATE.itemsize
+STATE_AT = CONTROL.fields["state"][1]  # type: ignore[index]
+ROW_STATE_AT = ACTOR_ROW.fields["state"][1]  # type: ignore[index]
+PENDING_AT = ACTOR_ROW.fields["pending"][1]  # type: ignore[index]
+
+CONTEXT = np.dtype(
+    [
+        ("phase", "i8"),
+        ("track", "i8"),
+        ("l2", "i8"),  # outlets
+        ("trades", "i8"),
+        ("events", "i8"),
+        ("control", "i8"),
+        ("row", "i8"),
+        ("generator", "i8"),
+        ("paced", "i8"),  # 1: at a set rate
+        ("ticks_per_ms", "i8"),
+        ("messages_max", "i8"),  # 0: no end
+        ("ts_end", "i8"),  # 0: no end
+        ("sent", "i8"),
+        ("at", "i8"),  # the level of the group to send next; 0: the event is not begun
+        ("due", "i8"),  # ticks when the event is to be sent …
+        ("due_fraction", "i8"),  # … and millionths of one
+        ("earliest", "i8"),  # ticks before which it is not sent, however late
+        ("ts_exchange", "i8"),  # of the event sent last
+        ("lag_max", "i8"),  # ticks
+        ("lag_total", "i8"),
+        ("unused", "i8", (4,)),
+        ("room_l2", ROOM),
+        ("room_trades", ROOM),
+        ("event", SYSTEM_EVENT),
+    ],
+    align=True,
+)
+ROOM_L2_AT = CONTEXT.fields["room_l2"][1]  # type: ignore[index]
+ROOM_TRADES_AT = CONTEXT.fields["room_trades"][1]  # type: ignore[index]
+EVENT_AT = CONTEXT.fields["event"][1]  # type: ignore[index]
+
+
+@duty_cycle
+def venue_step(context_address):
+    context = records_at(context_address, 1, CONTEXT)[0]
+    phase = context["phase"]
+    if phase == OVER or load_relaxed(context["control"] + STATE_AT) < RUNNING:
+        return 0
+    if phase == WAITING:
+        return CALL_PYTHON
+    if phase == BEGINNING:
+        begin(context_address)
+        return 1
+    if context["paced"]:
+        now = ticks_now(context["track"])
+        if now < max(context["due"], context["earliest"]):
+            return 0
+        note_lag(context_address, now)
+    elif context["at"] == 0 and not may_begin(context_address):
+        if context["room_l2"]["blocked"] + context["room_trades"]["blocked"] >= BLOCKED_CALLS:
+            return CALL_PYTHON
+        return 0
+    sent = send_event(context_address)
+    generator = records_at(context["generator"], 1, GENERATOR)[0]
+    if context["at"] == generator["l2_count"]:
+        prepare(context_address)
+    return sent
+
+
+@compiled
+def begin(context_address):
+    context = records_at(context_address, 1, CONTEXT)[0]
+    context["phase"] = SENDING
+    context["due"] = ticks_now(context["track"])
+    next_event(context["generator"])
+    context["ts_exchange"] = records_at(context["generator"], 1, GENERATOR)[0]["ts_exchange"]
+
+
+@compiled
+def may_begin(context_address):
+    """Whether trades and group have room; a group beyond the limit may begin and be held up."""
+    context = records_at(context_address, 1, CONTEXT)[0]
+    generator = records_at(context["generator"], 1, GENERATOR)[0]
+    if not has_room(context_address + ROOM_L2_AT, generator["l2_count"]):
+        return False
+    trades = generator["trades_count"]
+    return trades == 0 or has_room(context_address + ROOM_TRADES_AT, trades)
+
+
+@compiled
+def note_lag(context_address, now):
+    """How late an event is sent, in the histogram and in numbers."""
+    context = records_at(context_address, 1, CONTEXT)[0]
+    lag = now - context["due"]
+    context["lag_total"] += lag
+    context["lag_max"] = max(context["lag_max"], lag)
+    record_value(records_at(context["track"], 1, TRACK)[0]["histograms"], lag)
+
+
+@compiled
+def send_event(context_address):
+    """The event's trades, then its group: all of it, or as far as there is room. How many."""
+    context = records_at(context_address, 1, CONTEXT)[0]
+    generator = records_at(context["generator"], 1, GENERATOR)[0]
+    track, sent = context["track"], np.int64(0)
+    if context["at"] == 0:
+        trade = context["generator"] + TRADES_AT
+        for _ in range(generator["trades_count"]):
+            originate(track)
+            send(track, context["trades"], trade)
+            trade += TRADE_BYTES
+        sent += generator["trades_count"]
+        originate(track)
+    level = context["generator"] + L2_AT + context["at"] * L2_BYTES
+    while context["at"] < generator["l2_count"]:
+        if not context["paced"] and not has_room(context_address + ROOM_L2_AT, np.int64(1)):
+            break
+        send(track, context["l2"], level)
+        level += L2_BYTES
+        context["at"] += 1
+        sent += 1
+    context["sent"] += sent
+    return sent
+
+
+@compiled
+def prepare(context_address):
+    """Make the next event and say when it is due; or end."""
+    context = records_at(context_address, 1, CONTEXT)[0]
+    generator = records_at(context["generator"], 1, GENERATOR)[0]
+    messages = generator["trades_count"] + generator["l2_count"]
+    ticks_per_ms = context["ticks_per_ms"]
+    # Half of the mean time that what was sent takes, from its own begin: twice the rate.
+    shortest_ns = messages * generator["period_ps"] // 2000
+    begun = records_at(context["track"], 1, TRACK)[0]["origin"]
+    context["earliest"] = begun + shortest_ns * ticks_per_ms // NS_PER_MS
+    next_event(context["generator"])
+    context["at"] = 0
+    fraction = context["due_fraction"]
+    fraction += (generator["ts_exchange"] - context["ts_exchange"]) * ticks_per_ms
+    context["due"] += fraction // NS_PER_MS
+    context["due_fraction"] = fraction % NS_PER_MS
+    context["ts_exchange"] = generator["ts_exchange"]
+    left = np.int64(1)
+    if context["messages_max"] > 0:
+        left = max(context["messages_max"] - context["sent"], 0)
+    if left == 0 or 0 < context["ts_end"] < generator["ts_exchange"]:
+        left = np.int64(0)
+        end(context_address)
+    store_relaxed(context["row"] + PENDING_AT, left)
+
+
+@compiled
+def end(context_address):
+    """Nothing is left: say so to those who read events, and to who runs the actor."""
+    context = records_at(context_address, 1, CONTEXT)[0]
+    context["phase"] = OVER
+    event = context["event"]
+    event["ts_exchange"], event["value"] = context["ts_exchange"], context["sent"]
+    event["kind"], event["instrument"] = EVENT_END_OF_DATA, -1
+    originate(context["track"])
+    send(context["track"], context["events"], context_address + EVENT_AT)
+    store_relaxed(context["row"] + ROW_STATE_AT, DONE)
+
+
+class SimulatedVenue(Actor):
+    """Sends simulated market data of one venue. Settings only; `new_generator` checks them.
+
+    rate              messages/s, trades and levels together; 0: as fast as consumers keep up
+    messages          end after so many, with the group that reaches it; 0: go on
+    duration_s        end after so much simulated time; 0: go on
+    ticks_per_second  of the tick counter; 0: measured at the start
+    """
+
+    writes = ("l2", "trades", "events")
+    timers = ("lag",)
+    is_source: ClassVar[bool] = True
+    step = venue_step
+
+    def __init__(
+        self,
+        name: str,
+        tables: Tables,
+        venue: str,
+        markets: list[MarketSettings],
+        *,
+        seed: int = 1,
+        rate: float = 0,
+        messages: int = 0,
+        duration_s: float = 0,
+        lead: int = LEAD,
+        ticks_per_second: float = 0,
+    ):
+        super().__init__(name)
+        self.venue = tables.venue(venue)
+        self.tables, self.markets, self.seed = tables, markets, seed
+        self.rate, self.messages, self.duration_s = rate, messages, duration_s
+        self.lead, self.ticks_per_second = lead, ticks_per_second
+        self._queues: list[tuple[str, Queue]] = []
+        self.generator: Generator
+
+    def on_start(self, spine: Spine) -> None:
+        self.generator = new_generator(self.tables, self.markets, self.seed, self.rate)
+        self.context = aligned_zeros(1, CONTEXT)
+        context = self.context[0]
+        for name in self.writes:
+            context[name] = address_of(spine.outlet(name))
+        context["track"], context["generator"] = spine.track_address, self.generator.address
+        context["control"], context["row"] = spine.control.address, spine.row_address
+        context["paced"] = self.rate > 0
+        ticks_per_second = self.ticks_per_second or Calibration().fix["ticks_per_second"]
+        context["ticks_per_ms"] = round(ticks_per_second / 1000)
+        context["messages_max"] = self.messages
+        if self.duration_s:
+            context["ts_end"] = int(self.generator.state["ts_start"] + self.duration_s * 1e9)
+        context["event"]["venue"] = self.venue
+        self._queues = [("room_l2", spine.queue("l2")), ("room_trades", spine.queue("trades"))]
+
+    def on_call(self) -> None:
+        """Look which consumers pace: all have attached when a run begins."""
+        assert self.context is not None
+        context = self.context[0]
+        for room, queue in self._queues:
+            set_room(context[room], queue, self.lead)
+        if context["phase"] == WAITING:
+            context["phase"] = BEGINNING

@@ -1,0 +1,117 @@
+"""A venue's symbol -> instrument and exponents, for compiled decoders: open addressing, no objects.
+
+In:        the run's tables, a venue.
+Out:       the address of a SYMBOL slot for the bytes of a symbol, or 0.
+Must not know: how a venue spells its messages.
+
+ASCII letters are folded to upper case: venues write the same symbol both ways (Binance: BTCUSDT in
+a message, btcusdt in the name of its stream).
+"""
+
+import numpy as np
+
+from mantra.compiled import compiled
+from mantra.icc.memory import address_of, aligned_zeros, records_at
+from mantra.messages.decimals import byte_at
+from mantra.messages.tables import NAME_BYTES, Tables
+
+WORDS = NAME_BYTES // 8
+SMALL_A, SMALL_Z, CASE_BIT = ord("a"), ord("z"), 0x20
+
+#   0                        24         28              32                40
+#   +------------------------+----------+---------------+-----------------+------
+#   | symbol, folded, packed |instrument| price_exponent| volume_exponent | used
+#   +------------------------+----------+---------------+-----------------+------
+SYMBOL = np.dtype(
+    [
+        ("words", "i8", (WORDS,)),
+        ("instrument", "i4"),
+        ("price_exponent", "i4"),
+        ("volume_exponent", "i4"),
+        ("used", "i4"),
+    ],
+    align=True,
+)
+SYMBOL_BYTES = SYMBOL.itemsize
+SYMBOL_INDEX = np.dtype([("slots", "i8"), ("mask", "i8")], align=True)
+
+
+@compiled
+def fold_word(text, length, first):
+    """Bytes `first` to `first` + 8 of a text of `length` bytes, folded, as one int64."""
+    packed = np.int64(0)
+    for i in range(first, min(length, first + 8)):
+        byte = byte_at(text + i)
+        if SMALL_A <= byte <= SMALL_Z:
+            byte -= CASE_BIT
+        packed |= byte << (8 * (i - first))
+    return packed
+
+
+@compiled
+def _home(word_0, word_1, word_2):
+    """A symbol's preferred slot, before the mask. Equal compiled and not: it never multiplies."""
+    mixed = word_0 ^ (word_1 << 1) ^ (word_2 << 2)
+    mixed ^= mixed >> 33
+    mixed ^= mixed >> 17
+    mixed ^= mixed >> 7
+    return mixed
+
+
+@compiled
+def find_symbol(index_address, text, length):
+    """Address of the SYMBOL whose name is the `length` bytes at `text`; 0 if there is none."""
+    if length < 1 or length > NAME_BYTES:
+        return np.int64(0)
+    index = records_at(index_address, 1, SYMBOL_INDEX)[0]
+    word_0 = fold_word(text, length, np.int64(0))
+    word_1 = fold_word(text, length, np.int64(8))
+    word_2 = fold_word(text, length, np.int64(16))
+    at = _home(word_0, word_1, word_2) & index["mask"]
+    while True:
+        address = index["slots"] + at * SYMBOL_BYTES
+        slot = records_at(address, 1, SYMBOL)[0]
+        if slot["used"] == 0:
+            return np.int64(0)
+        words = slot["words"]
+        if words[0] == word_0 and words[1] == word_1 and words[2] == word_2:
+            return np.int64(address)
+        at = (at + 1) & index["mask"]
+
+
+class SymbolIndex:
+    """The symbols of one venue. `address` goes to compiled code; keep the object alive."""
+
+    def __init__(self, tables: Tables, venue: int):
+        """Raises ValueError when two symbols of the venue differ by case only."""
+        rows = tables.instruments[tables.instruments["venue"] == venue]
+        capacity = 1 << (2 * len(rows) + 1).bit_length()  # at most half full: probes stay short
+        self._slots = aligned_zeros(capacity, SYMBOL)
+        self._index = aligned_zeros(1, SYMBOL_INDEX)
+        self._index[0] = (address_of(self._slots), capacity - 1)
+        for row in rows:
+            self._insert(row)
+
+    @property
+    def address(self) -> int:
+        return address_of(self._index)
+
+    def slot(self, symbol: str) -> int:
+        """Address of a symbol's slot. Raises LookupError."""
+        raw = np.frombuffer(symbol.encode() + b"\0", np.uint8)
+        slot = int(find_symbol(self.address, address_of(raw), len(raw) - 1))
+        if slot == 0:
+            raise LookupError(f"symbol {symbol!r} is not in this venue's index")
+        return slot
+
+    def _insert(self, row: np.void) -> None:
+        symbol = row["symbol"].decode()
+        raw = np.frombuffer(row["symbol"] + b"\0", np.uint8)
+        if find_symbol(self.address, address_of(raw), len(raw) - 1):
+            raise ValueError(f"symbol {symbol!r}: another of this venue differs by case only")
+        words = [fold_word(address_of(raw), len(raw) - 1, 8 * i) for i in range(WORDS)]
+        at = int(_home(*words)) & int(self._index[0]["mask"])
+        while self._slots[at]["used"]:
+            at = (at + 1) % len(self._slots)
+        facts = [int(row[name]) for name in ("id", "price_exponent", "volume_exponent")]
+        self._slots[at] = (words, *facts, 1)

@@ -1,0 +1,133 @@
+"""Positions, profit and loss by model, and the loss limits.
+
+In:        fills, last prices, exchange time.
+Out:       POSITION, LEDGER; a model halted when it lost more than it may.
+Must not know: orders.
+
+Profit and loss of a model in a quote asset = cash of its fills, fees included, + what its positions
+are worth at the last traded price. A day begins at 00:00 UTC of exchange time; the loss that counts
+is that since the day began. A halt is for the rest of the run. A fee in the base asset is valued
+at the fill's price; one in a third asset is not counted.
+"""
+
+import numpy as np
+
+from mantra.compiled import compiled
+from mantra.icc.memory import records_at
+from mantra.messages.amounts import DOWN, UP, base_amount, mul_div, quote_amount
+from mantra.messages.enums import BID, EVENT_HALT
+from mantra.messages.tables import INSTRUMENT
+from mantra.overseer.limits import INSTRUMENT_BYTES, market_of
+from mantra.overseer.orders import counters_of, model_at, position_of, tell, touch_model
+from mantra.overseer.state import CONTEXT, LEDGER
+
+DAY_NS = 86_400_000_000_000
+
+
+@compiled
+def book_fill(context_address, model):
+    """Enter the fill in hand into its model's position and cash, and look at the loss."""
+    context = records_at(context_address, 1, CONTEXT)[0]
+    fill = context["fill"]
+    instrument = np.int64(fill["instrument"])
+    facts_address = context["instruments"] + instrument * INSTRUMENT_BYTES
+    facts = records_at(facts_address, 1, INSTRUMENT)[0]
+    begin_day(context_address, fill["ts_exchange"])
+    held = position_of(context_address, model, instrument)
+    market = market_of(context_address, instrument)
+    if market["last_price"] == 0:
+        market["last_price"] = fill["price"]
+    if fill["side"] == BID:
+        notional = quote_amount(facts_address, fill["price"], fill["volume"], np.int64(UP))
+        held["position"] += fill["volume"]
+        gained = -notional
+    else:
+        notional = quote_amount(facts_address, fill["price"], fill["volume"], np.int64(DOWN))
+        held["position"] -= fill["volume"]
+        gained = notional
+    if fill["fee_asset"] == facts["quote"]:
+        gained -= fill["fee"]
+    elif fill["fee_asset"] == facts["base"]:
+        traded = max(base_amount(facts_address, fill["volume"]), np.int64(1))
+        gained -= mul_div(fill["fee"], notional, traded, np.int64(UP))
+    held["cash"] += gained
+    gain(context_address, model, np.int64(facts["quote"]), gained)
+    mark(context_address, model, instrument)
+
+
+@compiled
+def mark(context_address, model, instrument):
+    """Value a model's position at the last price, and look at the loss."""
+    context = records_at(context_address, 1, CONTEXT)[0]
+    facts_address = context["instruments"] + instrument * INSTRUMENT_BYTES
+    held = position_of(context_address, model, instrument)
+    last = market_of(context_address, instrument)["last_price"]
+    value = quote_amount(facts_address, last, held["position"], np.int64(DOWN))
+    change = value - held["value"]
+    held["value"] = value
+    asset = np.int64(records_at(facts_address, 1, INSTRUMENT)[0]["quote"])
+    gain(context_address, model, asset, change)
+    check_loss(context_address, model, asset)
+
+
+@compiled
+def mark_all(context_address, instrument):
+    """An instrument has a new last price: value the positions in it."""
+    for model in range(records_at(context_address, 1, CONTEXT)[0]["model_count"]):
+        held = position_of(context_address, model, instrument)
+        if held["position"] != 0 or held["value"] != 0:
+            mark(context_address, model, instrument)
+
+
+@compiled
+def ledger_of(context_address, model, asset):
+    """The LEDGER of a model in an asset; of all together for an index beyond the last."""
+    context = records_at(context_address, 1, CONTEXT)[0]
+    count = context["asset_count"]
+    rows = (context["model_count"] + 1) * count
+    return records_at(context["ledgers"], rows, LEDGER)[model * count + asset]
+
+
+@compiled
+def gain(context_address, model, asset, amount):
+    everyone = records_at(context_address, 1, CONTEXT)[0]["model_count"]
+    ledger_of(context_address, model, asset)["pnl"] += amount
+    ledger_of(context_address, everyone, asset)["pnl"] += amount
+
+
+@compiled
+def check_loss(context_address, model, asset):
+    """Halt a model that lost too much today, and all models when all together did."""
+    everyone = records_at(context_address, 1, CONTEXT)[0]["model_count"]
+    own = ledger_of(context_address, model, asset)
+    if 0 < own["loss_max"] < own["day_start"] - own["pnl"]:
+        halt_model(context_address, model, own["day_start"] - own["pnl"])
+    total = ledger_of(context_address, everyone, asset)
+    if 0 < total["loss_max"] < total["day_start"] - total["pnl"]:
+        for each in range(everyone):
+            halt_model(context_address, each, total["day_start"] - total["pnl"])
+
+
+@compiled
+def halt_model(context_address, model, loss):
+    """Cancel all of a model's orders and send none, for the rest of the run; told once."""
+    owner = model_at(context_address, model)
+    if owner["halted"]:
+        return
+    owner["halted"] = 1
+    counters_of(context_address, model)["halted"] = 1
+    touch_model(context_address, model)
+    tell(context_address, EVENT_HALT, np.int64(-1), loss, model)
+
+
+@compiled
+def begin_day(context_address, ts_exchange):
+    """The first message of a new day, UTC: losses are counted from here."""
+    context = records_at(context_address, 1, CONTEXT)[0]
+    if ts_exchange < context["day_end"]:
+        return
+    context["day_end"] = ts_exchange - ts_exchange % DAY_NS + DAY_NS
+    count = (context["model_count"] + 1) * context["asset_count"]
+    ledgers = records_at(context["ledgers"], count, LEDGER)
+    for index in range(count):
+        ledgers[index]["day_start"] = ledgers[index]["pnl"]

@@ -1,0 +1,260 @@
+"""The table of orders: slots, what happens to an order, and what its end means for its row.
+
+In:        ids, life-cycle events.
+Out:       ORDERs found and changed; rows marked to be looked at again, or blocked.
+Must not know: messages, limits.
+
+When an order has ended, its row's ideal order is not simply sent again:
+
+    filled               not until the model writes the row anew (any version)
+    IOC, market: ended   the same, counted from the version it served: each version fires once
+    rejected             not until the row's content or its `revision` differs
+    canceled, expired    by the venue, unasked: the same as rejected
+    canceled by us       free: the next ideal order is sent as it is then
+"""
+
+import numpy as np
+
+from mantra.compiled import compiled
+from mantra.icc.memory import records_at
+from mantra.icc.seqlock_vector import row_version
+from mantra.messages.enums import EVENT_ORDER_ILLEGAL, EVENT_ORDER_UNKNOWN
+from mantra.overseer.lifecycle import (
+    AMEND_SENT,
+    ENDED_EXPIRED,
+    ENDED_REJECTED,
+    FILLED,
+    FIRST_END,
+    ILLEGAL,
+    NEW_SENT,
+    NONE,
+    OPEN,
+    next_state,
+)
+from mantra.overseer.refusals import LIFTED_BY_END
+from mantra.overseer.state import (
+    BALANCE,
+    CAPACITY,
+    CONTEXT,
+    COUNTERS,
+    EVENT_SENT_AT,
+    FREE,
+    MODEL,
+    NOWHERE,
+    ORDER,
+    POSITION,
+    ROW,
+    SLOT_MASK,
+    UNTIL_CHANGED,
+    UNTIL_REWRITTEN,
+)
+from mantra.telemetry.tracked import send, ticks_now
+
+ORDER_BYTES = ORDER.itemsize
+ROW_BYTES = ROW.itemsize
+WORD = np.dtype("i8")
+
+
+@compiled
+def order_at(context_address, slot):
+    """Address of the ORDER in a slot."""
+    return records_at(context_address, 1, CONTEXT)[0]["orders"] + slot * ORDER_BYTES
+
+
+@compiled
+def find_order(context_address, order_id):
+    """Address of the ORDER with this id; 0 if nobody here sent it, or its slot is used again."""
+    if order_id < CAPACITY:
+        return np.int64(0)
+    address = order_at(context_address, order_id & SLOT_MASK)
+    if records_at(address, 1, ORDER)[0]["order_id"] != order_id:
+        return np.int64(0)
+    return address
+
+
+@compiled
+def model_at(context_address, model):
+    """The MODEL record of a model."""
+    context = records_at(context_address, 1, CONTEXT)[0]
+    return records_at(context["models"], context["model_count"], MODEL)[model]
+
+
+@compiled
+def counters_of(context_address, model):
+    """The COUNTERS of a model, about to be changed; of none of them for an index beyond."""
+    context = records_at(context_address, 1, CONTEXT)[0]
+    count = context["model_count"]
+    of = model if 0 <= model < count else count
+    counters = records_at(context["counters"], count + 1, COUNTERS)[of]
+    counters["changed"] = 1
+    context["changed"] = 1
+    return counters
+
+
+@compiled
+def position_of(context_address, model, instrument):
+    """The POSITION of a model in an instrument."""
+    context = records_at(context_address, 1, CONTEXT)[0]
+    count = context["instrument_count"]
+    return records_at(context["positions"], context["model_count"] * count, POSITION)[
+        model * count + instrument
+    ]
+
+
+@compiled
+def balance_of(context_address, venue, asset):
+    """The BALANCE of an asset at a venue."""
+    context = records_at(context_address, 1, CONTEXT)[0]
+    count = context["asset_count"]
+    return records_at(context["balances"], context["venue_count"] * count, BALANCE)[
+        venue * count + asset
+    ]
+
+
+@compiled
+def take_slot(context_address, model, row):
+    """Take the slot that was free longest for an order of a row; address of its fresh ORDER."""
+    context = records_at(context_address, 1, CONTEXT)[0]
+    slot = records_at(context["free_slots"], CAPACITY, WORD)[context["slots_taken"] & SLOT_MASK]
+    address = order_at(context_address, slot)
+    order = records_at(address, 1, ORDER)[0]
+    if order["reserved"] > 0:  # It ended long ago and no balance of its venue ever named it.
+        give_up_reservation(context_address, address)
+    context["slots_taken"] += 1
+    order["order_id"] = context["sequence"] * CAPACITY + slot
+    context["sequence"] += 1
+    order["state"] = NONE
+    order["model"], order["row"] = model, row
+    order["filled"] = order["balance_seen"] = order["amend_refused"] = order["retry_at"] = 0
+    owner = model_at(context_address, model)
+    owner["open"] += 1
+    context["open"] += 1
+    records_at(owner["first_row"], owner["rows"], ROW)[row]["slot"] = slot
+    return address
+
+
+@compiled
+def happen(context_address, order_address, event):
+    """Let an event happen to an order; its state after, or ILLEGAL: told, nothing changed."""
+    order = records_at(order_address, 1, ORDER)[0]
+    before = order["state"]
+    after = np.int64(ILLEGAL) if event == ILLEGAL else next_state(before, event)
+    if after == ILLEGAL:
+        counters_of(context_address, order["model"])["illegal"] += 1
+        detail = before << 8 | (event & 0xFF)
+        tell(context_address, EVENT_ORDER_ILLEGAL, order["venue"], order["order_id"], detail)
+        return after
+    order["state"] = after
+    if before < FIRST_END:
+        touch_row(context_address, order["model"], order["row"])
+        if after >= FIRST_END:
+            end_order(context_address, order_address, before)
+    return after
+
+
+@compiled
+def end_order(context_address, order_address, before):
+    """An order has ended: free its row and slot, undo what it took, and say when to go on."""
+    context = records_at(context_address, 1, CONTEXT)[0]
+    order = records_at(order_address, 1, ORDER)[0]
+    model = model_at(context_address, order["model"])
+    row = records_at(model["first_row"], model["rows"], ROW)[order["row"]]
+    after = order["state"]
+    row["slot"] = NOWHERE
+    row["blocked"] = FREE
+    if after == FILLED or (order["ends_itself"] and after == ENDED_EXPIRED):
+        row["blocked"] = UNTIL_REWRITTEN
+        row["blocked_version"] = order["row_version"]
+        if not order["ends_itself"]:  # What was written before we knew of the fill is as old.
+            row["blocked_version"] = row_version(model["cache"], order["row"])
+    elif after in (ENDED_REJECTED, ENDED_EXPIRED) or before in (NEW_SENT, OPEN, AMEND_SENT):
+        row["blocked"] = UNTIL_CHANGED
+        row["blocked_price"], row["blocked_volume"] = order["price"], order["volume"]
+        row["blocked_terms"], row["blocked_revision"] = order["terms"], order["revision"]
+    model["open"] -= 1
+    context["open"] -= 1
+    work(context_address, order_address, order["filled"] - order["volume"])
+    slot = order["order_id"] & SLOT_MASK
+    records_at(context["free_slots"], CAPACITY, WORD)[context["slots_given"] & SLOT_MASK] = slot
+    context["slots_given"] += 1
+    if order["reserved"] > 0:
+        if after == ENDED_REJECTED or (order["ends_itself"] and order["balance_seen"]):
+            release(context_address, order_address)
+        else:
+            order["sent_at"] = ticks_now(context["track"])
+            context["unsettled"] += 1
+    wake(context_address, LIFTED_BY_END)
+
+
+@compiled
+def work(context_address, order_address, change):
+    """Change the volume an order has working in the market."""
+    order = records_at(order_address, 1, ORDER)[0]
+    position = position_of(context_address, order["model"], order["instrument"])
+    if order["side"] == 0:
+        position["working_bid"] += change
+    else:
+        position["working_ask"] += change
+
+
+@compiled
+def release(context_address, order_address):
+    """End an order's reservation."""
+    order = records_at(order_address, 1, ORDER)[0]
+    balance_of(context_address, order["venue"], order["asset"])["reserved"] -= order["reserved"]
+    order["reserved"] = 0
+
+
+@compiled
+def give_up_reservation(context_address, order_address):
+    """End the reservation of an ended order that its venue's balances never named."""
+    release(context_address, order_address)
+    records_at(context_address, 1, CONTEXT)[0]["unsettled"] -= 1
+    model = records_at(order_address, 1, ORDER)[0]["model"]
+    counters_of(context_address, model)["unsettled"] += 1
+
+
+@compiled
+def touch_row(context_address, model, row):
+    """Have a row looked at again."""
+    owner = model_at(context_address, model)
+    records_at(owner["first_row"], owner["rows"], ROW)[row]["dirty"] = 1
+    owner["dirty"] = 1
+
+
+@compiled
+def touch_model(context_address, model):
+    """Have all rows of a model looked at again."""
+    for row in range(model_at(context_address, model)["rows"]):
+        touch_row(context_address, model, row)
+
+
+@compiled
+def wake(context_address, lifted):
+    """Have the rows looked at again whose reason of refusal may be gone: bits of REFUSED_*."""
+    context = records_at(context_address, 1, CONTEXT)[0]
+    if context["refused_rows"] == 0:
+        return
+    for model in range(context["model_count"]):
+        owner = model_at(context_address, model)
+        rows = records_at(owner["first_row"], owner["rows"], ROW)
+        for row in range(owner["rows"]):
+            if rows[row]["refused"] and (lifted >> rows[row]["refused"]) & 1:
+                touch_row(context_address, model, row)
+
+
+@compiled
+def tell(context_address, kind, venue, value, detail):
+    """Publish a SYSTEM_EVENT."""
+    context = records_at(context_address, 1, CONTEXT)[0]
+    event = context["event_sent"]
+    event["kind"], event["venue"], event["instrument"] = kind, venue, -1
+    event["value"], event["detail"] = value, detail
+    send(context["track"], context["events_out"], context_address + EVENT_SENT_AT)
+
+
+@compiled
+def tell_unknown(context_address, order_id, venue):
+    """Something was said of an order that nobody here sent."""
+    counters_of(context_address, np.int64(-1))["unknown"] += 1
+    tell(context_address, EVENT_ORDER_UNKNOWN, venue, order_id, np.int64(0))

@@ -1,0 +1,280 @@
+"""Desired against live: what each row of a model's OrderCache asks for, and what is sent for it.
+
+In:        rows of ideal orders, their live orders, the limits' verdict.
+Out:       OrderRequests: NEW, AMEND, CANCEL; refusals, counted.
+Must not know: how a venue answers.
+
+    live order         ideal order           sent
+    -----------------  --------------------  ------------------------------------------------
+    none               none                  nothing
+    none               wanted                NEW, unless blocked (orders.py) or refused (limits.py)
+    waits for answer   any                   nothing: a request in flight is never repeated
+    open               the same              nothing, however much of it is filled
+    open               different             AMEND where it may be, else CANCEL; NEW when it is gone
+    open               none                  CANCEL
+    IOC, market        any                   nothing: it ends by itself
+    unknown            any                   CANCEL, blindly
+    any open           while halted          CANCEL
+
+The same: price, volume, instrument, side, type and time in force as last sent or amended. The
+volume is the order's original one: a partly filled order is kept until the model writes another
+volume or price.
+
+An AMEND is sent only if it raises neither volume nor cost. What raises them goes by CANCEL and
+NEW: no message says which BALANCE_UPDATE accounts for an amend, so nobody could say when our own
+reservation for it ends.
+"""
+
+import numpy as np
+
+from mantra.compiled import compiled
+from mantra.icc.memory import records_at
+from mantra.icc.seqlock_vector import BUSY, row_version, try_read_row, writes
+from mantra.messages.enums import AMEND, CANCEL, IOC, LIMIT, MARKET, NEW
+from mantra.messages.records import IDEAL_ORDER
+from mantra.overseer.lifecycle import OPEN, SEND_AMEND, SEND_CANCEL, SEND_NEW, UNKNOWN
+from mantra.overseer.limits import (
+    charge,
+    instrument_in_hand,
+    refusal,
+    refusal_of_price,
+    refusal_of_rate,
+    refusal_of_state,
+    set_cost,
+    venue_of,
+)
+from mantra.overseer.orders import (
+    balance_of,
+    counters_of,
+    happen,
+    model_at,
+    order_at,
+    take_slot,
+    work,
+)
+from mantra.overseer.refusals import REFUSED_NOT, REFUSED_OPEN_ORDERS, REFUSED_RATE
+from mantra.overseer.state import (
+    CONTEXT,
+    FREE,
+    IDEAL_AT,
+    NOWHERE,
+    ORDER,
+    PRICE_WORD,
+    REQUEST_AT,
+    REVISION_WORD,
+    ROW,
+    TERMS_MASK,
+    TERMS_WORD,
+    UNTIL_REWRITTEN,
+    VOLUME_WORD,
+)
+from mantra.telemetry.tracked import originate, send
+
+IDEAL_WORDS = IDEAL_ORDER.itemsize // 8
+TYPE_SHIFT = 8 * 5  # of the bytes in the word of the terms
+TIME_IN_FORCE_SHIFT = 8 * 6
+WORD = np.dtype("i8")
+
+
+@compiled
+def sweep_model(context_address, model, now):
+    """Look at the rows of a model that changed, or are to be looked at again; requests sent."""
+    owner = model_at(context_address, model)
+    cache = owner["cache"]
+    owner["writes"] = writes(cache)  # Before the rows: what is written meanwhile is seen next time.
+    owner["dirty"] = 0
+    rows = records_at(owner["first_row"], owner["rows"], ROW)
+    sent = 0
+    for index in range(owner["rows"]):
+        row = rows[index]
+        if row_version(cache, index) == row["version"] and row["dirty"] == 0:
+            continue
+        version = try_read_row(cache, index, context_address + IDEAL_AT)
+        if version == BUSY:
+            row["dirty"] = owner["dirty"] = 1
+            continue
+        row["version"], row["dirty"] = version, 0
+        sent += serve_row(context_address, model, index, now)
+    return sent
+
+
+@compiled
+def serve_row(context_address, model, index, now):
+    """Send what the row in hand asks for; 1 if a request was sent."""
+    context = records_at(context_address, 1, CONTEXT)[0]
+    owner = model_at(context_address, model)
+    row = records_at(owner["first_row"], owner["rows"], ROW)[index]
+    records_at(context["track"], 1, WORD)[0] = context["ideal"]["ts_origin"]
+    stopped = context["mode"] != 0 or owner["halted"] != 0
+    wanted = context["ideal"]["volume"] != 0
+    if row["slot"] == NOWHERE:
+        if not wanted or blocked(context_address, model, index):
+            forget_refusal(context_address, model, index)
+            return 0
+        return try_new(context_address, model, index, now)
+    order_address = order_at(context_address, row["slot"])
+    order = records_at(order_address, 1, ORDER)[0]
+    if order["state"] == OPEN:
+        if order["ends_itself"] and now - order["sent_at"] <= context["timeout_ticks"]:
+            return 0
+        if wanted and not stopped and is_same(context_address, order_address):
+            order["revision"] = context["ideal"]["revision"]
+            forget_refusal(context_address, model, index)
+            return 0
+    elif order["state"] != UNKNOWN:
+        return 0
+    if now < order["retry_at"]:
+        row["dirty"] = owner["waiting"] = 1
+        return 0
+    if stopped:
+        originate(context["track"])  # No ideal order is the cause.
+    elif wanted and may_amend(context_address, order_address):
+        order["amend_price"] = context["ideal"]["price"]
+        order["amend_volume"] = context["ideal"]["volume"]
+        if refusal_of_rate(context_address, model, now) == REFUSED_RATE:
+            note_refusal(context_address, model, index, REFUSED_RATE)
+            return 0
+        request(context_address, order_address, AMEND, now)
+        return 1
+    request(context_address, order_address, CANCEL, now)
+    return 1
+
+
+@compiled
+def is_same(context_address, order_address):
+    """Whether the order is what the ideal order in hand asks for."""
+    ideal = records_at(context_address + IDEAL_AT, IDEAL_WORDS, WORD)
+    order = records_at(order_address, 1, ORDER)[0]
+    return (
+        ideal[PRICE_WORD] == order["price"]
+        and ideal[VOLUME_WORD] == order["volume"]
+        and ideal[TERMS_WORD] & TERMS_MASK == order["terms"]
+    )
+
+
+@compiled
+def blocked(context_address, model, index):
+    """Whether the ideal order in hand was done or refused already, and not asked for again."""
+    owner = model_at(context_address, model)
+    row = records_at(owner["first_row"], owner["rows"], ROW)[index]
+    if row["blocked"] == FREE:
+        return False
+    if row["blocked"] == UNTIL_REWRITTEN:
+        still = row["version"] <= row["blocked_version"]
+    else:
+        ideal = records_at(context_address + IDEAL_AT, IDEAL_WORDS, WORD)
+        still = (
+            ideal[PRICE_WORD] == row["blocked_price"]
+            and ideal[VOLUME_WORD] == row["blocked_volume"]
+            and ideal[TERMS_WORD] & TERMS_MASK == row["blocked_terms"]
+            and ideal[REVISION_WORD] == row["blocked_revision"]
+        )
+    if not still:
+        row["blocked"] = FREE
+    return still
+
+
+@compiled
+def try_new(context_address, model, index, now):
+    """Send the ideal order in hand as a new order, or count why not; 1 if sent."""
+    reason = refusal(context_address, model, now)
+    if reason != REFUSED_NOT:
+        note_refusal(context_address, model, index, reason)
+        return 0
+    forget_refusal(context_address, model, index)
+    context = records_at(context_address, 1, CONTEXT)[0]
+    owner = model_at(context_address, model)
+    row = records_at(owner["first_row"], owner["rows"], ROW)[index]
+    words = records_at(context_address + IDEAL_AT, IDEAL_WORDS, WORD)
+    ideal = context["ideal"]
+    order_address = take_slot(context_address, model, index)
+    order = records_at(order_address, 1, ORDER)[0]
+    order["price"], order["volume"] = words[PRICE_WORD], words[VOLUME_WORD]
+    order["terms"], order["revision"] = words[TERMS_WORD] & TERMS_MASK, words[REVISION_WORD]
+    order["instrument"], order["side"] = ideal["instrument"], ideal["side"]
+    order["venue"] = instrument_in_hand(context_address)["venue"]
+    order["ends_itself"] = ideal["type"] == MARKET or ideal["time_in_force"] == IOC
+    order["cost"], order["asset"] = context["cost"], context["cost_asset"]
+    order["reserved"] = order["cost"]
+    order["row_version"] = row["version"]
+    row["blocked"] = FREE
+    work(context_address, order_address, order["volume"])
+    balance_of(context_address, order["venue"], order["asset"])["reserved"] += order["reserved"]
+    request(context_address, order_address, NEW, now)
+    return 1
+
+
+@compiled
+def may_amend(context_address, order_address):
+    """Whether the order can be made the ideal order in hand by an AMEND."""
+    context = records_at(context_address, 1, CONTEXT)[0]
+    order = records_at(order_address, 1, ORDER)[0]
+    ideal = records_at(context_address + IDEAL_AT, IDEAL_WORDS, WORD)
+    if order["state"] != OPEN or order["amend_refused"]:
+        return False
+    if venue_of(context_address, order["venue"])["amends"] == 0:
+        return False
+    if ideal[TERMS_WORD] & TERMS_MASK != order["terms"] or context["ideal"]["type"] != LIMIT:
+        return False
+    if not order["filled"] < ideal[VOLUME_WORD] <= order["volume"]:
+        return False
+    verdict = refusal_of_state(context_address, order["model"])
+    if verdict not in (REFUSED_NOT, REFUSED_OPEN_ORDERS):
+        return False
+    if refusal_of_price(context_address, order["model"]) != REFUSED_NOT:
+        return False
+    set_cost(context_address)
+    return context["cost"] <= order["cost"]
+
+
+@compiled
+def request(context_address, order_address, kind, now):
+    """Send a request for an order: from here on it waits for the answer."""
+    context = records_at(context_address, 1, CONTEXT)[0]
+    order = records_at(order_address, 1, ORDER)[0]
+    message = context["request"]
+    message["order_id"] = order["order_id"]
+    message["kind"] = kind
+    message["model"], message["row"] = order["model"], order["row"]
+    message["instrument"], message["side"] = order["instrument"], order["side"]
+    message["type"] = order["terms"] >> TYPE_SHIFT & 0xFF
+    message["time_in_force"] = order["terms"] >> TIME_IN_FORCE_SHIFT & 0xFF
+    message["price"], message["volume"] = order["price"], order["volume"]
+    event = SEND_NEW
+    if kind == AMEND:
+        event = SEND_AMEND
+        message["price"], message["volume"] = order["amend_price"], order["amend_volume"]
+    elif kind == CANCEL:
+        event = SEND_CANCEL
+        charge(context_address, order["model"], order["venue"], now)
+    elif message["type"] == MARKET:
+        message["price"] = 0
+    order["sent_at"] = now
+    happen(context_address, order_address, event)
+    send(context["track"], context["requests"], context_address + REQUEST_AT)
+    counters_of(context_address, order["model"])["requests"][kind] += 1
+
+
+@compiled
+def note_refusal(context_address, model, index, reason):
+    """The row's ideal order is not sent: count why, once for each version of the row."""
+    context = records_at(context_address, 1, CONTEXT)[0]
+    owner = model_at(context_address, model)
+    row = records_at(owner["first_row"], owner["rows"], ROW)[index]
+    if row["refused"] == REFUSED_NOT:
+        context["refused_rows"] += 1
+    if row["refused"] != reason or row["refused_version"] != row["version"]:
+        counters_of(context_address, model)["refused"][reason] += 1
+    row["refused"], row["refused_version"] = reason, row["version"]
+    if reason == REFUSED_RATE:
+        row["dirty"] = owner["waiting"] = 1
+
+
+@compiled
+def forget_refusal(context_address, model, index):
+    """Nothing is refused in this row any more."""
+    owner = model_at(context_address, model)
+    row = records_at(owner["first_row"], owner["rows"], ROW)[index]
+    if row["refused"] != REFUSED_NOT:
+        row["refused"] = REFUSED_NOT
+        records_at(context_address, 1, CONTEXT)[0]["refused_rows"] -= 1

@@ -1,0 +1,119 @@
+"""What is looked at now and then: the run's state, what time does to orders, the counters.
+
+In:        CONTROL, ticks.
+Out:       rows to be looked at again, time-outs, COUNTERS rows.
+Must not know: messages.
+"""
+
+import numpy as np
+
+from mantra.actors.control import CANCELING, CONTROL
+from mantra.compiled import compiled
+from mantra.icc.atomics import load_relaxed, store_relaxed
+from mantra.icc.memory import records_at
+from mantra.icc.seqlock_vector import write_row
+from mantra.messages.enums import EVENT_ORDER_TIMEOUT
+from mantra.overseer.lifecycle import FIRST_END, OPEN, TIMEOUT, UNKNOWN
+from mantra.overseer.orders import (
+    counters_of,
+    give_up_reservation,
+    happen,
+    model_at,
+    order_at,
+    tell,
+    touch_model,
+    touch_row,
+)
+from mantra.overseer.state import CAPACITY, CONTEXT, COUNTERS, NOWHERE, ORDER, ROW
+
+assert CONTROL.fields is not None
+STATE_AT = CONTROL.fields["state"][1]
+HALTED_AT = CONTROL.fields["halted"][1]
+COUNTERS_BYTES = COUNTERS.itemsize
+
+
+@compiled
+def look_at_control(context_address):
+    """Whether we trade: if that changed, every row is looked at again."""
+    context = records_at(context_address, 1, CONTEXT)[0]
+    control = context["control"]
+    stopped = (
+        load_relaxed(control + STATE_AT) >= CANCELING
+        or load_relaxed(control + HALTED_AT) != 0
+        or context["blind"] != 0
+    )
+    if stopped == (context["mode"] != 0):
+        return
+    context["mode"] = np.int64(stopped)
+    for model in range(context["model_count"]):
+        touch_model(context_address, model)
+
+
+@compiled
+def let_time_pass(context_address, now):
+    """Time out what was not answered, and look again at what waited for time to pass."""
+    context = records_at(context_address, 1, CONTEXT)[0]
+    for model in range(context["model_count"]):
+        owner = model_at(context_address, model)
+        if owner["waiting"]:
+            owner["waiting"], owner["dirty"] = 0, 1
+        rows = records_at(owner["first_row"], owner["rows"], ROW)
+        for row in range(owner["rows"]):
+            if rows[row]["slot"] != NOWHERE:
+                time_out(context_address, order_at(context_address, rows[row]["slot"]), now)
+    if context["unsettled"] > 0:
+        give_up_unsettled(context_address, now)
+
+
+@compiled
+def time_out(context_address, order_address, now):
+    """A request waited too long for its answer: the order is UNKNOWN from now on."""
+    context = records_at(context_address, 1, CONTEXT)[0]
+    order = records_at(order_address, 1, ORDER)[0]
+    if now - order["sent_at"] <= context["timeout_ticks"] or order["state"] == UNKNOWN:
+        return
+    if order["state"] == OPEN:
+        if order["ends_itself"]:  # It should have: the sweep cancels it.
+            touch_row(context_address, order["model"], order["row"])
+        return
+    counters_of(context_address, order["model"])["timeouts"] += 1
+    tell(context_address, EVENT_ORDER_TIMEOUT, order["venue"], order["order_id"], order["state"])
+    happen(context_address, order_address, TIMEOUT)
+
+
+@compiled
+def give_up_unsettled(context_address, now):
+    """End reservations of orders that ended long ago without a balance that names them."""
+    context = records_at(context_address, 1, CONTEXT)[0]
+    for slot in range(CAPACITY):
+        order_address = order_at(context_address, slot)
+        order = records_at(order_address, 1, ORDER)[0]
+        if order["state"] >= FIRST_END and order["reserved"] > 0:
+            if now - order["sent_at"] > context["timeout_ticks"]:
+                give_up_reservation(context_address, order_address)
+
+
+@compiled
+def show_open(context_address):
+    """Let the supervisor see how many orders have not ended."""
+    context = records_at(context_address, 1, CONTEXT)[0]
+    if context["open"] != context["shown_open"]:
+        context["shown_open"] = context["open"]
+        store_relaxed(context["pending"], context["open"])
+
+
+@compiled
+def show_counters(context_address):
+    """Write the counters that changed to their vector."""
+    context = records_at(context_address, 1, CONTEXT)[0]
+    context["changed"] = 0
+    for index in range(context["model_count"] + 1):
+        address = context["counters"] + index * COUNTERS_BYTES
+        counters = records_at(address, 1, COUNTERS)[0]
+        if counters["changed"]:
+            counters["changed"] = 0
+            if index < context["model_count"]:
+                counters["open"] = model_at(context_address, index)["open"]
+            else:
+                counters["open"] = context["open"]
+            write_row(context["counters_out"], index, address)

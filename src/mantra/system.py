@@ -1,0 +1,391 @@
+"""The wiring: from one config to actors on cores. The only file that knows all rooms.
+
+In:        a Config.
+Out:       a System: tables, actors, core lines; `run` makes it real and returns the report.
+Must not know: how a user asks for it; that is the command line's business.
+
+A tick's way through what is wired here, file by file:
+
+    exchanges/simulated/venue.py or backtest/replay.py   market data -> [l2] [trades]
+    models/model_actor.py                                books, the model -> cache-<model>
+    overseer/overseer.py                                 ideal against live -> [requests]
+    exchanges/mock/exchange.py                           matching -> [orders] [fills] [balances]
+    archive/recorder.py                                  every queue -> disk
+"""
+
+import os
+import platform
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from mantra import __version__
+from mantra.actors import spine
+from mantra.actors.actor import Actor
+from mantra.actors.core_loop import IDLE_STRATEGIES
+from mantra.actors.core_process import CoreLine
+from mantra.actors.supervisor import Supervisor
+from mantra.archive import ArchiveError, ArchiveReader
+from mantra.archive.recorder import Recorder
+from mantra.backtest.replay import Replay
+from mantra.backtest.report import archive_facts, gather
+from mantra.backtest.tally import Tally
+from mantra.config import Config, ConfigError, CoreConfig, Limits, Simulated
+from mantra.exchanges.mock.exchange import MockExchange
+from mantra.exchanges.mock.state import MockOptions
+from mantra.exchanges.simulated.generator import add_default_instruments
+from mantra.exchanges.simulated.venue import SimulatedVenue
+from mantra.icc import seqlock_vector
+from mantra.icc.memory import address_of, aligned_zeros
+from mantra.messages.decimals import to_units
+from mantra.messages.tables import Tables
+from mantra.models.contract import ModelError, load_model
+from mantra.models.model_actor import ModelActor
+from mantra.overseer.overseer import COUNTERS_SUFFIX, ModelLimits, OrderLimits, Overseer
+from mantra.overseer.refusals import REFUSALS
+from mantra.overseer.state import COUNTERS
+from mantra.telemetry.clock import describe, ns_per_tick
+
+FEED, OVERSEER, RECORDER = "feed", "overseer", "recorder"
+MARKET_DATA_CAPACITY = 1 << 17  # 8 MB: a quarter of a second at 500,000 messages/s
+CAPACITIES = {"l2": MARKET_DATA_CAPACITY, "trades": 1 << 16}
+
+
+@dataclass
+class System:
+    """All that one config says, wired but not running."""
+
+    config: Config
+    run: str
+    directory: Path  # of this run
+    tables: Tables
+    actors: list[Actor]
+    lines: list[CoreLine]
+
+    @property
+    def models(self) -> list[str]:
+        return [model.name for model in self.config.models]
+
+    @property
+    def capacities(self) -> dict[str, int]:
+        return {**CAPACITIES, **self.config.queues}
+
+
+def new_run_name() -> str:
+    """Unique on this machine: date, time, process."""
+    return time.strftime("%Y%m%d-%H%M%S", time.gmtime()) + f"-{os.getpid()}"
+
+
+def build_system(config: Config, run: str | None = None) -> System:
+    """Make every actor a config asks for. Raises ConfigError that says which key is wrong."""
+    run = run or new_run_name()
+    directory = config.run.directory / run
+    tables, sources = _market(config)
+    _set_fees(config, tables)
+    models = _models(config, tables)
+    actors: list[Actor] = [
+        *sources,
+        *_mock_exchanges(config, tables),
+        *models,
+        Overseer(
+            OVERSEER,
+            [(model.name, model.rows) for model in models],
+            tables,
+            {m.name: _limits(m.name, m.limits, a, tables) for m, a in _pairs(config, models)},
+        ),
+    ]
+    if config.recorder.enabled:
+        actors.append(_recorder(config, run, directory, tables))
+    return System(config, run, directory, tables, actors, _lines(config, actors))
+
+
+def _pairs(config: Config, actors: list[ModelActor]) -> list:
+    return list(zip(config.models, actors, strict=True))
+
+
+# ---------------------------------------------------------------- what the config names
+
+
+def _market(config: Config) -> tuple[Tables, list[Actor]]:
+    """The instruments there are, and the sources of their data."""
+    source = config.source
+    if isinstance(source, Simulated):
+        tables = Tables()
+        markets = add_default_instruments(tables)
+        wanted = [venue.name for venue in config.venues if venue.name in markets]
+        share = max(len(wanted), 1)
+        return tables, [
+            SimulatedVenue(
+                f"{FEED}-{name}",
+                tables,
+                name,
+                markets[name],
+                seed=source.seed + index,
+                rate=source.rate / share,
+                messages=-(-source.messages // share),
+            )
+            for index, name in enumerate(wanted)
+        ]
+    try:
+        content = ArchiveReader(source.data).metadata.get("tables")
+    except ArchiveError as error:
+        raise ConfigError(f"source.data: {error}") from None
+    if content is None:
+        raise ConfigError(
+            f"source.data = {source.data}: this archive holds no instrument tables; "
+            f"make one with 'mantra import'"
+        )
+    tables = Tables.from_dict(content)
+    return tables, [Replay(FEED, source.data, tables, speed=source.speed, lead=source.lead)]
+
+
+def _set_fees(config: Config, tables: Tables) -> None:
+    """The config's fees where it has some; else those in the tables stay."""
+    for index, venue in enumerate(config.venues):
+        try:
+            which = tables.venue(venue.name)
+        except LookupError as error:
+            raise ConfigError(f"venues[{index}].name: {error}") from None
+        of_venue = tables.instruments["venue"] == which
+        for fee in ("maker_fee_ppm", "taker_fee_ppm"):
+            if getattr(venue, fee) is not None:
+                tables.instruments[fee][of_venue] = getattr(venue, fee)
+
+
+def _mock_exchanges(config: Config, tables: Tables) -> list[Actor]:
+    exchanges: list[Actor] = []
+    for index, venue in enumerate(config.venues):
+        options = MockOptions(answers_unknown=index == 0)
+        try:
+            exchanges.append(
+                MockExchange(f"mock-{venue.name}", venue.name, tables, venue.balances, options)
+            )
+        except (LookupError, ValueError) as error:
+            raise ConfigError(f"venues[{index}].balances: {error}") from None
+    return exchanges
+
+
+def _models(config: Config, tables: Tables) -> list[ModelActor]:
+    actors: list[ModelActor] = []
+    mocked = {venue.name for venue in config.venues}
+    for index, model in enumerate(config.models):
+        where = f"models[{index}]"
+        if model.name in [actor.name for actor in actors]:
+            raise ConfigError(f"{where}.name = {model.name!r}: another model has this name")
+        try:
+            instruments = [tables.instrument(name) for name in model.instruments]
+        except LookupError as error:
+            raise ConfigError(f"{where}.instruments: {error}") from None
+        for name in model.instruments:
+            if name.split("@")[1] not in mocked:
+                raise ConfigError(
+                    f"{where}.instruments: {name!r}: no [[venues]] entry for its venue, so nobody "
+                    f"would answer its orders"
+                )
+        try:
+            code = load_model(model.model)
+            actors.append(
+                ModelActor(model.name, index, code, instruments, tables, model.parameters)
+            )
+        except ModelError as error:
+            raise ConfigError(f"{where}: {error}") from None
+    return actors
+
+
+def _limits(name: str, limits: Limits, actor: ModelActor, tables: Tables) -> ModelLimits:
+    """A model's limits in integer units, of every instrument it trades."""
+    of_instruments, losses = {}, {}
+    for instrument in actor.instruments:
+        facts = tables.instruments[instrument]
+        quote_exponent = int(tables.assets[facts["quote"]]["exponent"])
+        volume_exponent = int(facts["volume_exponent"])
+        try:
+            of_instruments[instrument] = OrderLimits(
+                order_volume_max=to_units(limits.order_volume_max, volume_exponent),
+                order_notional_max=to_units(limits.order_notional_max, quote_exponent),
+                collar_ppm=limits.price_collar_ppm,
+                position_max=to_units(limits.position_max, volume_exponent),
+            )
+            losses[int(facts["quote"])] = to_units(limits.daily_loss_max, quote_exponent)
+        except ValueError as error:
+            raise ConfigError(f"limits of model {name!r}: {error}") from None
+    return ModelLimits(
+        of_instruments,
+        open_orders_max=limits.open_orders_max,
+        requests_per_second=limits.requests_per_second,
+        requests_burst=max(limits.requests_per_second, 1),
+        loss_max={asset: loss for asset, loss in losses.items() if loss},
+    )
+
+
+def _recorder(config: Config, run: str, directory: Path, tables: Tables) -> Recorder:
+    facts = {
+        "run": run,
+        "config": config.model_dump(mode="json"),
+        "tables": tables.as_dict(),
+        "versions": {
+            "mantra": __version__,
+            "python": sys.version.split()[0],
+            **{name: version(name) for name in ("numba", "numpy", "pcodec")},
+        },
+        "machine": platform.machine(),
+    }
+    # A replay at full speed waits for it; data that comes at its own pace does not.
+    return Recorder(
+        RECORDER, directory / "archive", facts, paces=True, flush_s=config.recorder.flush_s
+    )
+
+
+# ---------------------------------------------------------------- cores
+
+
+def _lines(config: Config, actors: list[Actor]) -> list[CoreLine]:
+    """The core map: the config's, or one made for the cores there are."""
+    by_name = {actor.name: actor for actor in actors}
+    if len(by_name) < len(actors):
+        names = [actor.name for actor in actors]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ConfigError(f"two actors are called {twice!r}: rename the model or venue")
+    there = os.sched_getaffinity(0)
+    placed: list[str] = []
+    lines = []
+    for index, line in enumerate(config.cores or _default_cores(actors)):
+        for name in line.actors:
+            if name not in by_name:
+                raise ConfigError(
+                    f"cores[{index}].actors: no actor {name!r}; there are: {', '.join(by_name)}"
+                )
+            if name in placed:
+                raise ConfigError(f"cores[{index}].actors: {name!r} is on another line already")
+            placed.append(name)
+        if line.core is not None and line.core not in there:
+            raise ConfigError(
+                f"cores[{index}].core = {line.core}: this process may use {sorted(there)}"
+            )
+        lines.append(
+            CoreLine(
+                [by_name[name] for name in line.actors],
+                line.core,
+                IDLE_STRATEGIES.index(line.idle),
+                line.on_death,
+            )
+        )
+    if missing := [name for name in by_name if name not in placed]:
+        raise ConfigError(f"cores: on no line: {', '.join(missing)}")
+    return lines
+
+
+def _default_cores(actors: list[Actor]) -> list[CoreConfig]:
+    """Venue side on one core, models and Overseer on the next, the recorder where there is room.
+
+    The model and the Overseer share a core: the hop between them stays in its cache.
+    """
+    cores = sorted(os.sched_getaffinity(0))
+    venue = [a.name for a in actors if a.is_source or isinstance(a, MockExchange)]
+    traders = [a.name for a in actors if isinstance(a, ModelActor | Overseer)]
+    recorders = [a.name for a in actors if a.stops_last]
+    # With a core to itself a line may spin; the recorder of a two-core machine needs a share.
+    idle = "pause" if len(cores) > 2 else "yield"
+    lines = [
+        CoreConfig(actors=venue, core=cores[0], idle=idle),
+        CoreConfig(actors=traders, core=cores[1 % len(cores)], idle=idle),
+    ]
+    if recorders:
+        core = cores[2] if len(cores) > 2 else None
+        lines.append(CoreConfig(actors=recorders, core=core, idle="sleep"))
+    return lines
+
+
+# ---------------------------------------------------------------- looking and running
+
+
+def describe_system(system: System) -> dict:
+    """Actors, cores, queues, and who writes and reads each: what `mantra run --dry` prints."""
+    everything = spine.queue_names(system.actors)
+    return {
+        "run": system.run,
+        "cores": [
+            {
+                "core": line.core,
+                "idle": IDLE_STRATEGIES[line.idle],
+                "on_death": line.on_death,
+                "actors": [actor.name for actor in line.actors],
+            }
+            for line in system.lines
+        ],
+        "queues": [
+            {
+                "name": name,
+                "capacity": system.capacities.get(name, spine.CAPACITY),
+                "record_bytes": spine.record_of(name).itemsize,
+                "written_by": spine.writers(system.actors, name),
+                "read_by": [a.name for a in system.actors if name in a.reads or a.stops_last],
+            }
+            for name in everything
+        ],
+        "vectors": {
+            vector: {"rows": rows, "written_by": actor.name}
+            for actor in system.actors
+            for vector, (_, rows) in actor.vectors().items()
+        },
+        "instruments": system.tables.instrument_names(),
+    }
+
+
+def run_system(
+    system: System,
+    each_look: Callable[[Supervisor, Tally], None] | None = None,
+    until: float | None = None,
+) -> dict:
+    """Run it to its end; the report. `until` is a time of `time.monotonic`."""
+    kept: list[object] = []
+
+    def share_tables() -> None:
+        kept.append(system.tables.publish(system.run))
+
+    system.directory.mkdir(parents=True, exist_ok=True)
+    supervisor = Supervisor(
+        system.run, system.lines, system.capacities, system.config.run.timings, share_tables
+    )
+    with supervisor:
+        tally = Tally(system.run, system.tables)
+        began = time.monotonic()
+
+        def look(watched: Supervisor) -> None:
+            tally.update()
+            if each_look:
+                each_look(watched, tally)
+
+        ended = supervisor.watch(look, float("inf") if until is None else until)
+        seconds = time.monotonic() - began
+        supervisor.cancel_open()
+        fix = supervisor.calibration.refine()
+        facts = {
+            "ended": ended,
+            "seconds": seconds,
+            "ns_per_tick": ns_per_tick(fix),
+            "clock": describe(fix),
+            "problems": supervisor.problems,
+            "places": {"run": str(system.directory)},
+        }
+        report = gather(system.run, system.actors, system.models, tally, facts)
+        report["refused"] = refused(system)
+    if system.config.recorder.enabled:
+        messages = report["messages"]
+        report["archive"] = archive_facts(system.directory / "archive", messages)
+    return report
+
+
+def refused(system: System) -> dict[str, int]:
+    """Ideal orders the Overseer did not send, by reason."""
+    found = seqlock_vector.attach(system.run, OVERSEER + COUNTERS_SUFFIX, COUNTERS, writable=False)
+    row, total = aligned_zeros(1, COUNTERS), np.zeros(len(REFUSALS), np.int64)
+    for model in range(len(system.models)):
+        seqlock_vector.try_read_row(address_of(found.handle), model, address_of(row))
+        total += row["refused"][0]
+    return {name: int(n) for name, n in zip(REFUSALS, total, strict=True) if n}

@@ -1,0 +1,251 @@
+"""The recorder persists every queue of a run, and says exactly what it could not."""
+
+import logging
+import os
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import pytest
+
+from mantra.actors.actor import Actor
+from mantra.actors.spine import Spine
+from mantra.actors.stepper import Stepper
+from mantra.archive import ArchiveError, ArchiveReader, ArchiveWriter, verify
+from mantra.archive import recorder as module
+from mantra.archive.recorder import Recorder, drain_lane, send_overrun
+from mantra.compiled import compiled, duty_cycle
+from mantra.icc.memory import address_of, aligned_zeros, records_at
+from mantra.messages.enums import EVENT_OVERRUN
+from mantra.messages.records import QUEUE_RECORDS
+from mantra.telemetry.tracked import originate, send, start_timer, stop_timer
+from tests.archive.rows import assert_same_rows
+
+SENDS = ("balances", "fills", "l2", "orders", "requests", "trades")
+TALKER = np.dtype([("track", "i8"), ("unused", "i8")], align=True)
+
+
+@compiled
+def say(track_address, outlet_address, message_address, timed):
+    """One message of a new origin; and one timing, if `timed`."""
+    originate(track_address)
+    start = start_timer(track_address)
+    send(track_address, outlet_address, message_address)
+    if timed:
+        stop_timer(track_address, 0, start, 1)
+
+
+@duty_cycle
+def do_nothing(context_address):
+    return np.int64(records_at(context_address, 1, TALKER)[0]["unused"])
+
+
+class Talker(Actor):
+    """Says what a test tells it to, on any queue."""
+
+    writes: ClassVar[tuple[str, ...]] = SENDS
+    timers: ClassVar[tuple[str, ...]] = ("talk",)
+    step = do_nothing
+
+    def on_start(self, spine: Spine) -> None:
+        self.context = aligned_zeros(1, TALKER)
+        self.spine = spine
+        self.outlets = {queue: spine.outlet(queue) for queue in SENDS}
+        self.sent: dict[str, list[np.void]] = {queue: [] for queue in SENDS}
+
+    def talk(self, queue: str, count: int, timed: bool = True) -> None:
+        message = aligned_zeros(1, QUEUE_RECORDS[queue])
+        for _ in range(count):
+            message[QUEUE_RECORDS[queue].names[2]] = len(self.sent[queue])
+            outlet, track = address_of(self.outlets[queue]), self.spine.track_address
+            say(track, outlet, address_of(message), int(timed))
+            self.sent[queue].append(message[0].copy())
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    return tmp_path / "archive"
+
+
+def assert_recorded(directory: Path, talker: Talker) -> None:
+    reader = ArchiveReader(directory)
+    for queue, sent in talker.sent.items():
+        if sent:
+            assert_same_rows(reader.read(queue), np.stack(sent))
+
+
+def test_every_queue_of_the_run_is_recorded_timings_too(directory: Path) -> None:
+    talker, recorder = Talker("talker"), Recorder("recorder", directory, {"run": "x"})
+    with Stepper([talker, recorder]) as stepper:
+        assert recorder.queues == sorted([*SENDS, "events", "timings-talker"])
+        for queue in SENDS:
+            talker.talk(queue, 20)
+        stepper.run_until_idle()
+        for queue in SENDS:
+            talker.talk(queue, 5)
+    assert_recorded(directory, talker)
+    reader = ArchiveReader(directory)
+    assert reader.streams == sorted([*SENDS, "timings-talker"])
+    timings = reader.read("timings-talker")
+    assert len(timings) == 25 * len(SENDS)
+    assert (timings["ts_stop"] >= timings["ts_start"]).all()
+    assert reader.metadata["run"] == "x"
+    assert reader.metadata["recorded"]["l2"] == {"rows": 25, "lost": 0, "skipped": 0}
+    assert reader.metadata["clock"]["unit"] == "tsc"
+    assert verify(directory).ok
+
+
+def test_rows_are_written_while_the_run_goes_on(directory: Path) -> None:
+    talker = Talker("talker")
+    recorder = Recorder("recorder", directory, flush_s=0, block_rows=64)
+    with Stepper([talker, recorder]) as stepper:
+        talker.talk("l2", 200, timed=False)
+        for _ in range(400):
+            stepper.step()
+            if recorder.writer.stats and recorder.writer.stats["l2"].rows == 200:
+                break
+        assert ArchiveReader(directory).rows("l2") == 200, "a flush needs no stop"
+    assert_recorded(directory, talker)
+
+
+def test_what_the_recorder_could_not_take_is_counted_and_said(
+    directory: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    talker, recorder = Talker("talker"), Recorder("recorder", directory)
+    with Stepper([talker, recorder], {"l2": 16}) as stepper:
+        talker.talk("l2", 10, timed=False)
+        stepper.step()
+        talker.talk("l2", 100, timed=False)
+        with caplog.at_level(logging.ERROR):
+            stepper.step()
+            recorder.on_call()
+    lost = 110 - ArchiveReader(directory).rows("l2")
+    assert lost > 0
+    (event,) = ArchiveReader(directory).read("events")
+    assert (event["kind"], event["value"]) == (EVENT_OVERRUN, lost)
+    assert recorder.queues[event["detail"]] == "l2"
+    assert f"{lost} messages of 'l2' lost" in caplog.text
+    metadata = ArchiveReader(directory).metadata
+    assert metadata["recorded"]["l2"] == {
+        "rows": 110 - lost,
+        "lost": lost,
+        "skipped": lost,
+    }
+    kept = np.delete(np.stack(talker.sent["l2"]), slice(10, 10 + lost))
+    assert_same_rows(ArchiveReader(directory).read("l2"), kept)
+
+
+def test_memory_is_bounded_when_the_disk_does_not_keep_up(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LANE_ROWS", 64)
+    talker = Talker("talker")
+    recorder = Recorder("recorder", directory, flush_s=0, pending_rows_max=50)
+    with Stepper([talker, recorder], {"l2": 64}) as stepper:
+        with monkeypatch.context() as hanging:
+            hanging.setattr(recorder.writer, "step", lambda: False)  # a disk that hangs
+            for _ in range(10):
+                talker.talk("l2", 60, timed=False)
+                stepper.step()
+        assert recorder.writer.pending_rows <= 50 + 60
+    lost = ArchiveReader(directory).metadata["recorded"]["l2"]["lost"]
+    assert lost > 300
+    assert ArchiveReader(directory).rows("l2") + lost == 600
+
+
+def test_a_failed_write_is_said_once_and_tried_again(
+    directory: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    talker, recorder = Talker("talker"), Recorder("recorder", directory, flush_s=0)
+    with Stepper([talker, recorder]) as stepper, caplog.at_level(logging.ERROR):
+        with monkeypatch.context() as patched:
+            patched.setattr("os.pwrite", full)
+            talker.talk("l2", 50, timed=False)
+            for _ in range(40):
+                stepper.step()
+                recorder._retry_at = 0
+            assert "No space left" in recorder.failure
+            assert caplog.text.count("No space left") == 1
+        for _ in range(40):
+            stepper.step()
+        assert recorder.failure == ""
+        assert ArchiveReader(directory).rows("l2") == 50
+    assert_recorded(directory, talker)
+
+
+def crash(recorder: Recorder) -> None:
+    """Leave the archive as `kill -9` would: nothing flushed, the lock gone with the process."""
+    os.close(recorder.writer._lock)
+
+
+def test_a_restarted_recorder_goes_on_exactly_where_its_archive_ends(directory: Path) -> None:
+    talker = Talker("talker")
+    first = Recorder("recorder", directory, flush_s=0, block_rows=40)
+    with Stepper([talker, first], {"l2": 256, "timings-talker": 256}) as stepper:
+        talker.talk("l2", 100)
+        while first.writer.stats.get("l2") is None or first.writer.stats["l2"].rows < 100:
+            stepper.step()
+        talker.talk("l2", 30)
+        stepper.step()  # In the lanes, or the writer's memory; not on disk.
+        written = ArchiveReader(directory).rows("l2")
+        assert written < 130
+        crash(first)
+        second = Recorder("recorder", directory)
+        second.on_start(stepper.spines[1])
+        stepper.actors[1] = second
+        talker.talk("l2", 20)
+    assert_recorded(directory, talker)
+    assert len(ArchiveReader(directory).read("timings-talker")) == 150
+    metadata = ArchiveReader(directory).metadata["recorded"]
+    assert metadata["l2"] == {"rows": 150, "lost": 0, "skipped": 0}
+    assert verify(directory).ok
+
+
+def test_a_restart_after_the_queue_went_on_counts_what_is_gone(directory: Path) -> None:
+    talker = Talker("talker")
+    first = Recorder("recorder", directory, flush_s=0)
+    with Stepper([talker, first], {"l2": 16}) as stepper:
+        talker.talk("l2", 40, timed=False)  # 24 or more lost before anything
+        while first.writer.stats.get("l2") is None or not first.writer.stats["l2"].rows:
+            stepper.step()
+        crash(first)
+        talker.talk("l2", 100, timed=False)
+        second = Recorder("recorder", directory)
+        second.on_start(stepper.spines[1])
+        stepper.actors[1] = second
+    reader = ArchiveReader(directory)
+    recorded = reader.metadata["recorded"]["l2"]
+    assert recorded["rows"] + recorded["lost"] == 140
+    assert reader.rows("l2") == recorded["rows"]
+    assert reader.read("events")["value"].sum() == recorded["lost"]
+    numbers = reader.read("l2")["ts_exchange"]
+    assert (np.diff(numbers) > 0).all(), "nothing twice"
+
+
+def test_another_runs_archive_is_refused(directory: Path) -> None:
+    for _ in range(2):
+        talker, recorder = Talker("talker"), Recorder("recorder", directory)
+        if directory.exists():
+            with pytest.raises(ArchiveError, match="a directory of its own"):
+                Stepper([talker, recorder]).__enter__()
+        else:
+            with Stepper([talker, recorder]):
+                talker.talk("l2", 3)
+
+
+@pytest.mark.needs_jit
+def test_compiled_functions_have_one_signature(directory: Path) -> None:
+    with Stepper([Talker("talker"), Recorder("recorder", directory)], {"l2": 16}) as stepper:
+        stepper.actors[0].talk("l2", 40)  # type: ignore[attr-defined]
+        stepper.run_until_idle()
+    assert len(drain_lane.signatures) == 1
+    assert len(send_overrun.signatures) <= 1
+
+
+def test_a_recorder_does_not_take_an_archive_that_is_being_written(directory: Path) -> None:
+    with ArchiveWriter(directory), pytest.raises(Exception, match="another writer"):  # noqa: SIM117
+        with Stepper([Talker("talker"), Recorder("recorder", directory)]):
+            pass
