@@ -62,8 +62,8 @@ class Size:
     peers: int  # samples of each peer
 
 
-FULL = Size(rounds=15, samples=20_000, many=5_000_000, peers=3_000)
-QUICK = Size(rounds=5, samples=4_000, many=1_000_000, peers=500)
+FULL = Size(rounds=9, samples=10_000, many=2_000_000, peers=2_000)
+QUICK = Size(rounds=3, samples=4_000, many=1_000_000, peers=300)
 
 
 # ---------------------------------------------------------------- compiled: leader and follower
