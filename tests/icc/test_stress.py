@@ -1,7 +1,7 @@
 """Queue and vector between real processes: nothing torn, every number counted once.
 
-MANTRA_STRESS_SECONDS sets how long each test runs, `make stress` repeats them. The canary runs under
-the same harness and must be convicted.
+MANTRA_STRESS_SECONDS sets how long each test runs, `make stress` repeats them. The canary runs
+under the same harness and must be convicted.
 """
 
 import os

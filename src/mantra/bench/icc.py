@@ -1,17 +1,17 @@
 """The queue between processes, beside the floor of the machine and beside other queues.
 
-Two processes pinned to two cores, one forked from the other. In turns, every round: the floor (a
-flag goes over and back on two cache lines: half the time of it), then each queue, both paced alike:
-the next goes out when the pace has passed and the one before was received. So a core that is taken
-away spoils one sample of either, a round's numbers saw the same noise, and the ratios are medians
-over rounds of ratios in one round. `one_way_open` does not wait for the receipt: there, one such
-pause delays all that was published meanwhile.
+Two processes pinned to two cores, one forked from the other. In turns, sample by sample: the floor
+(a flag goes over and back on two cache lines: half the time of it) and a message, paced alike: the
+next goes out when the pace has passed and the one before was received. So a core that is taken away
+or moved spoils both alike, and the ratios are medians over rounds of ratios in one round.
+`one_way_open` does not wait for the receipt: there, a pause delays all that came meanwhile.
 
-A message carries the ticks read just before `publish`; the consumer reads ticks just after
-the successful `try_consume`. Nothing is subtracted: one way and write hold a whole clock read, the
-floor half of one (`clock_read_ns` says what it costs).
+A message carries the ticks read just before `publish`; the consumer reads ticks just after the
+successful `try_consume`. One way holds a whole clock read, the floor half of one; nothing is
+subtracted there.
 
-write    the producer's time in `publish`, paced, its consumer spinning on the slot
+write    the producer's time in `publish`, paced, its consumer spinning on the slot: between two
+         clock reads (`write_gross`), and less one (`write`)
 read     `try_consume` of messages that wait in the other core's cache, in bursts
 """
 
@@ -40,7 +40,7 @@ PACE_NS = 2_000
 CAPACITY = 1 << 16  # slots
 BURST = 64  # messages
 WARM_UP = 0.05  # share of a round's samples that is left out, at its start
-FLAGS_AT = (0, 2 * CACHE_LINE, 4 * CACHE_LINE)  # over, back, stop
+OVER_AT, BACK_AT, RECEIPT_AT, STOP_AT = (2 * CACHE_LINE * line for line in range(4))
 UNSEEN = -1  # a sample nobody took: the message was lost
 
 # Suffix of the keys, payload bytes, mode. The first is what the bars are about.
@@ -70,54 +70,67 @@ QUICK = Size(rounds=3, samples=4_000, many=1_000_000, peers=300)
 
 
 @compiled
-def ping(over, back, samples_address, count, pace):
-    """Ticks of a round trip, `count` times, one every `pace` ticks."""
-    samples = records_at(samples_address, count, WORD)
-    due = read_tsc() + pace
-    for index in range(count):
-        while read_tsc() < due:
-            cpu_pause()
-        start = read_tsc()
-        store_release(over, index + 1)
-        while load_acquire(back) != index + 1:
-            pass
-        end = read_tsc()
-        samples[index] = end - start
-        due = max(due + pace, end)
+def wait_until(due):
+    while read_tsc() < due:
+        cpu_pause()
 
 
 @compiled
-def pong(over, back, count):
-    for index in range(count):
-        while load_acquire(over) != index + 1:
-            pass
-        store_release(back, index + 1)
+def lead(producer, message, flags, floor_address, write_address, count, pace):
+    """In turns a flag over and back, and a stamped message: ticks of the round trip, of `publish`.
 
-
-@compiled
-def publish_paced(producer, message, samples_address, count, pace, receipt):
-    """Publish `count` stamped messages, one every `pace` ticks; the ticks each took.
-
-    `receipt` is the address where the consumer says how many it has, or 0: do not wait for it.
+    One every `pace` ticks, and not before the one before was received.
     """
-    samples = records_at(samples_address, count, WORD)
+    floor = records_at(floor_address, count, WORD)
+    write = records_at(write_address, count, WORD)
     stamp = records_at(message, 1, WORD)
-    due = read_tsc() + pace
     for index in range(count):
-        while read_tsc() < due:
-            cpu_pause()
+        wait_until(read_tsc() + pace)
+        start = read_tsc()
+        store_release(flags + OVER_AT, index + 1)
+        while load_acquire(flags + BACK_AT) != index + 1:
+            pass
+        floor[index] = read_tsc() - start
+        wait_until(start + pace)
         start = read_tsc()
         stamp[0] = start
         queue.publish(producer, message)
-        end = read_tsc()
-        samples[index] = end - start
-        due = max(due + pace, end)
-        while receipt != 0 and load_acquire(receipt) <= index:
+        write[index] = read_tsc() - start
+        while load_acquire(flags + RECEIPT_AT) != index + 1:
             cpu_pause()
 
 
 @compiled
-def consume_paced(consumer_address, message, samples_address, count, receipt):
+def follow(consumer, message, flags, samples_address, count, answers):
+    """The other side: ticks from stamp to receipt. Only one of several consumers `answers`."""
+    samples = records_at(samples_address, count, WORD)
+    stamp = records_at(message, 1, WORD)
+    for index in range(count):
+        if answers:
+            while load_acquire(flags + OVER_AT) != index + 1:
+                pass
+            store_release(flags + BACK_AT, index + 1)
+        while queue.try_consume(consumer, message) != queue.DATA:
+            pass
+        samples[index] = read_tsc() - stamp[0]
+        if answers:
+            store_release(flags + RECEIPT_AT, index + 1)
+
+
+@compiled
+def publish_open(producer, message, count, pace):
+    """Publish a stamped message every `pace` ticks, whoever reads."""
+    stamp = records_at(message, 1, WORD)
+    due = read_tsc()
+    for _ in range(count):
+        due += pace
+        wait_until(due)
+        stamp[0] = read_tsc()
+        queue.publish(producer, message)
+
+
+@compiled
+def consume_open(consumer_address, message, samples_address, count):
     """Ticks from stamp to receipt of the next `count` messages."""
     samples = records_at(samples_address, count, WORD)
     consumer = records_at(consumer_address, 1, queue.CONSUMER)[0]
@@ -126,8 +139,6 @@ def consume_paced(consumer_address, message, samples_address, count, receipt):
     while consumer["next"] < first + count:
         if queue.try_consume(consumer_address, message) == queue.DATA:
             samples[consumer["next"] - first - 1] = read_tsc() - stamp[0]
-            if receipt != 0:
-                store_release(receipt, consumer["next"] - first)
 
 
 @compiled
@@ -201,12 +212,14 @@ class Follower:
     def follow(self, ring: int) -> None:
         self.rings[ring].follow()
 
-    def pong(self, count: int) -> None:
-        pong(self.flags + FLAGS_AT[0], self.flags + FLAGS_AT[1], count)
+    def consume(self, ring: int, count: int, answers: int) -> np.ndarray:
+        of, samples = self.rings[ring], np.zeros(count, np.int64)
+        follow(of.consumer, of.message, self.flags, address_of(samples), count, answers)
+        return samples
 
-    def consume(self, ring: int, count: int, receipt: int) -> np.ndarray:
+    def consume_open(self, ring: int, count: int) -> np.ndarray:
         of, samples = self.rings[ring], np.full(count, UNSEEN)
-        consume_paced(of.consumer, of.message, address_of(samples), count, receipt)
+        consume_open(of.consumer, of.message, address_of(samples), count)
         return samples[samples != UNSEEN]
 
     def read(self, ring: int, bursts: int) -> np.ndarray:
@@ -216,7 +229,7 @@ class Follower:
 
     def drain(self, ring: int) -> int:
         of = self.rings[ring]
-        return int(consume_many(of.consumer, of.message, self.flags + FLAGS_AT[2]))
+        return int(consume_many(of.consumer, of.message, self.flags + STOP_AT))
 
 
 class Rounds:
@@ -239,28 +252,26 @@ class Rounds:
         follower.answer()
         follower.ask(method, ring, *arguments)
 
-    def floor(self) -> np.ndarray:
+    def one_way(self, ring: int, consumers: int = 1) -> tuple[np.ndarray, ...]:
+        """Floor, one way to the first of the consumers, what each publish took; in turns."""
+        of, flags = self.rings[ring], address_of(self.flags)
+        floor, writes = np.zeros((2, self.count), np.int64)
         self.flags[:] = 0
-        samples = np.zeros(self.count, np.int64)
-        base = address_of(self.flags)
-        self.followers[0].ask("pong", self.count)
-        ping(base + FLAGS_AT[0], base + FLAGS_AT[1], address_of(samples), self.count, self.pace)
-        self.followers[0].answer()
-        return self._settled(samples) / 2
-
-    def one_way(
-        self, ring: int, consumers: int = 1, waits: bool = True
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """One way to the first of the consumers; what each publish took."""
-        of, samples = self.rings[ring], np.zeros(self.count, np.int64)
-        self.flags[:] = 0
-        receipt = address_of(self.flags) + FLAGS_AT[1] if waits else 0
         for index, follower in enumerate(self.followers[:consumers]):
-            self._ask(follower, "consume", ring, self.count, 0 if index else receipt)
-        samples_at = address_of(samples)
-        publish_paced(of.producer, of.message, samples_at, self.count, self.pace, receipt)
+            self._ask(follower, "consume", ring, self.count, int(index == 0))
+        samples_at = (address_of(floor), address_of(writes))
+        lead(of.producer, of.message, flags, *samples_at, self.count, self.pace)
         received = [follower.answer() for follower in self.followers[:consumers]]
-        return self._settled(received[0]), self._settled(samples)
+        return self._settled(floor) / 2, self._settled(received[0]), self._settled(writes)
+
+    def clock_read(self) -> float:
+        return median(clock_reads(100) * self.ns / 100 for _ in range(500))
+
+    def one_way_open(self, ring: int) -> np.ndarray:
+        of = self.rings[ring]
+        self._ask(self.followers[0], "consume_open", ring, self.count)
+        publish_open(of.producer, of.message, self.count, self.pace)
+        return self._settled(self.followers[0].answer())
 
     def read(self, ring: int) -> float:
         bursts = max(self.count // 100, 2)
@@ -281,7 +292,7 @@ class Rounds:
         self.flags[:] = 0
         self._ask(self.followers[0], "drain", ring)
         rate = self.alone(ring)
-        store_release(address_of(self.flags) + FLAGS_AT[2], 1)
+        store_release(address_of(self.flags) + STOP_AT, 1)
         return rate, self.followers[0].answer() / self.many
 
 
@@ -298,10 +309,9 @@ def run(quick: bool = False) -> Bench:
     with _processes(cores, size) as rounds:
         _measure_queues(bench, rounds, size.rounds)
         _measure_more_consumers(bench, rounds, len(cores))
-        bench.result("clock_read_ns", clock_reads(100_000) * rounds.ns / 100_000)
         measure_peers(bench, rounds.ns, cores[1], rounds.flags, size.peers)
     bench.note(f"cores {cores[0]} -> {cores[1]}; clock {TICK_SOURCE}; {CAPACITY:,} slots")
-    bench.note("one way and write hold one clock read (clock_read_ns), the floor half of one")
+    bench.note("one way holds a clock read (clock_read_ns), the floor half; write is without one")
     bench.bar("one_way_p50_over_floor", "<=", 1.4, "median over rounds of the ratio in one round")
     bench.bar("one_way_p99_over_floor", "<=", 2, "median over rounds of the ratio in one round")
     bench.bar("write_p50_ns", "<=", 30)
@@ -343,19 +353,23 @@ def _measure_queues(bench: Bench, rounds: Rounds, repeats: int) -> None:
     for repeat in range(repeats + 1):
         if repeat == 1:
             turns.clear()  # The first round compiled, and touched the memory.
-        opened = percentiles(rounds.one_way(0, waits=False)[0])
+        clock = turn("clock_read_ns", rounds.clock_read)
+        opened = percentiles(rounds.one_way_open(0))
         for point in ("p50", "p99"):
             turns.setdefault(f"one_way_open_{point}_ns", []).append(opened[point])
-        floor = percentiles(turn("floor", rounds.floor))
         for index, (suffix, _, _) in enumerate(QUEUES):
-            samples, writes = rounds.one_way(index)
-            found = percentiles(samples)
+            bare, samples, writes = rounds.one_way(index)
+            floor, found = percentiles(bare), percentiles(samples)
+            if index == 0:
+                turns.setdefault("floor", []).append(bare)
             for point in ("p50", "p90", "p99", "p999"):
                 turns.setdefault(f"one_way_{point}_ns{suffix}", []).append(found[point])
             for point in ("p50", "p99"):
                 ratio = found[point] / floor[point]
                 turns.setdefault(f"one_way_{point}_over_floor{suffix}", []).append(ratio)
-            turns.setdefault(f"write_p50_ns{suffix}", []).append(percentiles(writes)["p50"])
+            gross = percentiles(writes)["p50"]
+            turns.setdefault(f"write_gross_p50_ns{suffix}", []).append(gross)
+            turns.setdefault(f"write_p50_ns{suffix}", []).append(gross - clock)
             turn(f"read_p50_ns{suffix}", rounds.read, index)
             turn(f"msgs_per_s_alone{suffix}", rounds.alone, index)
             rate, share = rounds.with_consumer(index)
@@ -373,7 +387,7 @@ def _measure_more_consumers(bench: Bench, rounds: Rounds, cores: int) -> None:
         if cores <= consumers:
             bench.note(f"{consumers} consumers: left out, it takes {consumers + 1} cores")
             continue
-        values = [percentiles(rounds.one_way(0, consumers)[0]) for _ in range(5)]
+        values = [percentiles(rounds.one_way(0, consumers)[1]) for _ in range(5)]
         for point in ("p50", "p99"):
             key = f"one_way_{point}_ns_{consumers}_consumers"
             bench.result(key, [value[point] for value in values])
