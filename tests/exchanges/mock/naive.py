@@ -12,8 +12,22 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from mantra.messages import enums
-from mantra.messages.enums import AMEND, ASK, BID, CANCEL, FIRST, IOC, LAST, LIMIT, MARKET, NEW
-from mantra.messages.enums import MAKER, POST_ONLY, SNAPSHOT, TAKER
+from mantra.messages.enums import (
+    AMEND,
+    ASK,
+    BID,
+    CANCEL,
+    FIRST,
+    IOC,
+    LAST,
+    LIMIT,
+    MAKER,
+    MARKET,
+    NEW,
+    POST_ONLY,
+    SNAPSHOT,
+    TAKER,
+)
 
 REFUSALS = {NEW: enums.REJECTED, AMEND: enums.AMEND_REJECTED, CANCEL: enums.CANCEL_REJECTED}
 
@@ -179,10 +193,8 @@ class NaiveExchange:
         self.total[get] += got - fee
         if order.leaves == 0 and order in market.resting:
             market.resting.remove(order)
-        self.said.append(
-            ("fill", order.order_id, price, volume, order.leaves, fee, get, liquidity, trade_id)
-            + (order.side, self.ts)
-        )
+        what = (order.order_id, price, volume, order.leaves, fee, get, liquidity, trade_id)
+        self.said.append(("fill", *what, order.side, self.ts))
         self.tell_balance(market.base, order.order_id)
         self.tell_balance(market.quote, order.order_id)
 
