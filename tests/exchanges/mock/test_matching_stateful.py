@@ -64,7 +64,8 @@ class Pair:
         kind, order_id, *rest = message
         if kind == "order":
             self.seen[enums.ORDER_EVENTS[rest[0]], enums.REASONS[rest[1]]] += 1
-            self.instrument_of[order_id] = rest[4]
+            if rest[0] == enums.ACCEPTED:
+                self.instrument_of[order_id] = rest[4]
         elif kind == "fill":
             price, volume, leaves, fee, fee_asset, liquidity, _, side, _ = rest
             self.seen["fill", enums.LIQUIDITIES[liquidity], "all" if leaves == 0 else "part"] += 1
