@@ -92,7 +92,7 @@ def open_exchange(context_address):
     context["opened"] = 1
     originate(context["track"])
     for asset in records_at(context["assets"], context["assets_used"], WORD):
-        report_balance(context["exchange"], asset, 0)
+        report_balance(context["exchange"], asset, np.int64(0))
         send_reports(context_address)
 
 
@@ -120,7 +120,7 @@ def drain_trades(context_address):
     context = records_at(context_address, 1, CONTEXT)[0]
     track, inlet = context["track"], context["inlets"][TRADES]
     exchange = records_at(context["exchange"], 1, EXCHANGE)[0]
-    work = 0
+    work = np.int64(0)
     while work < TRADES_PER_STEP:
         status = receive(track, inlet, context_address + TRADE_AT)
         if status == DATA:
@@ -128,7 +128,7 @@ def drain_trades(context_address):
             if exchange["waiting"] > 0:
                 send_reports(context_address)
         elif status == SPED_PAST:
-            publish_overrun(context_address, TRADES)
+            publish_overrun(context_address, np.int64(TRADES))
         else:
             break
         work += 1
@@ -143,7 +143,7 @@ def drain_updates(context_address):
     context = records_at(context_address, 1, CONTEXT)[0]
     track, inlet = context["track"], context["inlets"][UPDATES]
     exchange = records_at(context["exchange"], 1, EXCHANGE)[0]
-    work = 0
+    work = np.int64(0)
     while work < UPDATES_PER_STEP:
         status = receive(track, inlet, context_address + UPDATE_AT)
         if status == DATA:
@@ -152,7 +152,7 @@ def drain_updates(context_address):
                 send_reports(context_address)
         elif status == SPED_PAST:
             lose_books(context["exchange"])
-            publish_overrun(context_address, UPDATES)
+            publish_overrun(context_address, np.int64(UPDATES))
         else:
             break
         work += 1
@@ -166,16 +166,16 @@ def drain_requests(context_address):
     """Answer waiting requests, each timed; how many."""
     context = records_at(context_address, 1, CONTEXT)[0]
     track, inlet = context["track"], context["inlets"][REQUESTS]
-    work = 0
+    work = np.int64(0)
     while work < REQUESTS_PER_STEP:
         status = receive(track, inlet, context_address + REQUEST_AT)
         if status == DATA:
             start = start_timer(track)
             handle_request(context["exchange"], context_address + REQUEST_AT)
             send_reports(context_address)
-            stop_timer(track, TIMER_REQUEST, start, 1)
+            stop_timer(track, np.int64(TIMER_REQUEST), start, np.int64(1))
         elif status == SPED_PAST:
-            publish_overrun(context_address, REQUESTS)
+            publish_overrun(context_address, np.int64(REQUESTS))
         else:
             break
         work += 1
@@ -193,7 +193,7 @@ def mock_exchange_step(context_address):
     start = start_timer(context["track"])
     work = drain_trades(context_address) + drain_updates(context_address)
     if work > 0:
-        stop_timer(context["track"], TIMER_MARKET, start, work)
+        stop_timer(context["track"], np.int64(TIMER_MARKET), start, work)
         context["waited"] = 0
     exchange = records_at(context["exchange"], 1, EXCHANGE)[0]
     if exchange["groups_open"] > 0 and context["waited"] < PATIENCE:

@@ -143,7 +143,7 @@ def match_trade(exchange_address, trade_address):
     sign = 1 - 2 * side
     left, passed = trade["volume"], np.int64(0)  # passed: to others at the trade's own price
     slot = first_order(exchange_address, instrument, side)
-    while slot != NOBODY and left > 0 and sign * trade["price"] <= sign * orders[slot]["price"]:
+    while slot != NOBODY and sign * trade["price"] <= sign * orders[slot]["price"]:
         order = orders[slot]
         following = np.int64(order["next"])
         if trade["price"] == order["price"]:

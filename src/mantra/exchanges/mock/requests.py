@@ -74,6 +74,7 @@ def handle_request(exchange_address, request_address):
         return
     if market_of(exchange_address, instrument)["book"] == 0:
         return
+    exchange["in_hand"] = NOBODY
     if request["kind"] == NEW:
         reason = new_order(exchange_address, request_address)
     elif request["kind"] == AMEND:
@@ -84,6 +85,8 @@ def handle_request(exchange_address, request_address):
         reason = np.int64(REASON_MALFORMED)
     if reason != REASON_NONE:
         refuse(exchange_address, request_address, reason)
+    elif exchange["in_hand"] != NOBODY:
+        take_and_rest(exchange_address, exchange["in_hand"])
 
 
 @compiled
@@ -168,7 +171,7 @@ def check_new(exchange_address, request_address):
 
 @compiled
 def new_order(exchange_address, request_address):
-    """Accept an order, let it take, let the rest rest or expire. Or the reason why not."""
+    """Accept an order, which is then in hand. Or the reason why not."""
     exchange = records_at(exchange_address, 1, EXCHANGE)[0]
     request = records_at(request_address, 1, ORDER_REQUEST)[0]
     instrument, side = np.int64(request["instrument"]), np.int64(request["side"])
@@ -198,7 +201,7 @@ def new_order(exchange_address, request_address):
     report_update(exchange_address, slot, np.int64(ACCEPTED), volume)
     if changed:
         report_balance(exchange_address, asset, order["order_id"])
-    take_and_rest(exchange_address, slot)
+    exchange["in_hand"] = slot
     return np.int64(REASON_NONE)
 
 
@@ -262,8 +265,8 @@ def cancel_order(exchange_address, request_address):
 def amend_order(exchange_address, request_address):
     """Change price and total volume (what is filled included) of an open order; 0 leaves either.
 
-    The order keeps its id. Another price or more volume puts it behind the others of its price, and
-    lets it take if it now reaches the other side. Or the reason why not.
+    The order keeps its id. Another price or more volume loses its place: it is in hand, may take,
+    and rests behind the others of its price. Or the reason why not.
     """
     exchange = records_at(exchange_address, 1, EXCHANGE)[0]
     request = records_at(request_address, 1, ORDER_REQUEST)[0]
@@ -297,5 +300,5 @@ def amend_order(exchange_address, request_address):
     if changed:
         report_balance(exchange_address, asset, order["order_id"])
     if moves:
-        take_and_rest(exchange_address, slot)
+        exchange["in_hand"] = slot
     return np.int64(REASON_NONE)
