@@ -4,6 +4,8 @@ In:        the rooms below, through the functions that everyone else calls.
 Out:       one object a bench: the machine, the numbers, and the bars they must hold.
 Must not know: how to make a number better. A bench measures; it has no faster path of its own.
 
-harness.py   Bench: results, bars, printing; repeats that are interleaved; the list of benches
-startup.py   cold compile and warm start of the whole engine
+harness.py     Bench: results, bars, printing; repeats that are interleaved; the list of benches
+book.py        level updates a second, beside other books
+book_rows.py   the rows they are measured on
+startup.py     cold compile and warm start of the whole engine
 """
