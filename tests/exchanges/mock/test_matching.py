@@ -2,13 +2,14 @@
 
 import pytest
 
+from mantra.exchanges.mock.layout import LEVELS_MAX, ORDERS_MAX
 from mantra.exchanges.mock.matching import match_trade
 from mantra.icc.memory import address_of, aligned_zeros
-from mantra.messages.enums import ASK
+from mantra.messages.enums import ASK, BID, FIRST, LAST, MARKET, SNAPSHOT
 from mantra.messages.records import TRADE_UPDATE
 from tests.exchanges.mock.compiled_exchange import CompiledExchange
 from tests.exchanges.mock.naive import NaiveExchange
-from tests.exchanges.mock.scenarios import Player
+from tests.exchanges.mock.scenarios import Player, make_tables
 
 SCENARIOS = {
     "a trade at a resting order's price fills it up to the trade's volume": """
@@ -193,3 +194,50 @@ def test_volume_of_others_that_stands_before_an_order_is_served_first():
     assert trade(1_000, 60) == [50], "10 pass, 50 for the first, none left for the 20 that follow"
     assert trade(995, 60) == [50, 10], "through the price: nobody stands before it any more"
     assert trade(1_000, 90) == [90], "and so it stays"
+
+
+@pytest.fixture
+def deep() -> CompiledExchange:
+    """More asks than one event may take from: 0.1 at each of the ticks from 1 up."""
+    exchange = CompiledExchange(0, make_tables(), {0: 10**15, 1: 10**15})
+    count = LEVELS_MAX + 100
+    for n in range(count):
+        flags = SNAPSHOT | FIRST * (n == 0) | LAST * (n == count - 1)
+        exchange.update(0, ASK, 10 + 5 * n, 10, flags, 1, 1)
+    return exchange
+
+
+def ask_for(exchange, order_id=1, **terms):
+    defaults = {"kind": 0, "side": BID, "type": 0, "time_in_force": 0, "instrument": 0, "model": 0}
+    exchange.request(order_id=order_id, **(defaults | terms))
+    return exchange.flush()
+
+
+def test_an_order_that_takes_from_too_many_levels_goes_on_after_the_next_group(deep):
+    volume = 10 * (LEVELS_MAX + 50)
+    said = ask_for(deep, price=10_000, volume=volume)
+    assert sum(message[0] == "fill" for message in said) == LEVELS_MAX
+    deep.update(0, BID, 5, 10, FIRST | LAST, 2, 2)
+    fills = [message for message in deep.flush() if message[0] == "fill"]
+    assert len(fills) == 50
+    assert fills[-1][4] == 0, "leaves"
+
+
+def test_a_market_order_ends_after_as_many_levels_and_holds_only_their_cost(deep):
+    said = ask_for(deep, type=MARKET, price=0, volume=10 * (LEVELS_MAX + 50))
+    cost = sum(10 + 5 * n for n in range(LEVELS_MAX)) * 10 * 10**5
+    assert said[1] == ("balance", 1, 10**15, cost, 1, 1)
+    assert sum(message[0] == "fill" for message in said) == LEVELS_MAX
+    assert said[-1][:2] == ("order", 1), "expired; nothing was left to release"
+    assert deep.state.accounts["held"].tolist() == [0, 0]
+
+
+def test_one_trade_fills_a_full_table_of_orders():
+    exchange = CompiledExchange(0, make_tables(), {0: 10**15, 1: 10**15})
+    exchange.update(0, ASK, 2_000, 10, SNAPSHOT | FIRST | LAST, 1, 1)
+    for order_id in range(1, ORDERS_MAX + 1):
+        ask_for(exchange, order_id, price=1_000, volume=20)
+    exchange.trade(0, ASK, 1_000, 20 * ORDERS_MAX, 70, 2)
+    fills = [message for message in exchange.flush() if message[0] == "fill"]
+    assert [message[1] for message in fills] == list(range(1, ORDERS_MAX + 1))
+    assert exchange.state.head["open"] == 0
