@@ -11,6 +11,7 @@
     >      1 accepted 2 @ 100            the venue's answer to the line above, nothing else
     >      1 fill 2 @ 100 maker leaves 0 fee 0.002 BTC #70
     >      USD 9800 held 200             balances: all of the step, or none is shown
+    >      2 canceled 1.5                what was left
 
 The #number of a fill is the trade's id, or the number of the book's group (the first `book` is 1).
 """
@@ -58,7 +59,9 @@ def say(message, tables):
         if event in (enums.ACCEPTED, enums.AMENDED):
             at = decimal(price, PRICE) if price else "market"
             words.append(f"{decimal(leaves, VOLUME)} @ {at}")
-        elif reason:
+        elif event in (enums.CANCELED, enums.EXPIRED):
+            words.append(decimal(leaves, VOLUME))
+        if reason not in (enums.REASON_NONE, enums.REASON_UNFILLED):
             words.append(enums.REASONS[reason])
         return " ".join(words)
     price, volume, leaves, fee, fee_asset, liquidity, cause = rest[:7]
@@ -89,7 +92,10 @@ class Player:
                 getattr(self, line.split()[0])(*line.split()[1:])
                 said = [say(message, self.tables) for message in self.exchange.flush()]
                 steps.append((line, [], said))
-        return [(line, expected, visible(expected, said)) for line, expected, said in steps]
+        return [
+            (line, visible(expected, expected), visible(expected, said))
+            for line, expected, said in steps
+        ]
 
     def _group(self, levels, flags):
         self.groups += 1
@@ -145,7 +151,8 @@ def volume_units(text):
 
 
 def visible(expected, said):
-    """What was said, without balances where the scenario shows none."""
-    if any(line.split()[0] in FUNDS for line in expected):
-        return said
-    return [line for line in said if line.split()[0] not in FUNDS]
+    """What was said; the balances last, for they have their own queue, or left out if not asked."""
+    balances = [line for line in said if line.split()[0] in FUNDS]
+    others = [line for line in said if line not in balances]
+    asked = any(line.split()[0] in FUNDS for line in expected)
+    return others + balances if asked else others

@@ -5,7 +5,7 @@ import pytest
 from mantra.exchanges.mock.layout import LEVELS_MAX, ORDERS_MAX
 from mantra.exchanges.mock.matching import match_trade
 from mantra.icc.memory import address_of, aligned_zeros
-from mantra.messages.enums import ASK, BID, FIRST, LAST, MARKET, SNAPSHOT
+from mantra.messages.enums import ASK, BID, EXPIRED, FIRST, LAST, MARKET, REASON_UNFILLED, SNAPSHOT
 from mantra.messages.records import TRADE_UPDATE
 from tests.exchanges.mock.compiled_exchange import CompiledExchange
 from tests.exchanges.mock.naive import NaiveExchange
@@ -83,7 +83,7 @@ SCENARIOS = {
         new    2 buy 101 x 0.6 ioc
         >      2 accepted 0.6 @ 101
         >      2 fill 0.4 @ 101 taker leaves 0.2 fee 0.0008 BTC #1
-        >      2 expired unfilled
+        >      2 expired 0.2
         new    3 buy 101 x 0.6 post-only          # nothing left to take there
         >      3 accepted 0.6 @ 101
         level  ask 102 x 3                        # another level: nothing new at 101
@@ -106,20 +106,20 @@ SCENARIOS = {
         >      1 accepted 3 @ market
         >      1 fill 1 @ 99 taker leaves 2 fee 0.198 USD #1
         >      1 fill 1 @ 98 taker leaves 1 fee 0.196 USD #1
-        >      1 expired unfilled
+        >      1 expired 1
         new    2 sell market x 1
         >      2 accepted 1 @ market
-        >      2 expired unfilled
+        >      2 expired 1
     """,
     "an IOC takes what is there and expires": """
         book   99 x 5 | 101 x 1
         new    1 buy 101.5 x 3 ioc
         >      1 accepted 3 @ 101.5
         >      1 fill 1 @ 101 taker leaves 2 fee 0.002 BTC #1
-        >      1 expired unfilled
+        >      1 expired 2
         new    2 buy 100 x 1 ioc
         >      2 accepted 1 @ 100
-        >      2 expired unfilled
+        >      2 expired 1
         cancel 2
         >      2 cancel-rejected unknown-order
     """,
@@ -161,7 +161,7 @@ SCENARIOS = {
         amend  2 101 x _
         >      2 amend-rejected no-book
         cancel 3
-        >      3 canceled
+        >      3 canceled 1
         book   99 x 5 | 100 x 0.3
         >      2 fill 0.3 @ 100 maker leaves 0.7 fee 0.0003 BTC #3
     """,
@@ -226,18 +226,18 @@ def test_an_order_that_takes_from_too_many_levels_goes_on_after_the_next_group(d
 def test_a_market_order_ends_after_as_many_levels_and_holds_only_their_cost(deep):
     said = ask_for(deep, type=MARKET, price=0, volume=10 * (LEVELS_MAX + 50))
     cost = sum(10 + 5 * n for n in range(LEVELS_MAX)) * 10 * 10**5
-    assert said[1] == ("balance", 1, 10**15, cost, 1, 1)
+    assert said[0] == ("balance", 1, 10**15, cost, 1, 1)
     assert sum(message[0] == "fill" for message in said) == LEVELS_MAX
-    assert said[-1][:2] == ("order", 1), "expired; nothing was left to release"
+    assert said[-1][:6] == ("order", 1, EXPIRED, REASON_UNFILLED, 0, 500)
     assert deep.state.accounts["held"].tolist() == [0, 0]
 
 
 def test_one_trade_fills_a_full_table_of_orders():
     exchange = CompiledExchange(0, make_tables(), {0: 10**15, 1: 10**15})
-    exchange.update(0, ASK, 2_000, 10, SNAPSHOT | FIRST | LAST, 1, 1)
+    exchange.update(0, ASK, 20_000, 10, SNAPSHOT | FIRST | LAST, 1, 1)
     for order_id in range(1, ORDERS_MAX + 1):
-        ask_for(exchange, order_id, price=1_000, volume=20)
+        ask_for(exchange, order_id, price=1_000 + 5 * order_id, volume=20)
     exchange.trade(0, ASK, 1_000, 20 * ORDERS_MAX, 70, 2)
     fills = [message for message in exchange.flush() if message[0] == "fill"]
-    assert [message[1] for message in fills] == list(range(1, ORDERS_MAX + 1))
+    assert [message[1] for message in fills] == list(range(ORDERS_MAX, 0, -1))
     assert exchange.state.head["open"] == 0

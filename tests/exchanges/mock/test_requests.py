@@ -40,7 +40,7 @@ SCENARIOS = {
         new    1 buy 100 x 1
         >      1 rejected duplicate-id
         cancel 1
-        >      1 canceled
+        >      1 canceled 1
         new    1 buy 100 x 1
         >      1 accepted 1 @ 100
         new    0 buy 100 x 1
@@ -74,7 +74,7 @@ SCENARIOS = {
         >      BTC 19.99 held 0
         >      USD 9000 held 8600
         cancel 1
-        >      1 canceled
+        >      1 canceled 50
         >      USD 9000 held 3600
         new    5 sell 110 x 19
         >      5 accepted 19 @ 110
@@ -111,7 +111,7 @@ SCENARIOS = {
         >      1 fill 1 @ 99 taker leaves 2 fee 0.198 USD #1
         >      BTC 9 held 2
         >      USD 10098.802 held 0
-        >      1 expired unfilled
+        >      1 expired 2
         >      BTC 9 held 0
     """,
     "the fill was first: the cancel is refused": """
@@ -132,7 +132,7 @@ SCENARIOS = {
         trade  sell 100 x 0.4 #70
         >      1 fill 0.4 @ 100 maker leaves 0.6 fee 0.0004 BTC #70
         cancel 1
-        >      1 canceled
+        >      1 canceled 0.6
         trade  sell 100 x 1 #71
     """,
     "amend changes price and total volume, and holds accordingly": """
@@ -162,7 +162,7 @@ SCENARIOS = {
         >      1 amended 0.1 @ 99
         >      USD 9950 held 9.9
         cancel 1
-        >      1 canceled
+        >      1 canceled 0.1
         >      USD 9950 held 0
     """,
     "an amend that crosses takes": """

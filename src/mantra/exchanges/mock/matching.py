@@ -56,11 +56,11 @@ def fill_order(exchange_address, slot, price, volume, liquidity, trade_id):
     order = records_at(exchange["orders"], ORDERS_MAX, ORDER)[slot]
     order["leaves"] -= volume
     fee, fee_asset = settle(exchange_address, slot, price, volume, liquidity)
-    report_fill(exchange_address, slot, price, volume, fee, fee_asset, liquidity, trade_id)
     facts_address = instrument_at(exchange_address, np.int64(order["instrument"]))
     facts = records_at(facts_address, 1, INSTRUMENT)[0]
     report_balance(exchange_address, np.int64(facts["base"]), order["order_id"])
     report_balance(exchange_address, np.int64(facts["quote"]), order["order_id"])
+    report_fill(exchange_address, slot, price, volume, fee, fee_asset, liquidity, trade_id)
 
 
 @compiled
