@@ -18,6 +18,7 @@ from mantra.messages import enums
 from mantra.messages.enums import ASK, BID, CANCEL, FIRST, LAST, NEW, SNAPSHOT
 from mantra.messages.records import PUBLISHER_MASK, QUEUE_RECORDS
 from mantra.messages.tables import Tables
+from mantra.telemetry import timers
 
 ORIGIN = 1_000  # what the test stamps on what it sends
 
@@ -282,6 +283,19 @@ def test_it_allows_as_many_open_orders_as_it_is_told(run):
         run.order(order_id, price=900)
     run.step()
     assert [reason for _, _, reason in run.events()] == ["none"] * 3 + ["too-many-orders"] * 2
+
+
+def test_its_work_is_timed_by_queue_and_idle_steps_are_not(run):
+    run.snapshot(0, 990, 1_010)
+    run.send("trades", instrument=0, side=ASK, price=1_000, volume=3)
+    run.order(1)
+    run.step()
+    run.step()
+    attached = timers.attach(run.stepper.run, "east")
+    counts = {line["name"]: line["count"] for line in attached.summary(1.0)}
+    assert {name: counts[name] for name in MockExchange.timers} == dict.fromkeys(
+        MockExchange.timers, 1
+    )
 
 
 def test_wrong_settings_are_refused_by_name():
