@@ -105,8 +105,19 @@ class Desk:
             message[field] = value
         publish(address_of(self.scripts.outlets[queue]), address_of(message))
 
-    def want(self, model, row, price=0, volume=0, instrument=0, side=BID, kind=LIMIT, tif=GTC,
-             revision=0, origin=0):
+    def want(
+        self,
+        model,
+        row,
+        price=0,
+        volume=0,
+        instrument=0,
+        side=BID,
+        kind=LIMIT,
+        tif=GTC,
+        revision=0,
+        origin=0,
+    ):
         ideal = np.zeros(1, IDEAL_ORDER)
         ideal["price"], ideal["volume"], ideal["instrument"] = price, volume, instrument
         ideal["side"], ideal["type"], ideal["time_in_force"] = side, kind, tif
@@ -115,14 +126,30 @@ class Desk:
         write_row(address_of(cache), row, address_of(ideal))
 
     def update(self, request, event, reason=0, leaves=-1):
-        self.say("orders", order_id=request["order_id"], event=event, reason=reason, leaves=leaves,
-                 instrument=request["instrument"], model=request["model"])
+        self.say(
+            "orders",
+            order_id=request["order_id"],
+            event=event,
+            reason=reason,
+            leaves=leaves,
+            instrument=request["instrument"],
+            model=request["model"],
+        )
 
     def fill(self, request, volume, leaves, price=None, fee=0, fee_asset=2, ts_exchange=0):
-        self.say("fills", order_id=request["order_id"], volume=volume, leaves=leaves, fee=fee,
-                 price=request["price"] if price is None else price, side=request["side"],
-                 instrument=request["instrument"], model=request["model"], fee_asset=fee_asset,
-                 ts_exchange=ts_exchange)
+        self.say(
+            "fills",
+            order_id=request["order_id"],
+            volume=volume,
+            leaves=leaves,
+            fee=fee,
+            price=request["price"] if price is None else price,
+            side=request["side"],
+            instrument=request["instrument"],
+            model=request["model"],
+            fee_asset=fee_asset,
+            ts_exchange=ts_exchange,
+        )
 
     def balance(self, venue, asset, total, held=0, order_id=0):
         self.say("balances", venue=venue, asset=asset, total=total, held=held, order_id=order_id)
@@ -259,8 +286,16 @@ def _play_one(desk, words, orders, model):
             volume, price = amount.split("@")
             more = {"revision": int(word[4:]) for word in rest if word.startswith("rev=")}
             tif = IOC if "ioc" in rest else POST_ONLY if "post-only" in rest else GTC
-            desk.want(model, row, int(price), int(volume), side=SIDES.index(side), tif=tif,
-                      kind=MARKET if "market" in rest else LIMIT, **more)
+            desk.want(
+                model,
+                row,
+                int(price),
+                int(volume),
+                side=SIDES.index(side),
+                tif=tif,
+                kind=MARKET if "market" in rest else LIMIT,
+                **more,
+            )
         case ["fill", amount]:
             volume, leaves = amount.split("/")
             desk.fill(orders[row], int(volume), int(leaves))

@@ -200,14 +200,18 @@ want bid 9@100                | new bid 9@100
 """
 
 
-@pytest.mark.parametrize(("name", "lines"), list(scenarios(SCENARIOS)), ids=lambda v: v if isinstance(v, str) else "")
+@pytest.mark.parametrize(
+    ("name", "lines"), list(scenarios(SCENARIOS)), ids=lambda v: v if isinstance(v, str) else ""
+)
 def test_the_desk_sends_what_a_trader_expects(name, lines):
     with Desk() as desk:
         play(desk, lines)
         assert desk.counters()["illegal"] == desk.counters("a")["illegal"] == 0
 
 
-@pytest.mark.parametrize(("name", "lines"), list(scenarios(AMENDING)), ids=lambda v: v if isinstance(v, str) else "")
+@pytest.mark.parametrize(
+    ("name", "lines"), list(scenarios(AMENDING)), ids=lambda v: v if isinstance(v, str) else ""
+)
 def test_the_desk_amends_where_the_venue_can(name, lines):
     with Desk(venues={0: VenueTerms(amends=True)}) as desk:
         play(desk, lines)

@@ -197,7 +197,10 @@ def apply_fill(context_address):
             work(context_address, order_address, -min(fill["volume"], order_left(order_address)))
         order["filled"] += fill["volume"]
         happen(context_address, order_address, np.int64(event))
-    if 0 <= model < context["model_count"] and 0 <= fill["instrument"] < context["instrument_count"]:
+    if (
+        0 <= model < context["model_count"]
+        and 0 <= fill["instrument"] < context["instrument_count"]
+    ):
         counters_of(context_address, model)["fills"] += 1
         book_fill(context_address, model)
 

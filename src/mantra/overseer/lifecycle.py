@@ -221,9 +221,7 @@ def diagram() -> str:
         for event, following in events.items():
             by_target.setdefault(following, []).append(EVENTS[event])
         for following, names in by_target.items():
-            lines.append(
-                f"    {_node(state)} --> {_node(following)}: {', '.join(names)}"
-            )
+            lines.append(f"    {_node(state)} --> {_node(following)}: {', '.join(names)}")
     ends = [f"    {_node(state)} --> [*]" for state in range(FIRST_END, len(STATES))]
     return "\n".join([*lines, *ends, "```", ""])
 

@@ -259,7 +259,9 @@ class Overseer(Actor):
         for name, limits in self.limits.items():
             if name not in names:
                 raise ValueError(f"overseer: limits of {name!r}; models are {', '.join(names)}")
-            _check_ids(f"limits of {name!r}: instrument", limits.instruments, self.tables.instruments)
+            _check_ids(
+                f"limits of {name!r}: instrument", limits.instruments, self.tables.instruments
+            )
             _check_ids(f"loss_max of {name!r}: asset", limits.loss_max, self.tables.assets)
         _check_ids("total_loss_max: asset", self.total_loss_max, self.tables.assets)
         _check_ids("venues: venue", self.venue_terms, self.tables.venues)

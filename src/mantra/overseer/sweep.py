@@ -12,7 +12,7 @@ Must not know: how a venue answers.
     open               the same              nothing, however much of it is filled
     open               different             AMEND where it may be, else CANCEL; NEW when it is gone
     open               none                  CANCEL
-    IOC, market        any                   nothing: it ends by itself
+    IOC, market        any                   nothing: it ends by itself; CANCEL if it does not in time
     unknown            any                   CANCEL, blindly
     any open           while halted          CANCEL
 
@@ -115,9 +115,10 @@ def serve_row(context_address, model, index, now):
     order_address = order_at(context_address, row["slot"])
     order = records_at(order_address, 1, ORDER)[0]
     if order["state"] == OPEN:
-        if order["ends_itself"] and now - order["sent_at"] <= context["timeout_ticks"]:
-            return 0
-        if wanted and not stopped and is_same(context_address, order_address):
+        if order["ends_itself"]:
+            if now - order["sent_at"] <= context["timeout_ticks"]:
+                return 0
+        elif wanted and not stopped and is_same(context_address, order_address):
             order["revision"] = context["ideal"]["revision"]
             forget_refusal(context_address, model, index)
             return 0
