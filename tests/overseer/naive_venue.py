@@ -180,6 +180,6 @@ class NaiveVenue:
             for message in messages[:count]:
                 self.desk.say(queue, **message)
                 if queue == "orders" or (queue == "fills" and message["leaves"] == 0):
-                    delivered.append((queue, message))
+                    delivered.append(message)
             del messages[:count]
         return delivered

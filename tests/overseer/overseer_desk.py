@@ -35,6 +35,7 @@ from mantra.overseer.refusals import REFUSALS
 from mantra.overseer.state import COUNTERS
 
 PLENTY = 10**15
+SLOW = {"request_timeout_s": 3600, "retry_s": 600}  # only `pass_time` makes time pass in a test
 
 
 def two_venues(**facts) -> Tables:
@@ -78,6 +79,7 @@ class Desk:
 
     def __init__(self, models=(("a", 4),), tables=None, rich=True, capacities=None, **settings):
         self.tables = tables or two_venues()
+        settings = SLOW | settings
         self.overseer = Overseer("overseer", list(models), self.tables, **settings)
         self.scripts = Scripts(list(models))
         self.names = [name for name, _ in models]
@@ -109,6 +111,7 @@ class Desk:
         self,
         model,
         row,
+        *,
         price=0,
         volume=0,
         instrument=0,
@@ -136,7 +139,7 @@ class Desk:
             model=request["model"],
         )
 
-    def fill(self, request, volume, leaves, price=None, fee=0, fee_asset=2, ts_exchange=0):
+    def fill(self, request, volume, leaves, *, price=None, fee=0, fee_asset=2, ts_exchange=0):
         self.say(
             "fills",
             order_id=request["order_id"],
@@ -284,17 +287,17 @@ def _play_one(desk, words, orders, model):
             desk.want(model, row)
         case ["want", side, amount, *rest]:
             volume, price = amount.split("@")
-            more = {"revision": int(word[4:]) for word in rest if word.startswith("rev=")}
+            revision = next((int(word[4:]) for word in rest if word.startswith("rev=")), 0)
             tif = IOC if "ioc" in rest else POST_ONLY if "post-only" in rest else GTC
             desk.want(
                 model,
                 row,
-                int(price),
-                int(volume),
+                price=int(price),
+                volume=int(volume),
                 side=SIDES.index(side),
                 tif=tif,
                 kind=MARKET if "market" in rest else LIMIT,
-                **more,
+                revision=revision,
             )
         case ["fill", amount]:
             volume, leaves = amount.split("/")

@@ -9,9 +9,9 @@ from mantra.overseer.overseer import ModelLimits
 USDT = 2
 
 
-def traded(desk, model, side, price, volume, instrument=0, **more):
+def traded(desk, model, side, price, volume, **more):
     """An ideal order of a model, sent and filled at once."""
-    desk.want(model, 0, price=price, volume=volume, instrument=instrument, side=side)
+    desk.want(model, 0, price=price, volume=volume, side=side)
     (request,) = desk.step()
     desk.update(request, ACCEPTED)
     desk.fill(request, volume, 0, **more)

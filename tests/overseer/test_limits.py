@@ -154,8 +154,8 @@ def test_an_ideal_order_that_makes_no_sense_is_refused(ideal):
 
 
 RATES = [
-    {"limits": {"a": ModelLimits(requests_per_second=10, requests_burst=2)}},
-    {"venues": {0: VenueTerms(requests_per_second=10, requests_burst=2)}},
+    {"limits": {"a": ModelLimits(requests_per_second=0.01, requests_burst=2)}},
+    {"venues": {0: VenueTerms(requests_per_second=0.01, requests_burst=2)}},
 ]
 
 

@@ -1,4 +1,4 @@
-"""The whole Overseer: models and venues side by side, random venues, settings that make no sense."""
+"""The whole Overseer: models and venues side by side, random venues, senseless settings."""
 
 import random
 
@@ -55,8 +55,8 @@ class Trial:
         )
 
     def step(self):
-        for request in self.desk.step():
-            request = {name: int(request[name]) for name in request.dtype.names}
+        for message in self.desk.step():
+            request = {name: int(message[name]) for name in message.dtype.names}
             order_id = request["order_id"]
             assert order_id not in self.unanswered, f"{KINDS[request['kind']]} while one is asked"
             self.unanswered[order_id] = request["kind"]
@@ -64,10 +64,8 @@ class Trial:
 
     def deliver(self, some=True):
         for venue in self.venues:
-            for queue, message in venue.deliver(some):
-                ended = queue == "fills" or message["event"] in (CANCELED,)
-                if ended or queue == "orders":
-                    self.unanswered.pop(int(message["order_id"]), None)
+            for message in venue.deliver(some):
+                self.unanswered.pop(int(message["order_id"]), None)
 
     def finish(self):
         """No more orders: the venues answer all there is, time passes for refused cancels."""

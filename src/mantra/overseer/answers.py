@@ -146,7 +146,7 @@ def apply_update(context_address):
     if state == ILLEGAL:
         return
     if state >= FIRST_END:
-        if (said == CANCELED or said == EXPIRED) and update["leaves"] == order["volume"]:
+        if said in (CANCELED, EXPIRED) and update["leaves"] == order["volume"]:
             if order["reserved"] > 0:  # Nothing was filled, so nothing was taken.
                 settle(context_address, order_address)
         return
@@ -287,9 +287,9 @@ def apply_event(context_address):
     context = records_at(context_address, 1, CONTEXT)[0]
     event = context["event"]
     kind = event["kind"]
-    if kind == EVENT_HALT or kind == EVENT_DISCONNECTED:
+    if kind in (EVENT_HALT, EVENT_DISCONNECTED):
         halted = np.int64(1)
-    elif kind == EVENT_RESUME or kind == EVENT_CONNECTED:
+    elif kind in (EVENT_RESUME, EVENT_CONNECTED):
         halted = np.int64(0)
     else:
         return

@@ -12,7 +12,7 @@ Must not know: how a venue answers.
     open               the same              nothing, however much of it is filled
     open               different             AMEND where it may be, else CANCEL; NEW when it is gone
     open               none                  CANCEL
-    IOC, market        any                   nothing: it ends by itself; CANCEL if it does not in time
+    IOC, market        any                   nothing: it ends by itself, or is canceled in the end
     unknown            any                   CANCEL, blindly
     any open           while halted          CANCEL
 
