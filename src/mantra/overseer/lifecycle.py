@@ -200,7 +200,7 @@ def event_of_update(event, reason):
     """The life-cycle event of an ORDER_UPDATE's event and reason; ILLEGAL if there is none."""
     if event < ACCEPTED or event > EXPIRED:
         return np.int64(ILLEGAL)
-    if reason == REASON_UNKNOWN_ORDER and (event == CANCEL_REJECTED or event == AMEND_REJECTED):
+    if reason == REASON_UNKNOWN_ORDER and event in (CANCEL_REJECTED, AMEND_REJECTED):
         return np.int64(GONE_AT_VENUE)
     return np.int64(event)
 
