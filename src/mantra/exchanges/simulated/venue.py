@@ -21,7 +21,12 @@ from mantra.actors.control import ACTOR_ROW, CONTROL, DONE, RUNNING
 from mantra.actors.pacing import BLOCKED_CALLS, LEAD, ROOM, has_room, set_room
 from mantra.actors.spine import Spine
 from mantra.compiled import compiled, duty_cycle
-from mantra.exchanges.simulated.generator import Generator, MarketSettings, new_generator
+from mantra.exchanges.simulated.generator import (
+    Generator,
+    MarketSettings,
+    default_markets,
+    new_generator,
+)
 from mantra.exchanges.simulated.layout import GENERATOR, L2_AT, TRADES_AT
 from mantra.exchanges.simulated.orderflow import next_event
 from mantra.icc.atomics import load_relaxed, store_relaxed
@@ -182,11 +187,11 @@ def prepare(context_address):
     context["due"] += fraction // NS_PER_MS
     context["due_fraction"] = fraction % NS_PER_MS
     context["ts_exchange"] = generator["ts_exchange"]
-    left = np.int64(1)
+    left = 1
     if context["messages_max"] > 0:
         left = max(context["messages_max"] - context["sent"], 0)
     if left == 0 or 0 < context["ts_end"] < generator["ts_exchange"]:
-        left = np.int64(0)
+        left = 0
         end(context_address)
     store_relaxed(context["row"] + PENDING_AT, left)
 
@@ -205,8 +210,9 @@ def end(context_address):
 
 
 class SimulatedVenue(Actor):
-    """Sends simulated market data of one venue. Settings only; `new_generator` checks them.
+    """Sends simulated market data of one venue, or of all the built-in ones.
 
+    markets           which, and where they begin; None: all built-in ones in the tables
     rate              messages/s, trades and levels together; 0: as fast as consumers keep up
     messages          end after so many, with the group that reaches it; 0: go on
     duration_s        end after so much simulated time; 0: go on
@@ -222,9 +228,8 @@ class SimulatedVenue(Actor):
         self,
         name: str,
         tables: Tables,
-        venue: str,
-        markets: list[MarketSettings],
         *,
+        markets: list[MarketSettings] | None = None,
         seed: int = 1,
         rate: float = 0,
         messages: int = 0,
@@ -233,8 +238,8 @@ class SimulatedVenue(Actor):
         ticks_per_second: float = 0,
     ):
         super().__init__(name)
-        self.venue = tables.venue(venue)
-        self.tables, self.markets, self.seed = tables, markets, seed
+        self.tables, self.seed = tables, seed
+        self.markets = default_markets(tables) if markets is None else markets
         self.rate, self.messages, self.duration_s = rate, messages, duration_s
         self.lead, self.ticks_per_second = lead, ticks_per_second
         self._queues: list[tuple[str, Queue]] = []
@@ -249,12 +254,12 @@ class SimulatedVenue(Actor):
         context["track"], context["generator"] = spine.track_address, self.generator.address
         context["control"], context["row"] = spine.control.address, spine.row_address
         context["paced"] = self.rate > 0
-        ticks_per_second = self.ticks_per_second or Calibration().fix["ticks_per_second"]
+        ticks_per_second = self.ticks_per_second or float(Calibration().fix["ticks_per_second"])
         context["ticks_per_ms"] = round(ticks_per_second / 1000)
         context["messages_max"] = self.messages
         if self.duration_s:
             context["ts_end"] = int(self.generator.state["ts_start"] + self.duration_s * 1e9)
-        context["event"]["venue"] = self.venue
+        context["event"]["venue"] = -1
         self._queues = [("room_l2", spine.queue("l2")), ("room_trades", spine.queue("trades"))]
 
     def on_call(self) -> None:
