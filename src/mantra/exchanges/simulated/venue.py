@@ -67,14 +67,15 @@ CONTEXT = np.dtype(
         ("messages_max", "i8"),  # 0: no end
         ("ts_end", "i8"),  # 0: no end
         ("sent", "i8"),
-        ("at", "i8"),  # the level of the group to send next; 0: the event is not begun
+        ("trades_at", "i8"),  # trades of the event that are sent …
+        ("l2_at", "i8"),  # … and levels of its group
         ("due", "i8"),  # ticks when the event is to be sent …
         ("due_fraction", "i8"),  # … and millionths of one
         ("earliest", "i8"),  # ticks before which it is not sent, however late
         ("ts_exchange", "i8"),  # of the event sent last
         ("lag_max", "i8"),  # ticks
         ("lag_total", "i8"),
-        ("unused", "i8", (4,)),
+        ("unused", "i8", (3,)),
         ("room_l2", ROOM),
         ("room_trades", ROOM),
         ("event", SYSTEM_EVENT),
@@ -102,13 +103,13 @@ def venue_step(context_address):
         if now < max(context["due"], context["earliest"]):
             return 0
         note_lag(context_address, now)
-    elif context["at"] == 0 and not may_begin(context_address):
+    elif context["trades_at"] + context["l2_at"] == 0 and not may_begin(context_address):
         if context["room_l2"]["blocked"] + context["room_trades"]["blocked"] >= BLOCKED_CALLS:
             return CALL_PYTHON
         return 0
     sent = send_event(context_address)
     generator = records_at(context["generator"], 1, GENERATOR)[0]
-    if context["at"] == generator["l2_count"]:
+    if context["l2_at"] == generator["l2_count"]:
         prepare(context_address)
     return sent
 
@@ -124,7 +125,7 @@ def begin(context_address):
 
 @compiled
 def may_begin(context_address):
-    """Whether trades and group have room; a group beyond the limit may begin and be held up."""
+    """Whether trades and group have room; what is beyond the limit may begin and be held up."""
     context = records_at(context_address, 1, CONTEXT)[0]
     generator = records_at(context["generator"], 1, GENERATOR)[0]
     if not has_room(context_address + ROOM_L2_AT, generator["l2_count"]):
@@ -148,22 +149,25 @@ def send_event(context_address):
     """The event's trades, then its group: all of it, or as far as there is room. How many."""
     context = records_at(context_address, 1, CONTEXT)[0]
     generator = records_at(context["generator"], 1, GENERATOR)[0]
-    track, sent = context["track"], np.int64(0)
-    if context["at"] == 0:
-        trade = context["generator"] + TRADES_AT
-        for _ in range(generator["trades_count"]):
-            originate(track)
-            send(track, context["trades"], trade)
-            trade += TRADE_BYTES
-        sent += generator["trades_count"]
-        originate(track)
-    level = context["generator"] + L2_AT + context["at"] * L2_BYTES
-    while context["at"] < generator["l2_count"]:
-        if not context["paced"] and not has_room(context_address + ROOM_L2_AT, np.int64(1)):
+    track, waits, sent = context["track"], not context["paced"], np.int64(0)
+    while context["trades_at"] < generator["trades_count"]:
+        if waits and not has_room(context_address + ROOM_TRADES_AT, np.int64(1)):
             break
-        send(track, context["l2"], level)
-        level += L2_BYTES
-        context["at"] += 1
+        originate(track)
+        at = context["generator"] + TRADES_AT + context["trades_at"] * TRADE_BYTES
+        send(track, context["trades"], at)
+        context["trades_at"] += 1
+        sent += 1
+    while context["l2_at"] < generator["l2_count"]:
+        if context["trades_at"] < generator["trades_count"]:
+            break
+        if waits and not has_room(context_address + ROOM_L2_AT, np.int64(1)):
+            break
+        if context["l2_at"] == 0:
+            originate(track)
+        at = context["generator"] + L2_AT + context["l2_at"] * L2_BYTES
+        send(track, context["l2"], at)
+        context["l2_at"] += 1
         sent += 1
     context["sent"] += sent
     return sent
@@ -181,7 +185,8 @@ def prepare(context_address):
     begun = records_at(context["track"], 1, TRACK)[0]["origin"]
     context["earliest"] = begun + shortest_ns * ticks_per_ms // NS_PER_MS
     next_event(context["generator"])
-    context["at"] = 0
+    context["trades_at"] = 0
+    context["l2_at"] = 0
     fraction = context["due_fraction"]
     fraction += (generator["ts_exchange"] - context["ts_exchange"]) * ticks_per_ms
     context["due"] += fraction // NS_PER_MS
