@@ -55,7 +55,7 @@ def test_a_slow_consumer_with_a_small_ring_gets_every_message_in_order(every, ca
 @pytest.mark.parametrize("lead", [1, 32])
 def test_the_venue_never_runs_further_ahead_than_its_lead(lead):
     venue = SimulatedVenue("venue", default_tables(), messages=5_000, lead=lead)
-    sink = Sink(every=50)
+    sink = Sink(every=max(lead, 5) + 18)
     with Stepper([venue, sink]) as stepper:
         run_to_the_end(stepper)
         assert int(sink.context["l2_ahead_max"][0]) == lead
