@@ -17,7 +17,7 @@ def publish(producer_address, message_address):
     queue.publish(producer_address, message_address)
 
 
-@pytest.fixture()
+@pytest.fixture
 def ring():
     run = f"pacing-{os.getpid()}"
     made = queue_segment.create(run, "l2", L2_UPDATE, 64)

@@ -1,6 +1,5 @@
 """A replay sends what was recorded: all of it, in order, group by group, at the pace it is told."""
 
-
 import numpy as np
 import pytest
 
@@ -204,7 +203,9 @@ def test_an_archive_comes_back_as_written_with_the_ids_of_the_run(tmp_path):
     sink = Sink()
     with Stepper([Replay("replay", tmp_path, reordered), sink]) as stepper:
         run_to_the_end(stepper)
-        assert set(sink.l2["instrument"].tolist()) == {reordered.instrument("BTC-USDT@sim-a")} == {3}
+        assert (
+            set(sink.l2["instrument"].tolist()) == {reordered.instrument("BTC-USDT@sim-a")} == {3}
+        )
         l2["instrument"] = trades["instrument"] = 3
         np.testing.assert_array_equal(unstamped(sink.l2), unstamped(l2))
         np.testing.assert_array_equal(unstamped(sink.trades), unstamped(trades))

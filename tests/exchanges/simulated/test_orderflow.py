@@ -148,13 +148,14 @@ def test_compiled_and_uncompiled_give_the_same_bytes():
 
 
 def test_simulated_time_passes_at_the_set_rate():
+    """Within three deviations: a cycle of busy and quiet is 1,000 messages, and varies by 0.73."""
     made = generator(rate=500_000)
-    for _ in range(EVENTS):
+    for _ in range(400_000 if JIT else 4_000):
         orderflow.next_event(made.address)
     state = made.state
     messages = int(state["messages"] - state["trades_count"] - state["l2_count"])
     rate = messages / int(state["clock_ps"]) * 1e12
-    assert rate == pytest.approx(500_000, rel=0.05 if JIT else 0.5)
+    assert rate == pytest.approx(500_000, rel=3 * 0.73 / (messages / 1_000) ** 0.5)
 
 
 def test_no_stretch_of_messages_is_faster_than_twice_the_rate():
@@ -184,7 +185,7 @@ def test_a_price_far_from_where_it_began_is_pulled_back(offset):
     tables = default_tables()
     made = new_generator(tables, [MarketSettings(0, "60000.00")], 3)
     market, grid = made.markets[0], made.grids[0]
-    moved = offset * (2 * FREE - 100)
+    moved = offset * FREE * 5 // 4
     grid[:] = np.roll(grid, moved)
     market["best"] += moved
     start = int(market["best"][0])

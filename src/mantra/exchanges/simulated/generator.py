@@ -102,6 +102,7 @@ def new_generator(
     state["trade_volumes"] = distributions.quantiles(distributions.TRADE_VOLUMES)
     state["distances"] = distributions.quantiles(distributions.DISTANCES)
     state["fills"] = np.minimum(distributions.quantiles(distributions.FILLS), FILLS_MAX)
+    state["withdrawn"] = distributions.quantiles(distributions.WITHDRAWN)
     state["tail"], state["pauses"] = distributions.tail(), distributions.pauses()
     for which, given in enumerate(settings):
         made.grids.append(_new_market(markets[which], given, tables))
