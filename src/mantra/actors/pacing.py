@@ -40,7 +40,7 @@ def set_room(room: np.void, queue: Queue, lead: int = LEAD) -> None:
     cursors = [
         first + index * CACHE_LINE
         for index, line in enumerate(queue.consumers)
-        if line["paces"] and shm.process_alive(int(line["pid"]))
+        if line["paces"] and shm.process_alive(int(line["process"]))
     ]
     room["paced_by"], room["blocked"] = len(cursors), 0
     room["cursors"][: len(cursors)] = cursors

@@ -1,8 +1,8 @@
 """The built-in simulated venue: seeded order flow as market data, at a set rate.
 
 In:        instruments from the tables, a seed, a rate.
-Out:       L2Update and TradeUpdate as a venue would send them: a snapshot, then trades and groups.
-Must not know: who trades on it. Nobody's orders move its market: a MockExchange fills from its data.
+Out:       L2Update and TradeUpdate as venues send them: snapshots, then trades and groups.
+Must not know: who trades on it. No order moves its market: a MockExchange fills from its data.
 
 distributions.py  sizes, distances, pauses as tables of 1,024 quantiles, measured on real data
 layout.py         the state of a generator, drawn

@@ -40,7 +40,9 @@ DISTANCES = (
     Knot(0.73, 7_898), Knot(0.89, 14_062), Knot(1, 28_000),
 )  # fmt: skip
 # Trades that one aggressive order makes.
-FILLS = (Knot(0, 1), Knot(0.7, 1.5), Knot(0.9, 6), Knot(0.95, 10), Knot(0.99, 21), Knot(1, 32))
+FILLS = (Knot(0, 1), Knot(0.7, 1.5), Knot(0.9, 6), Knot(0.95, 10), Knot(0.99, 21), Knot(1, 96))
+# Levels that withdraw together.
+WITHDRAWN = (Knot(0, 1), Knot(0.3, 3), Knot(0.6, 10), Knot(0.9, 24), Knot(1, 60))
 TAIL_EXPONENT = 1.5
 
 

@@ -102,6 +102,7 @@ def new_generator(
     state["trade_volumes"] = distributions.quantiles(distributions.TRADE_VOLUMES)
     state["distances"] = distributions.quantiles(distributions.DISTANCES)
     state["fills"] = np.minimum(distributions.quantiles(distributions.FILLS), FILLS_MAX)
+    state["withdrawn"] = distributions.quantiles(distributions.WITHDRAWN)
     state["tail"], state["pauses"] = distributions.tail(), distributions.pauses()
     for which, given in enumerate(settings):
         made.grids.append(_new_market(markets[which], given, tables))
@@ -131,21 +132,47 @@ def _new_market(market: np.void, settings: MarketSettings, tables: Tables) -> np
     return grid
 
 
-def add_default_instruments(tables: Tables) -> dict[str, list[MarketSettings]]:
-    """Add the venues "sim-a" and "sim-b" with two instruments each; their markets by venue."""
-    btc, eth, usdt = (tables.add_asset(name, 10) for name in ("BTC", "ETH", "USDT"))
-    markets: dict[str, list[MarketSettings]] = {}
-    for name, maker_fee_ppm, taker_fee_ppm in (("sim-a", 200, 500), ("sim-b", -50, 400)):
+# Of the built-in venues: fees in ppm; of their instruments: decimals, first price, volume scale.
+VENUES = {"sim-a": (200, 500), "sim-b": (-50, 400)}
+INSTRUMENTS = {"BTC-USDT": (2, 5, "60000.00", 1.0), "ETH-USDT": (2, 4, "2500.00", 2.0)}
+
+
+def default_tables() -> Tables:
+    """Tables of the built-in venues "sim-a" and "sim-b": BTC-USDT and ETH-USDT on each."""
+    tables = Tables()
+    usdt = tables.add_asset("USDT")
+    bases = {symbol: tables.add_asset(symbol.split("-")[0]) for symbol in INSTRUMENTS}
+    for name, (maker_fee_ppm, taker_fee_ppm) in VENUES.items():
         venue = tables.add_venue(name)
-        fees = {"maker_fee_ppm": maker_fee_ppm, "taker_fee_ppm": taker_fee_ppm}
-        bitcoin = tables.add_instrument(
-            venue, "BTC-USDT", btc, usdt, price_exponent=2, volume_exponent=5, **fees
-        )
-        ether = tables.add_instrument(
-            venue, "ETH-USDT", eth, usdt, price_exponent=2, volume_exponent=4, **fees
-        )
-        markets[name] = [
-            MarketSettings(bitcoin, "60000.00"),
-            MarketSettings(ether, "2500.00", volume_scale=2.0),
-        ]
+        for symbol, (price_exponent, volume_exponent, _, _) in INSTRUMENTS.items():
+            tables.add_instrument(
+                venue,
+                symbol,
+                bases[symbol],
+                usdt,
+                price_exponent=price_exponent,
+                volume_exponent=volume_exponent,
+                maker_fee_ppm=maker_fee_ppm,
+                taker_fee_ppm=taker_fee_ppm,
+            )
+    return tables
+
+
+def default_markets(tables: Tables, venue: str | None = None) -> list[MarketSettings]:
+    """Markets for the built-in instruments in the tables, of one venue or all.
+
+    Raises LookupError for an instrument whose first price is not known here.
+    """
+    markets = []
+    for row in tables.instruments:
+        symbol, instrument = row["symbol"].decode(), int(row["id"])
+        if venue is not None and row["venue"] != tables.venue(venue):
+            continue
+        if symbol not in INSTRUMENTS:
+            raise LookupError(
+                f"{tables.instrument_name(instrument)}: no first price is known of it, "
+                f"only of {', '.join(INSTRUMENTS)}: give the venue MarketSettings"
+            )
+        *_, price, volume_scale = INSTRUMENTS[symbol]
+        markets.append(MarketSettings(instrument, price, volume_scale))
     return markets

@@ -4,7 +4,7 @@ A market is a grid of TICKS_MAX prices around where it began, and the volume at 
 best bid these are bids, above the best ask asks, between them is nothing. So a side's book needs
 no structure, the next level is found by looking at the next ticks, and no book can be crossed.
 
-     0          64                     quantile tables       l2: 1,024 records     trades: 64
+     0          64                     quantile tables       l2: 1,024 records     trades: 96
      +----------+----------------------+---------------------+---------------------+--------
      | random,  | what happened last:  | int32[1024] each    | the group to send   | …
      | clock    | counts, ts_exchange  |                     |                     |
@@ -24,7 +24,7 @@ FREE = TICKS_MAX // 4  # within ± this of the center nothing pulls the price ba
 LEVELS_MIN = 8  # a side never has fewer: what would leave it fewer does not happen
 SNAPSHOT_LEVELS = 500  # a side
 GROUP_MAX = 2 * SNAPSHOT_LEVELS + 24  # levels of a group
-FILLS_MAX = 32  # trades of an event
+FILLS_MAX = 96  # trades of an event
 MARKETS_MAX = 64
 
 GENERATOR = np.dtype(
@@ -50,6 +50,7 @@ GENERATOR = np.dtype(
         ("trade_volumes", "i4", (QUANTILES,)),
         ("distances", "i4", (QUANTILES,)),
         ("fills", "i4", (QUANTILES,)),
+        ("withdrawn", "i4", (QUANTILES,)),
         ("tail", "i4", (QUANTILES,)),
         ("pauses", "i4", (QUANTILES,)),
         ("l2", L2_UPDATE, (GROUP_MAX,)),
@@ -71,6 +72,7 @@ MARKET = np.dtype(
         ("sequence", "i8"),  # of the group sent last
         ("trade_id", "i8"),
         ("aggressor", "i8"),  # side of the last aggressive order: they come in rows
+        ("heat", "i8"),  # of aggressive orders; falls by itself, in 1/16 chances of 1024
     ],
     align=True,
 )

@@ -5,8 +5,12 @@ seed gives the same bytes, compiled or not, on every machine.
 
     while the spread is wider than a tick, mostly    somebody closes it: from either side
     else, an aggressive order                        trades against the touch, and through it
+          a side's best levels                       withdraw at once: so prices jump
           the touch                                  grows, shrinks, is now and then canceled
           behind it                                  levels come, change, go: one to eight
+
+Aggressive orders excite more of themselves: each adds HEAT to their chance, which cools with every
+event, so that one is followed by 0.6 others (a Hawkes process in event time).
 
 A level that comes finds an empty stretch of the book, one that goes or changes is found in it:
 so density holds itself, at about one level in twenty ticks. A trade comes before the group in
@@ -50,9 +54,11 @@ LOTS_MAX = 1 << 30
 # Chances of 1024.
 CLOSE = 700  # a wide spread is acted on
 CLOSE_WHOLLY = 900  # …down to one tick
-MARKET_BUSY, MARKET_QUIET = 38, 18  # an aggressive order
+ORDER_BUSY, ORDER_QUIET = 14, 7  # an aggressive order that no other excited
+HEAT, COOLING_BITS = 38, 4  # what one adds to the chance, and the share lost an event: 1/16
+WITHDRAW_BUSY, WITHDRAW_QUIET = 5, 3
 TOUCH = 290  # a change of the touch
-CANCEL_TOUCH = 36
+CANCEL_TOUCH = 6
 TURN = 300  # an aggressive order is on the other side than the last
 CHANGE = 205  # what is found behind the touch changes, else it goes
 GAP_MAX = 39  # ticks between two levels of the book to begin with
@@ -61,7 +67,7 @@ SPACING = 16  # ticks behind a place in which a level counts as found there
 # The two states of arrivals. Of messages, 3 in 4 come in the busy one, with pauses of 0.1 of the
 # mean: 0.75 × 0.1 + 0.25 × 3.7 = 1.
 BUSY_PAUSE, QUIET_PAUSE = 102, 3790  # in UNITs
-LEAVE_BUSY, LEAVE_QUIET = 350, 1050  # chances of 2 ** 20 a message
+LEAVE_BUSY, LEAVE_QUIET = 1400, 4200  # chances of 2 ** 20 a message
 
 
 @compiled
@@ -124,12 +130,18 @@ def happen(generator_address, market_address, bits):
     """Something happens in a market."""
     generator = records_at(generator_address, 1, GENERATOR)[0]
     market = records_at(market_address, 1, MARKET)[0]
+    order = (ORDER_QUIET if generator["quiet"] else ORDER_BUSY) + (market["heat"] >> COOLING_BITS)
+    withdraw = order + (WITHDRAW_QUIET if generator["quiet"] else WITHDRAW_BUSY)
+    market["heat"] -= market["heat"] >> COOLING_BITS
     chance = bits & MASK
     if market["best"][ASK] - market["best"][BID] > 1 and bits >> 10 & MASK < CLOSE:
         close_spread(generator_address, market_address)
-    elif chance < (MARKET_QUIET if generator["quiet"] else MARKET_BUSY):
+    elif chance < order:
+        market["heat"] += HEAT << COOLING_BITS
         aggressive_order(generator_address, market_address)
-    elif chance < MARKET_BUSY + TOUCH:
+    elif chance < withdraw:
+        withdraw_best(generator_address, market_address)
+    elif chance < withdraw + TOUCH:
         change_touch(generator_address, market_address)
     else:
         change_behind(generator_address, market_address)
@@ -147,7 +159,7 @@ def close_spread(generator_address, market_address):
     bits = draw(generator_address)
     bid, ask = market["best"][BID], market["best"][ASK]
     away = (bid + ask) // 2 - CENTER
-    pull = max(abs(away) - FREE, 0) * UNIT // FREE  # 0 in the free range, certain at its double
+    pull = max(abs(away) - FREE, 0) * UNIT // FREE  # certain from 1.5 × FREE on
     if away > 0:
         pull = -pull
     side = np.int64(BID) if bits & MASK < UNIT // 2 + pull else np.int64(ASK)
@@ -178,6 +190,19 @@ def aggressive_order(generator_address, market_address):
             return
         add_trade(generator_address, market_address, index, lots)
         put_level(generator_address, market_address, resting, index, there - lots)
+
+
+@compiled
+def withdraw_best(generator_address, market_address):
+    """The best levels of a side are canceled at once."""
+    generator = records_at(generator_address, 1, GENERATOR)[0]
+    market = records_at(market_address, 1, MARKET)[0]
+    bits = draw(generator_address)
+    side = bits >> 20 & 1
+    for _ in range(generator["withdrawn"][bits >> 10 & MASK]):
+        if market["levels"][side] <= LEVELS_MIN:
+            return
+        put_level(generator_address, market_address, side, market["best"][side], np.int64(0))
 
 
 @compiled

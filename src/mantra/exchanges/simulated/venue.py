@@ -21,7 +21,12 @@ from mantra.actors.control import ACTOR_ROW, CONTROL, DONE, RUNNING
 from mantra.actors.pacing import BLOCKED_CALLS, LEAD, ROOM, has_room, set_room
 from mantra.actors.spine import Spine
 from mantra.compiled import compiled, duty_cycle
-from mantra.exchanges.simulated.generator import Generator, MarketSettings, new_generator
+from mantra.exchanges.simulated.generator import (
+    Generator,
+    MarketSettings,
+    default_markets,
+    new_generator,
+)
 from mantra.exchanges.simulated.layout import GENERATOR, L2_AT, TRADES_AT
 from mantra.exchanges.simulated.orderflow import next_event
 from mantra.icc.atomics import load_relaxed, store_relaxed
@@ -62,14 +67,15 @@ CONTEXT = np.dtype(
         ("messages_max", "i8"),  # 0: no end
         ("ts_end", "i8"),  # 0: no end
         ("sent", "i8"),
-        ("at", "i8"),  # the level of the group to send next; 0: the event is not begun
+        ("trades_at", "i8"),  # trades of the event that are sent …
+        ("l2_at", "i8"),  # … and levels of its group
         ("due", "i8"),  # ticks when the event is to be sent …
         ("due_fraction", "i8"),  # … and millionths of one
         ("earliest", "i8"),  # ticks before which it is not sent, however late
         ("ts_exchange", "i8"),  # of the event sent last
         ("lag_max", "i8"),  # ticks
         ("lag_total", "i8"),
-        ("unused", "i8", (4,)),
+        ("unused", "i8", (3,)),
         ("room_l2", ROOM),
         ("room_trades", ROOM),
         ("event", SYSTEM_EVENT),
@@ -97,13 +103,13 @@ def venue_step(context_address):
         if now < max(context["due"], context["earliest"]):
             return 0
         note_lag(context_address, now)
-    elif context["at"] == 0 and not may_begin(context_address):
+    elif context["trades_at"] + context["l2_at"] == 0 and not may_begin(context_address):
         if context["room_l2"]["blocked"] + context["room_trades"]["blocked"] >= BLOCKED_CALLS:
             return CALL_PYTHON
         return 0
     sent = send_event(context_address)
     generator = records_at(context["generator"], 1, GENERATOR)[0]
-    if context["at"] == generator["l2_count"]:
+    if context["l2_at"] == generator["l2_count"]:
         prepare(context_address)
     return sent
 
@@ -119,7 +125,7 @@ def begin(context_address):
 
 @compiled
 def may_begin(context_address):
-    """Whether trades and group have room; a group beyond the limit may begin and be held up."""
+    """Whether trades and group have room; what is beyond the limit may begin and be held up."""
     context = records_at(context_address, 1, CONTEXT)[0]
     generator = records_at(context["generator"], 1, GENERATOR)[0]
     if not has_room(context_address + ROOM_L2_AT, generator["l2_count"]):
@@ -143,22 +149,25 @@ def send_event(context_address):
     """The event's trades, then its group: all of it, or as far as there is room. How many."""
     context = records_at(context_address, 1, CONTEXT)[0]
     generator = records_at(context["generator"], 1, GENERATOR)[0]
-    track, sent = context["track"], np.int64(0)
-    if context["at"] == 0:
-        trade = context["generator"] + TRADES_AT
-        for _ in range(generator["trades_count"]):
-            originate(track)
-            send(track, context["trades"], trade)
-            trade += TRADE_BYTES
-        sent += generator["trades_count"]
-        originate(track)
-    level = context["generator"] + L2_AT + context["at"] * L2_BYTES
-    while context["at"] < generator["l2_count"]:
-        if not context["paced"] and not has_room(context_address + ROOM_L2_AT, np.int64(1)):
+    track, waits, sent = context["track"], not context["paced"], np.int64(0)
+    while context["trades_at"] < generator["trades_count"]:
+        if waits and not has_room(context_address + ROOM_TRADES_AT, np.int64(1)):
             break
-        send(track, context["l2"], level)
-        level += L2_BYTES
-        context["at"] += 1
+        originate(track)
+        at = context["generator"] + TRADES_AT + context["trades_at"] * TRADE_BYTES
+        send(track, context["trades"], at)
+        context["trades_at"] += 1
+        sent += 1
+    while context["l2_at"] < generator["l2_count"]:
+        if context["trades_at"] < generator["trades_count"]:
+            break
+        if waits and not has_room(context_address + ROOM_L2_AT, np.int64(1)):
+            break
+        if context["l2_at"] == 0:
+            originate(track)
+        at = context["generator"] + L2_AT + context["l2_at"] * L2_BYTES
+        send(track, context["l2"], at)
+        context["l2_at"] += 1
         sent += 1
     context["sent"] += sent
     return sent
@@ -176,17 +185,18 @@ def prepare(context_address):
     begun = records_at(context["track"], 1, TRACK)[0]["origin"]
     context["earliest"] = begun + shortest_ns * ticks_per_ms // NS_PER_MS
     next_event(context["generator"])
-    context["at"] = 0
+    context["trades_at"] = 0
+    context["l2_at"] = 0
     fraction = context["due_fraction"]
     fraction += (generator["ts_exchange"] - context["ts_exchange"]) * ticks_per_ms
     context["due"] += fraction // NS_PER_MS
     context["due_fraction"] = fraction % NS_PER_MS
     context["ts_exchange"] = generator["ts_exchange"]
-    left = np.int64(1)
+    left = 1
     if context["messages_max"] > 0:
         left = max(context["messages_max"] - context["sent"], 0)
     if left == 0 or 0 < context["ts_end"] < generator["ts_exchange"]:
-        left = np.int64(0)
+        left = 0
         end(context_address)
     store_relaxed(context["row"] + PENDING_AT, left)
 
@@ -205,8 +215,9 @@ def end(context_address):
 
 
 class SimulatedVenue(Actor):
-    """Sends simulated market data of one venue. Settings only; `new_generator` checks them.
+    """Sends simulated market data of one venue, or of all the built-in ones.
 
+    markets           which, and where they begin; None: all built-in ones in the tables
     rate              messages/s, trades and levels together; 0: as fast as consumers keep up
     messages          end after so many, with the group that reaches it; 0: go on
     duration_s        end after so much simulated time; 0: go on
@@ -222,9 +233,8 @@ class SimulatedVenue(Actor):
         self,
         name: str,
         tables: Tables,
-        venue: str,
-        markets: list[MarketSettings],
         *,
+        markets: list[MarketSettings] | None = None,
         seed: int = 1,
         rate: float = 0,
         messages: int = 0,
@@ -233,8 +243,8 @@ class SimulatedVenue(Actor):
         ticks_per_second: float = 0,
     ):
         super().__init__(name)
-        self.venue = tables.venue(venue)
-        self.tables, self.markets, self.seed = tables, markets, seed
+        self.tables, self.seed = tables, seed
+        self.markets = default_markets(tables) if markets is None else markets
         self.rate, self.messages, self.duration_s = rate, messages, duration_s
         self.lead, self.ticks_per_second = lead, ticks_per_second
         self._queues: list[tuple[str, Queue]] = []
@@ -249,12 +259,12 @@ class SimulatedVenue(Actor):
         context["track"], context["generator"] = spine.track_address, self.generator.address
         context["control"], context["row"] = spine.control.address, spine.row_address
         context["paced"] = self.rate > 0
-        ticks_per_second = self.ticks_per_second or Calibration().fix["ticks_per_second"]
+        ticks_per_second = self.ticks_per_second or float(Calibration().fix["ticks_per_second"])
         context["ticks_per_ms"] = round(ticks_per_second / 1000)
         context["messages_max"] = self.messages
         if self.duration_s:
             context["ts_end"] = int(self.generator.state["ts_start"] + self.duration_s * 1e9)
-        context["event"]["venue"] = self.venue
+        context["event"]["venue"] = -1
         self._queues = [("room_l2", spine.queue("l2")), ("room_trades", spine.queue("trades"))]
 
     def on_call(self) -> None:

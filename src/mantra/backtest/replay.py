@@ -1,0 +1,374 @@
+"""Replay: an archive's market data, back in the queues in recorded order.
+
+Each trade and each group of levels begins a new origin: this run's latencies are measured from
+here. `ts_exchange` and all else stay as recorded. The pace is that of the recorded `ts_origin`, a
+multiple of it, or, at "max", as fast as nothing is lost; at any pace it keeps within the lead that
+pacing consumers allow (actors/pacing.py). A group is begun when there is room for all of it; only
+one larger than the lead, or cut by the end of a stage, is held up within.
+
+Python's turn reads the archive into one of two stages, blocks of rows in process memory and the
+order they go in; compiled code sends from the other. At a recorded pace a stage is loaded while
+nothing is due for a while, so that reading delays nothing. How late a message was sent is in the
+histogram "lag" of this actor's timers.
+
+     order    0 0 0 1 0 0 1 …      whose row is next: 0 l2, 1 trades
+     l2       row row row row row …
+     trades   row row …
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from mantra.actors.actor import CALL_PYTHON, Actor
+from mantra.actors.control import ACTOR_ROW, CONTROL, DONE, RUNNING
+from mantra.actors.pacing import BLOCKED_CALLS, LEAD, ROOM, has_room, set_room
+from mantra.actors.spine import Spine
+from mantra.archive import ArchiveError, ArchiveReader
+from mantra.compiled import compiled, duty_cycle
+from mantra.icc.atomics import load_relaxed, store_relaxed
+from mantra.icc.memory import address_of, aligned_zeros, records_at
+from mantra.icc.queue_segment import Queue
+from mantra.messages.enums import EVENT_END_OF_DATA, FIRST, LAST
+from mantra.messages.records import L2_UPDATE, SYSTEM_EVENT, TRADE_UPDATE
+from mantra.messages.tables import Tables
+from mantra.telemetry.clock import Calibration
+from mantra.telemetry.histogram import record_value
+from mantra.telemetry.tracked import TRACK, originate, send, ticks_now
+
+# Phases.
+WAITING = 0  # for the run to begin
+BEGINNING = 1
+SENDING = 2
+OVER = 3
+
+STREAMS = {"l2": L2_UPDATE, "trades": TRADE_UPDATE}
+L2, TRADES = 0, 1  # in an order
+BATCH = 64  # messages of a step, the rest of a group not counted
+SLACK_MS = 20  # a stage is loaded when nothing is due for so long
+L2_BYTES = L2_UPDATE.itemsize
+TRADE_BYTES = TRADE_UPDATE.itemsize
+STATE_AT = CONTROL.fields["state"][1]  # type: ignore[index]
+ROW_STATE_AT = ACTOR_ROW.fields["state"][1]  # type: ignore[index]
+PENDING_AT = ACTOR_ROW.fields["pending"][1]  # type: ignore[index]
+
+# A stage is one column of the fields with two values.
+CONTEXT = np.dtype(
+    [
+        ("phase", "i8"),
+        ("track", "i8"),
+        ("l2", "i8"),  # outlets
+        ("trades", "i8"),
+        ("events", "i8"),
+        ("control", "i8"),
+        ("row", "i8"),
+        ("paced", "i8"),  # 0: at most
+        ("ratio", "f8"),  # ticks for one unit of the recorded clock
+        ("slack_ticks", "i8"),
+        ("ticks_begun", "i8"),
+        ("recorded_begun", "i8"),  # recorded time of the first row
+        ("recorded", "i8"),  # of the row sent last
+        ("rows_total", "i8"),
+        ("sent", "i8"),
+        ("exhausted", "i8"),  # 1: the archive has no more rows
+        ("stage", "i8"),  # the one sent from
+        ("at", "i8"),  # positions in it: of the order …
+        ("l2_at", "i8"),  # … and of the rows of each stream
+        ("trades_at", "i8"),
+        ("lag_max", "i8"),  # ticks
+        ("ts_exchange", "i8"),  # of the row sent last
+        ("rows", "i8", (2,)),
+        ("l2_rows", "i8", (2,)),
+        ("orders", "i8", (2,)),  # addresses
+        ("l2_first", "i8", (2,)),
+        ("trades_first", "i8", (2,)),
+        ("room_l2", ROOM),
+        ("room_trades", ROOM),
+        ("event", SYSTEM_EVENT),
+    ],
+    align=True,
+)
+ROOM_L2_AT = CONTEXT.fields["room_l2"][1]  # type: ignore[index]
+ROOM_TRADES_AT = CONTEXT.fields["room_trades"][1]  # type: ignore[index]
+EVENT_AT = CONTEXT.fields["event"][1]  # type: ignore[index]
+OWNER = np.dtype("i1")
+
+
+@duty_cycle
+def replay_step(context_address):
+    context = records_at(context_address, 1, CONTEXT)[0]
+    phase = context["phase"]
+    if phase == OVER or load_relaxed(context["control"] + STATE_AT) < RUNNING:
+        return 0
+    if phase == WAITING:
+        return CALL_PYTHON
+    if phase == BEGINNING:
+        context["phase"] = SENDING
+        context["ticks_begun"] = ticks_now(context["track"])
+    if context["at"] == context["rows"][context["stage"]] and not next_stage(context_address):
+        if not context["exhausted"]:
+            return CALL_PYTHON
+        end(context_address)
+        return 1
+    sent, wait_ticks = send_due(context_address)
+    if sent > 0:
+        context["sent"] += sent
+        left = max(context["rows_total"] - context["sent"], 1)
+        store_relaxed(context["row"] + PENDING_AT, left)
+        return sent
+    idle_stage = 1 - context["stage"]
+    if wait_ticks > context["slack_ticks"]:
+        if context["rows"][idle_stage] == 0 and not context["exhausted"]:
+            return CALL_PYTHON
+    elif context["room_l2"]["blocked"] + context["room_trades"]["blocked"] >= BLOCKED_CALLS:
+        return CALL_PYTHON
+    return 0
+
+
+@compiled
+def next_stage(context_address):
+    """The stage in use is empty from here on; go on with the other. False if it is, too."""
+    context = records_at(context_address, 1, CONTEXT)[0]
+    context["rows"][context["stage"]] = 0
+    context["stage"] = 1 - context["stage"]
+    context["at"] = 0
+    context["l2_at"] = 0
+    context["trades_at"] = 0
+    return context["rows"][context["stage"]] > 0
+
+
+@compiled
+def send_due(context_address):
+    """Send what is due and has room, up to a BATCH; (messages, ticks until the next is due)."""
+    context = records_at(context_address, 1, CONTEXT)[0]
+    stage, sent, wait_ticks = context["stage"], np.int64(0), np.int64(0)
+    order = records_at(context["orders"][stage], context["rows"][stage], OWNER)
+    while context["at"] < context["rows"][stage]:
+        is_trade = order[context["at"]] == TRADES
+        if is_trade:
+            row = context["trades_first"][stage] + context["trades_at"] * TRADE_BYTES
+        else:
+            row = context["l2_first"][stage] + context["l2_at"] * L2_BYTES
+        level = records_at(row, 1, L2_UPDATE)[0]  # A trade has these fields at the same places.
+        recorded = level["ts_origin"]
+        if is_trade or level["flags"] & FIRST or recorded != context["recorded"]:
+            if sent >= BATCH:
+                break
+            wait_ticks = ticks_until(context_address, recorded)
+            if wait_ticks > 0 or not may_begin(context_address, is_trade):
+                break
+            begin_origin(context_address, -wait_ticks)
+        elif not has_room(context_address + ROOM_L2_AT, np.int64(1)):
+            break
+        context["recorded"], context["ts_exchange"] = recorded, level["ts_exchange"]
+        send(context["track"], context["trades"] if is_trade else context["l2"], row)
+        context["at"] += 1
+        if is_trade:
+            context["trades_at"] += 1
+        else:
+            context["l2_at"] += 1
+        sent += 1
+    return sent, wait_ticks
+
+
+@compiled
+def ticks_until(context_address, recorded):
+    """Ticks until a recorded time is due; negative if it was earlier, 0 at "max"."""
+    context = records_at(context_address, 1, CONTEXT)[0]
+    if not context["paced"]:
+        return np.int64(0)
+    after = np.int64((recorded - context["recorded_begun"]) * context["ratio"])
+    return context["ticks_begun"] + after - ticks_now(context["track"])
+
+
+@compiled
+def may_begin(context_address, is_trade):
+    """Whether there is room for the trade, or for the whole group, that is next."""
+    context = records_at(context_address, 1, CONTEXT)[0]
+    if is_trade:
+        return has_room(context_address + ROOM_TRADES_AT, np.int64(1))
+    stage = context["stage"]
+    rows = records_at(context["l2_first"][stage], context["l2_rows"][stage], L2_UPDATE)
+    first = context["l2_at"]
+    behind = min(context["l2_rows"][stage], first + context["room_l2"]["limit"])
+    last = first
+    while last < behind - 1 and rows[last]["flags"] & LAST == 0:
+        last += 1
+    return has_room(context_address + ROOM_L2_AT, last + 1 - first)
+
+
+@compiled
+def begin_origin(context_address, lag):
+    """A new origin; and at a set pace, how late it is."""
+    context = records_at(context_address, 1, CONTEXT)[0]
+    originate(context["track"])
+    if context["paced"]:
+        context["lag_max"] = max(context["lag_max"], lag)
+        record_value(records_at(context["track"], 1, TRACK)[0]["histograms"], lag)
+
+
+@compiled
+def end(context_address):
+    """Nothing is left: say so to those who read events, and to who runs the actor."""
+    context = records_at(context_address, 1, CONTEXT)[0]
+    context["phase"] = OVER
+    event = context["event"]
+    event["ts_exchange"], event["value"] = context["ts_exchange"], context["sent"]
+    event["kind"], event["instrument"], event["venue"] = EVENT_END_OF_DATA, -1, -1
+    originate(context["track"])
+    send(context["track"], context["events"], context_address + EVENT_AT)
+    store_relaxed(context["row"] + PENDING_AT, 0)
+    store_relaxed(context["row"] + ROW_STATE_AT, DONE)
+
+
+@dataclass
+class Recording:
+    """What a replay sends. `chunks` is of (rows of l2 and trades, order): see archive/merge.py."""
+
+    chunks: Iterator[tuple[list[np.ndarray], np.ndarray]]
+    rows: int  # how many there will be, or somewhat more
+    units_per_second: float  # of the clock of `ts_origin`
+
+
+def open_archive(
+    directory: Path | str, tables: Tables, start: int | None = None, end: int | None = None
+) -> Recording:
+    """The market data of an archive, of [start, end) of its own clock.
+
+    Raises ArchiveError if it holds none, or other records than this program's; LookupError if
+    one of its instruments is not in `tables`.
+    """
+    reader = ArchiveReader(directory)
+    streams = [stream for stream in STREAMS if stream in reader.streams]
+    if not streams:
+        raise ArchiveError(f"{directory}: no market data; it has {', '.join(reader.streams)}")
+    for stream in streams:
+        if reader.dtype(stream) != STREAMS[stream]:
+            raise ArchiveError(
+                f"{directory}: its {stream} records are {reader.dtype(stream)}, "
+                f"this program's {STREAMS[stream]}: import or record anew"
+            )
+    recorded = reader.metadata.get("tables")
+    ids = None
+    if recorded is not None:
+        names = Tables.from_dict(recorded).instrument_names()
+        ids = np.array([tables.instrument(name) for name in names], np.int32)
+    clock = reader.metadata.get("clock", "utc_ns")
+    units_per_second = 1e9 if clock == "utc_ns" else float(clock["ticks_per_second"])
+    if units_per_second <= 0:
+        raise ArchiveError(f"{directory}: run.json does not say how fast its clock ran: {clock}")
+    chunks = _chunks(reader, streams, ids, start, end)
+    return Recording(chunks, sum(reader.rows(stream) for stream in streams), units_per_second)
+
+
+def _chunks(
+    reader: ArchiveReader,
+    streams: list[str],
+    ids: np.ndarray | None,
+    start: int | None,
+    end: int | None,
+) -> Iterator[tuple[list[np.ndarray], np.ndarray]]:
+    """Chunks with rows of both streams, none of one that is not there, and the run's ids."""
+    owners = np.array([list(STREAMS).index(stream) for stream in streams], np.int8)
+    for parts, order in reader.interleaved(streams, start, end):
+        rows = dict(zip(streams, parts, strict=True))
+        both = [rows.get(stream, np.empty(0, dtype)) for stream, dtype in STREAMS.items()]
+        if ids is not None:
+            for part in both:
+                part["instrument"] = ids[part["instrument"]]
+        yield both, owners[order]
+
+
+class Replay(Actor):
+    """Sends an archive's market data. Settings only; the archive is opened in `on_start`.
+
+    speed             "max", or a factor of the recorded pace: 1 is that pace
+    lead              messages it may be ahead of the slowest pacing consumer, on each queue
+    start, end        of [start, end) of the archive's own clock; None: open
+    ticks_per_second  of the tick counter; 0: measured at the start
+    """
+
+    writes = ("l2", "trades", "events")
+    timers = ("lag",)
+    is_source: ClassVar[bool] = True
+    step = replay_step
+
+    def __init__(
+        self,
+        name: str,
+        directory: Path | str,
+        tables: Tables,
+        *,
+        speed: float | Literal["max"] = "max",
+        lead: int = LEAD,
+        start: int | None = None,
+        end: int | None = None,
+        ticks_per_second: float = 0,
+    ):
+        super().__init__(name)
+        if speed != "max" and float(speed) <= 0:
+            raise ValueError(f"replay {name!r}: speed {speed}; expected 'max' or a factor above 0")
+        self.directory, self.tables, self.speed, self.lead = directory, tables, speed, lead
+        self.start, self.end, self.ticks_per_second = start, end, ticks_per_second
+        self.recording: Recording
+        self._stages: list[list[np.ndarray]] = [[], []]  # what a stage's addresses point into
+        self._queues: list[tuple[str, Queue]] = []
+
+    def open(self) -> Recording:
+        """What to send. Raises as `open_archive`."""
+        return open_archive(self.directory, self.tables, self.start, self.end)
+
+    def on_start(self, spine: Spine) -> None:
+        self.recording = self.open()
+        self.context = aligned_zeros(1, CONTEXT)
+        context = self.context[0]
+        for name in self.writes:
+            context[name] = address_of(spine.outlet(name))
+        context["track"], context["row"] = spine.track_address, spine.row_address
+        context["control"] = spine.control.address
+        context["rows_total"] = self.recording.rows
+        spine.control.rows[spine.publisher]["pending"] = max(self.recording.rows, 1)
+        if self.speed != "max":
+            rate = self.ticks_per_second or float(Calibration().fix["ticks_per_second"])
+            context["paced"] = 1
+            context["ratio"] = rate / self.recording.units_per_second / float(self.speed)
+            context["slack_ticks"] = int(rate / 1000 * SLACK_MS)
+        self._queues = [("room_l2", spine.queue("l2")), ("room_trades", spine.queue("trades"))]
+        for stage in (0, 1):
+            self._load(stage)
+        if context["rows"][0]:
+            *parts, order = self._stages[0]
+            context["recorded_begun"] = parts[order[0]]["ts_origin"][0]
+
+    def on_call(self) -> None:
+        """See who paces (all have attached when a run begins), and load what is empty."""
+        assert self.context is not None
+        context = self.context[0]
+        for room, queue in self._queues:
+            set_room(context[room], queue, self.lead)
+        if context["phase"] == WAITING:
+            context["phase"] = BEGINNING
+            return
+        for stage in (int(context["stage"]), 1 - int(context["stage"])):
+            if context["rows"][stage] == 0:
+                self._load(stage)
+
+    def _load(self, stage: int) -> None:
+        """Read the next rows into a stage: copies, for sending stamps them in place."""
+        assert self.context is not None
+        context = self.context[0]
+        parts, order = next(self.recording.chunks, ([], np.empty(0, np.int8)))
+        if len(order) == 0:
+            context["exhausted"] = 1
+            return
+        copies = [
+            np.array(part, dtype) for part, dtype in zip(parts, STREAMS.values(), strict=True)
+        ]
+        self._stages[stage] = [*copies, np.array(order, np.int8)]
+        context["l2_first"][stage], context["trades_first"][stage], context["orders"][stage] = (
+            address_of(part) for part in self._stages[stage]
+        )
+        context["l2_rows"][stage], context["rows"][stage] = len(copies[L2]), len(order)

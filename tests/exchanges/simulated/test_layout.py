@@ -1,0 +1,27 @@
+"""The generator's records lie as drawn."""
+
+from mantra.exchanges.simulated.layout import (
+    CENTER,
+    FREE,
+    GENERATOR,
+    GROUP_MAX,
+    L2_AT,
+    MARKET,
+    SNAPSHOT_LEVELS,
+    TICKS_MAX,
+    TRADES_AT,
+)
+from mantra.icc.memory import CACHE_LINE
+from mantra.messages.records import L2_UPDATE
+
+
+def test_words_and_messages_are_aligned():
+    assert GENERATOR.itemsize % 8 == MARKET.itemsize % 8 == 0
+    assert L2_AT % 8 == TRADES_AT % 8 == 0
+    assert GENERATOR.fields["level_volumes"][1] % CACHE_LINE == 0
+    assert L2_AT + GROUP_MAX * L2_UPDATE.itemsize == TRADES_AT
+
+
+def test_a_snapshot_fits_a_group_and_the_free_range_leaves_room_at_the_edges():
+    assert 2 * SNAPSHOT_LEVELS <= GROUP_MAX
+    assert CENTER + FREE * 3 // 2 < TICKS_MAX
