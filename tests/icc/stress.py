@@ -142,7 +142,9 @@ def read_rows_until(vector, message, words, rows, tally_address, versions_addres
     """Read rows round and round; a row's version must never fall."""
     tally = records_at(tally_address, 1, TALLY)[0]
     versions = records_at(versions_address, rows, WORD)
-    while load_acquire(stop) == 0:
+    ending = False
+    while not ending:
+        ending = load_acquire(stop) != 0  # One more round then: all that was written is there.
         for row in range(rows):
             version = seqlock_vector.try_read_row(vector, row, message)
             if version <= 0:
