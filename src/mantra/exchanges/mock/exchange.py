@@ -1,8 +1,10 @@
 """The MockExchange as an actor: queues in, the matching of this room, queues out.
 
 One a venue; several run at once, each answers the requests for its own instruments and has its own
-balances. A step takes a bounded number of trades, then updates, then requests. Trades go first: a
-venue tells a trade before the change of the book that the trade made.
+balances. A step takes a bounded number of market events, then of requests. Updates and trades come
+on two queues; they are taken in the order of their origins, which is that of one source's sending,
+however far behind this actor is. With equal origins the trade goes first: a venue tells a trade
+before the change of the book that the trade made.
 
 A request never meets half a group: while one is incomplete, requests wait, at most PATIENCE idle
 steps (its writer may have died), and are then answered, with NO_BOOK for that instrument.
@@ -32,20 +34,19 @@ from mantra.exchanges.mock.reports import report_balance
 from mantra.exchanges.mock.requests import handle_request
 from mantra.exchanges.mock.state import ExchangeState, MockOptions, read_balances
 from mantra.icc.memory import address_of, aligned_zeros, records_at
-from mantra.icc.queue import CONSUMER, DATA, EMPTY, SPED_PAST, show_progress
+from mantra.icc.queue import CONSUMER, DATA, SPED_PAST, show_progress
 from mantra.messages.enums import EVENT_OVERRUN
 from mantra.messages.records import L2_UPDATE, ORDER_REQUEST, SYSTEM_EVENT, TRADE_UPDATE
 from mantra.messages.tables import Tables
-from mantra.telemetry.tracked import originate, receive, send, start_timer, stop_timer
+from mantra.telemetry.tracked import TRACK, originate, receive, send, start_timer, stop_timer
 
-# Messages a step takes of each queue.
-UPDATES_PER_STEP = 128
-TRADES_PER_STEP = 32
+# Messages a step takes.
+EVENTS_PER_STEP = 128
 REQUESTS_PER_STEP = 16
 PATIENCE = 1 << 16  # idle steps that requests wait for the rest of a group: some milliseconds
 
 UPDATES, TRADES, REQUESTS = 0, 1, 2  # inlets; also the `detail` of an OVERRUN
-TIMER_UPDATES, TIMER_TRADES, TIMER_REQUEST = 0, 1, 2
+TIMER_MARKET, TIMER_REQUEST = 0, 1
 
 CONTEXT = np.dtype(
     [
@@ -59,6 +60,8 @@ CONTEXT = np.dtype(
         ("waited", "i8"),  # idle steps with half a group
         ("assets", "i8"),  # address of the ids of those it holds
         ("assets_used", "i8"),
+        ("update_held", "i8"),  # 1: `update` was received and is to be handled
+        ("trade_held", "i8"),
         ("update", L2_UPDATE),
         ("trade", TRADE_UPDATE),
         ("request", ORDER_REQUEST),
@@ -115,55 +118,54 @@ def publish_overrun(context_address, inlet):
 
 
 @compiled
-def drain_trades(context_address):
-    """Take waiting trades; how many."""
+def take(context_address, inlet, target):
+    """Receive the next message of an inlet: 1, or 0 when there is none. A loss is told."""
     context = records_at(context_address, 1, CONTEXT)[0]
-    track, inlet = context["track"], context["inlets"][TRADES]
-    exchange = records_at(context["exchange"], 1, EXCHANGE)[0]
-    work, start = np.int64(0), np.int64(0)
-    while work < TRADES_PER_STEP:
-        status = receive(track, inlet, context_address + TRADE_AT)
-        if status != EMPTY and work == 0:
-            start = start_timer(track)  # Not before: an idle step reads no clock.
-        if status == DATA:
-            on_trade(context["exchange"], context_address + TRADE_AT)
-            if exchange["waiting"] > 0:
-                send_reports(context_address)
-        elif status == SPED_PAST:
-            publish_overrun(context_address, np.int64(TRADES))
-        else:
-            break
-        work += 1
-    if work > 0:
-        show_progress(inlet)
-        stop_timer(track, np.int64(TIMER_TRADES), start, work)
-    return work
+    status = receive(context["track"], context["inlets"][inlet], target)
+    while status == SPED_PAST:
+        if inlet == UPDATES:
+            lose_books(context["exchange"])
+        publish_overrun(context_address, inlet)
+        status = receive(context["track"], context["inlets"][inlet], target)
+    return np.int64(status == DATA)
 
 
 @compiled
-def drain_updates(context_address):
-    """Take waiting updates; how many."""
+def drain_market(context_address):
+    """Take waiting updates and trades by origin; how many."""
     context = records_at(context_address, 1, CONTEXT)[0]
-    track, inlet = context["track"], context["inlets"][UPDATES]
+    track = records_at(context["track"], 1, TRACK)[0]
     exchange = records_at(context["exchange"], 1, EXCHANGE)[0]
+    update, trade = context["update"], context["trade"]
     work, start = np.int64(0), np.int64(0)
-    while work < UPDATES_PER_STEP:
-        status = receive(track, inlet, context_address + UPDATE_AT)
-        if status != EMPTY and work == 0:
-            start = start_timer(track)
-        if status == DATA:
-            on_update(context["exchange"], context_address + UPDATE_AT)
-            if exchange["waiting"] > 0:
-                send_reports(context_address)
-        elif status == SPED_PAST:
-            lose_books(context["exchange"])
-            publish_overrun(context_address, np.int64(UPDATES))
-        else:
+    while work < EVENTS_PER_STEP:
+        # Updates first: a trade of an earlier origin than the update found is there by then.
+        if context["update_held"] == 0:
+            held = take(context_address, np.int64(UPDATES), context_address + UPDATE_AT)
+            context["update_held"] = held
+        if context["trade_held"] == 0:
+            held = take(context_address, np.int64(TRADES), context_address + TRADE_AT)
+            context["trade_held"] = held
+        if context["update_held"] == 0 and context["trade_held"] == 0:
             break
+        if work == 0:
+            start = start_timer(context["track"])  # Not before: an idle step reads no clock.
         work += 1
+        trade_is_first = context["update_held"] == 0 or trade["ts_origin"] <= update["ts_origin"]
+        if context["trade_held"] and trade_is_first:
+            context["trade_held"] = 0
+            track["origin"] = trade["ts_origin"]
+            on_trade(context["exchange"], context_address + TRADE_AT)
+        else:
+            context["update_held"] = 0
+            track["origin"] = update["ts_origin"]
+            on_update(context["exchange"], context_address + UPDATE_AT)
+        if exchange["waiting"] > 0:
+            send_reports(context_address)
     if work > 0:
-        show_progress(inlet)
-        stop_timer(track, np.int64(TIMER_UPDATES), start, work)
+        show_progress(context["inlets"][UPDATES])
+        show_progress(context["inlets"][TRADES])
+        stop_timer(context["track"], np.int64(TIMER_MARKET), start, work)
     return work
 
 
@@ -171,22 +173,18 @@ def drain_updates(context_address):
 def drain_requests(context_address):
     """Answer waiting requests, each timed; how many."""
     context = records_at(context_address, 1, CONTEXT)[0]
-    track, inlet = context["track"], context["inlets"][REQUESTS]
+    track = context["track"]
     work = np.int64(0)
     while work < REQUESTS_PER_STEP:
-        status = receive(track, inlet, context_address + REQUEST_AT)
-        if status == DATA:
-            start = start_timer(track)
-            handle_request(context["exchange"], context_address + REQUEST_AT)
-            send_reports(context_address)
-            stop_timer(track, np.int64(TIMER_REQUEST), start, np.int64(1))
-        elif status == SPED_PAST:
-            publish_overrun(context_address, np.int64(REQUESTS))
-        else:
+        if take(context_address, np.int64(REQUESTS), context_address + REQUEST_AT) == 0:
             break
+        start = start_timer(track)
+        handle_request(context["exchange"], context_address + REQUEST_AT)
+        send_reports(context_address)
+        stop_timer(track, np.int64(TIMER_REQUEST), start, np.int64(1))
         work += 1
     if work > 0:
-        show_progress(inlet)
+        show_progress(context["inlets"][REQUESTS])
     return work
 
 
@@ -196,7 +194,7 @@ def mock_exchange_step(context_address):
     context = records_at(context_address, 1, CONTEXT)[0]
     if context["opened"] == 0:
         open_exchange(context_address)
-    work = drain_trades(context_address) + drain_updates(context_address)
+    work = drain_market(context_address)
     if work > 0:
         context["waited"] = 0
     exchange = records_at(context["exchange"], 1, EXCHANGE)[0]
@@ -214,7 +212,7 @@ class MockExchange(Actor):
 
     reads = ("l2", "trades", "requests")
     writes = ("orders", "fills", "balances", "events")
-    timers = ("l2", "trades", "request")
+    timers = ("market", "request")
     step: ClassVar = mock_exchange_step
 
     def __init__(
