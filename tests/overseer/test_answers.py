@@ -211,3 +211,15 @@ def test_rows_are_looked_at_only_when_all_answers_are_read():
         assert desk.step() == []
         assert desk.step() == []
         assert desk.refused("a") == {"balance": 1}
+
+
+def test_a_fill_moves_the_position_of_the_model_whose_order_it_was_whatever_the_venue_echoes():
+    with Desk(models=(("a", 1), ("b", 1))) as desk:
+        desk.want("a", 0, price=100, volume=10)
+        (request,) = desk.step()
+        desk.update(request, ACCEPTED)
+        request["model"] = 1
+        desk.fill(request, 10, 0)
+        desk.step()
+        held = desk.overseer.arrays["positions"]
+        assert (held[0]["position"], held[4]["position"]) == (10, 0)

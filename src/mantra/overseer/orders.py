@@ -41,6 +41,7 @@ from mantra.overseer.state import (
     COUNTERS,
     EVENT_SENT_AT,
     FREE,
+    KEPT,
     MODEL,
     NOWHERE,
     ORDER,
@@ -115,14 +116,19 @@ def balance_of(context_address, venue, asset):
 
 @compiled
 def take_slot(context_address, model, row):
-    """Take the slot that was free longest for an order of a row; address of its fresh ORDER."""
+    """Take a slot for an order of a row; address of its ORDER. There is one: OPEN_MAX sees to it."""
     context = records_at(context_address, 1, CONTEXT)[0]
-    slot = records_at(context["free_slots"], CAPACITY, WORD)[context["slots_taken"] & SLOT_MASK]
+    ended = context["slots_given"] - context["slots_taken"]
+    if ended > KEPT or context["slots_fresh"] == CAPACITY:
+        slot = records_at(context["free_slots"], CAPACITY, WORD)[context["slots_taken"] & SLOT_MASK]
+        context["slots_taken"] += 1
+    else:
+        slot = context["slots_fresh"]
+        context["slots_fresh"] += 1
     address = order_at(context_address, slot)
     order = records_at(address, 1, ORDER)[0]
     if order["reserved"] > 0:  # It ended long ago and no balance of its venue ever named it.
         give_up_reservation(context_address, address)
-    context["slots_taken"] += 1
     order["order_id"] = context["sequence"] * CAPACITY + slot
     context["sequence"] += 1
     order["state"] = NONE

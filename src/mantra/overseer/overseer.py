@@ -197,7 +197,6 @@ class Overseer(Actor):
             "counters": aligned_zeros(models + 1, COUNTERS),
             "instruments": tables.instruments.copy(),
         }
-        self.arrays["free_slots"][:] = np.arange(CAPACITY)
         self.rows = [aligned_zeros(rows, ROW) for _, rows in self.models]
         self.context = aligned_zeros(1, CONTEXT)
         context = self.context[0]

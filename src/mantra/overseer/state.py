@@ -13,8 +13,9 @@ Must not know: what is done with them.
              └─ COUNTERS × (models + 1, the last for what belongs to no model)
 
 An order's id is sequence × CAPACITY + slot: the slot is found by a mask, and a late word about an
-order whose slot is used again does not match. Slots are used in turn, so an ended order keeps its
-slot for at least CAPACITY - OPEN_MAX further orders: late fills and answers find it.
+order whose slot is used again does not match. The slot that ended first is used again first, and
+only when KEPT others have ended since: late fills and answers find their order. Not more are kept,
+because a slot not used for long is no longer in the core's cache.
 """
 
 import numpy as np
@@ -32,11 +33,12 @@ from mantra.messages.records import (
 )
 from mantra.overseer.refusals import REFUSALS
 
-CAPACITY = 2048  # orders remembered; 256 KiB: stays in a core's second-level cache
+CAPACITY = 2048  # orders remembered; 384 KiB: stays in a core's second-level cache
 OPEN_MAX = 1536  # orders open at once, over all models
 SLOT_MASK = CAPACITY - 1
 assert CAPACITY & SLOT_MASK == 0
-assert OPEN_MAX < CAPACITY
+KEPT = 256  # ended orders that are remembered at least
+assert OPEN_MAX + KEPT <= CAPACITY
 
 NOWHERE = -1  # no slot
 
@@ -215,8 +217,9 @@ CONTEXT = np.dtype(
         ("mode", "i8"),  # 0: trading; else all is canceled and nothing sent
         ("blind", "i8"),  # answers were lost: orders, fills or balances are not known any more
         ("sequence", "i8"),  # of the next order
-        ("slots_taken", "i8"),  # so far: index into the ring of free slots
-        ("slots_given", "i8"),
+        ("slots_fresh", "i8"),  # slots never used begin here
+        ("slots_taken", "i8"),  # from the ring of free slots, so far: an index into it
+        ("slots_given", "i8"),  # to it
         ("open", "i8"),
         ("shown_open", "i8"),
         ("refused_rows", "i8"),
