@@ -27,7 +27,9 @@ import numba
 from llvmlite import ir
 from numba import types
 from numba.core.ccallback import CFunc
-from numba.extending import intrinsic, overload
+from numba.core.typing import signature
+from numba.core.typing.templates import ConcreteTemplate, infer_global
+from numba.extending import lower_builtin
 
 PACKAGE = Path(__file__).parent
 CACHES_KEPT = 4  # Older caches are removed: one takes some tens of MB, and edits make many.
@@ -77,6 +79,30 @@ compiled = numba.njit(cache=True, nogil=True)
 # For a user's own files, whose imports the hash above does not see (models/contract.py).
 compiled_uncached = numba.njit(nogil=True)
 
+
+def emits(function: Callable, result: types.Type, *arguments: types.Type) -> Callable:
+    """Decorate `emit(builder, *values) -> value`: compiled code does that in place of `function`.
+
+    `function` stays a plain Python function of obvious meaning: callers see one name, uncompiled
+    code runs the function, compiled code gets the instructions. Emitted straight into the caller,
+    where an overload would be compiled once for each combination of argument types: that was most
+    of the time it took to compile everything.
+    """
+
+    def register(emit: Callable) -> Callable:
+        cases = {"key": function, "cases": [signature(result, *arguments)]}
+        infer_global(function)(type(function.__name__, (ConcreteTemplate,), cases))
+
+        @lower_builtin(function, *arguments)
+        def lower(context, builder, _signature, values):
+            value = emit(builder, *values)
+            return context.get_dummy_value() if result is types.void else value
+
+        return emit
+
+    return register
+
+
 _python_steps: dict[int, Callable[[int], int]] = {}  # Uncompiled duty cycles by stand-in address.
 
 
@@ -121,16 +147,8 @@ def call_step(step_address: int, context_address: int) -> int:
     return _python_steps[step_address](context_address)
 
 
-@intrinsic
-def _call_step(typingctx, step_address, context_address):
-    def emit(context, builder, signature, arguments):
-        word = ir.IntType(64)
-        pointer = builder.inttoptr(arguments[0], ir.FunctionType(word, [word]).as_pointer())
-        return builder.call(pointer, [arguments[1]])
-
-    return types.int64(types.int64, types.int64), emit
-
-
-@overload(call_step)
-def _call_step_compiled(step_address, context_address):
-    return lambda step_address, context_address: _call_step(step_address, context_address)
+@emits(call_step, types.int64, types.int64, types.int64)
+def _emit_call_step(builder, step_address, context_address):
+    word = ir.IntType(64)
+    step = builder.inttoptr(step_address, ir.FunctionType(word, [word]).as_pointer())
+    return builder.call(step, [context_address])

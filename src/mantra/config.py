@@ -59,8 +59,8 @@ class Venue(Section):
 
     name: Name
     balances: dict[str, Decimal] = Field(min_length=1)
-    maker_fee_ppm: int = Field(1000, ge=-1_000_000, le=1_000_000)
-    taker_fee_ppm: int = Field(1000, ge=-1_000_000, le=1_000_000)
+    maker_fee_ppm: int | None = Field(None, ge=-1_000_000, le=1_000_000)  # None: the tables'
+    taker_fee_ppm: int | None = Field(None, ge=-1_000_000, le=1_000_000)
 
 
 class Limits(Section):

@@ -22,6 +22,8 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
+
 from mantra import __version__
 from mantra.actors import spine
 from mantra.actors.actor import Actor
@@ -36,13 +38,17 @@ from mantra.backtest.tally import Tally
 from mantra.config import Config, ConfigError, CoreConfig, Limits, Simulated
 from mantra.exchanges.mock.exchange import MockExchange
 from mantra.exchanges.mock.state import MockOptions
-from mantra.exchanges.simulated.generator import default_tables
+from mantra.exchanges.simulated.generator import add_default_instruments
 from mantra.exchanges.simulated.venue import SimulatedVenue
+from mantra.icc import seqlock_vector
+from mantra.icc.memory import address_of, aligned_zeros
 from mantra.messages.decimals import to_units
 from mantra.messages.tables import Tables
 from mantra.models.contract import ModelError, load_model
 from mantra.models.model_actor import ModelActor
-from mantra.overseer.overseer import ModelLimits, Overseer, OrderLimits
+from mantra.overseer.overseer import COUNTERS_SUFFIX, ModelLimits, OrderLimits, Overseer
+from mantra.overseer.refusals import REFUSALS
+from mantra.overseer.state import COUNTERS
 from mantra.telemetry.clock import describe, ns_per_tick
 
 FEED, OVERSEER, RECORDER = "feed", "overseer", "recorder"
@@ -79,10 +85,11 @@ def build_system(config: Config, run: str | None = None) -> System:
     """Make every actor a config asks for. Raises ConfigError that says which key is wrong."""
     run = run or new_run_name()
     directory = config.run.directory / run
-    tables = _tables(config)
+    tables, sources = _market(config)
+    _set_fees(config, tables)
     models = _models(config, tables)
     actors: list[Actor] = [
-        _source(config, tables),
+        *sources,
         *_mock_exchanges(config, tables),
         *models,
         Overseer(
@@ -104,39 +111,50 @@ def _pairs(config: Config, actors: list[ModelActor]) -> list:
 # ---------------------------------------------------------------- what the config names
 
 
-def _tables(config: Config) -> Tables:
-    """The instruments there are, with the fees of the config's venues."""
-    if isinstance(config.source, Simulated):
-        tables = default_tables()
-    else:
-        try:
-            content = ArchiveReader(config.source.data).metadata.get("tables")
-        except ArchiveError as error:
-            raise ConfigError(f"source.data: {error}") from None
-        if content is None:
-            raise ConfigError(
-                f"source.data = {config.source.data}: this archive holds no instrument tables; "
-                f"make one with 'mantra import'"
+def _market(config: Config) -> tuple[Tables, list[Actor]]:
+    """The instruments there are, and the sources of their data."""
+    source = config.source
+    if isinstance(source, Simulated):
+        tables = Tables()
+        markets = add_default_instruments(tables)
+        wanted = [venue.name for venue in config.venues if venue.name in markets]
+        share = max(len(wanted), 1)
+        return tables, [
+            SimulatedVenue(
+                f"{FEED}-{name}",
+                tables,
+                name,
+                markets[name],
+                seed=source.seed + index,
+                rate=source.rate / share,
+                messages=-(-source.messages // share),
             )
-        tables = Tables.from_dict(content)
+            for index, name in enumerate(wanted)
+        ]
+    try:
+        content = ArchiveReader(source.data).metadata.get("tables")
+    except ArchiveError as error:
+        raise ConfigError(f"source.data: {error}") from None
+    if content is None:
+        raise ConfigError(
+            f"source.data = {source.data}: this archive holds no instrument tables; "
+            f"make one with 'mantra import'"
+        )
+    tables = Tables.from_dict(content)
+    return tables, [Replay(FEED, source.data, tables, speed=source.speed, lead=source.lead)]
+
+
+def _set_fees(config: Config, tables: Tables) -> None:
+    """The config's fees where it has some; else those in the tables stay."""
     for index, venue in enumerate(config.venues):
         try:
             which = tables.venue(venue.name)
         except LookupError as error:
             raise ConfigError(f"venues[{index}].name: {error}") from None
         of_venue = tables.instruments["venue"] == which
-        tables.instruments["maker_fee_ppm"][of_venue] = venue.maker_fee_ppm
-        tables.instruments["taker_fee_ppm"][of_venue] = venue.taker_fee_ppm
-    return tables
-
-
-def _source(config: Config, tables: Tables) -> Actor:
-    source = config.source
-    if isinstance(source, Simulated):
-        return SimulatedVenue(
-            FEED, tables, seed=source.seed, rate=source.rate, messages=source.messages
-        )
-    return Replay(FEED, source.data, tables, speed=source.speed, lead=source.lead)
+        for fee in ("maker_fee_ppm", "taker_fee_ppm"):
+            if getattr(venue, fee) is not None:
+                tables.instruments[fee][of_venue] = getattr(venue, fee)
 
 
 def _mock_exchanges(config: Config, tables: Tables) -> list[Actor]:
@@ -365,4 +383,9 @@ def run_system(
 
 def refused(system: System) -> dict[str, int]:
     """Ideal orders the Overseer did not send, by reason."""
-    return {}
+    found = seqlock_vector.attach(system.run, OVERSEER + COUNTERS_SUFFIX, COUNTERS, writable=False)
+    row, total = aligned_zeros(1, COUNTERS), np.zeros(len(REFUSALS), np.int64)
+    for model in range(len(system.models)):
+        seqlock_vector.try_read_row(address_of(found.handle), model, address_of(row))
+        total += row["refused"][0]
+    return {name: int(n) for name, n in zip(REFUSALS, total, strict=True) if n}

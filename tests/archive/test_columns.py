@@ -96,7 +96,7 @@ def test_records_come_back_from_their_columns(dtype: np.dtype) -> None:
     again = np.zeros(200, kept)
     for i in columns.decoding_order(description, set(kept.names or ())):
         column = description["columns"][i]
-        columns.put_column(again, column, columns.take_column(rows, column))
+        columns.put_column(again, column, columns.take_column(rows, column, len(rows)))
     assert_same_rows(again, rows)
 
 

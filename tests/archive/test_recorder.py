@@ -241,7 +241,7 @@ def test_compiled_functions_have_one_signature(directory: Path) -> None:
     with Stepper([Talker("talker"), Recorder("recorder", directory)], {"l2": 16}) as stepper:
         stepper.actors[0].talk("l2", 40)  # type: ignore[attr-defined]
         stepper.run_until_idle()
-    assert len(drain_lane.signatures) == 1
+    assert len(drain_lane.signatures) <= 1  # none where the duty cycle came from the cache
     assert len(send_overrun.signatures) <= 1
 
 

@@ -67,7 +67,8 @@ def blocks_of(pieces: list[tuple[np.ndarray, int, int, int]]) -> bytes:
     content = layout.pack_file_header(description, 0, 0)
     for rows, count, first_row, ts_min in pieces:
         columns = [
-            ColumnEncoder().encode(take_column(rows, column)) for column in description["columns"]
+            ColumnEncoder().encode(take_column(rows, column, len(rows)))
+            for column in description["columns"]
         ]
         ts_max = int(rows["ts_origin"].max())
         content += layout.pack_block(columns, count, first_row, ts_min, ts_max)

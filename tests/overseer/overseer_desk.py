@@ -9,19 +9,33 @@ from mantra.icc.memory import address_of, aligned_zeros
 from mantra.icc.queue import DATA, publish, try_consume
 from mantra.icc.seqlock_vector import try_read_row, write_row
 from mantra.messages.enums import (
+    ACCEPTED,
+    AMEND_REJECTED,
+    AMENDED,
     BID,
+    CANCEL_REJECTED,
+    CANCELED,
+    EVENT_HALT,
+    EVENT_RESUME,
+    EXPIRED,
     GTC,
+    IOC,
     KINDS,
     LIMIT,
+    MARKET,
+    POST_ONLY,
+    REASON_UNKNOWN_ORDER,
+    REJECTED,
     SIDES,
 )
 from mantra.messages.records import IDEAL_ORDER, QUEUE_RECORDS
 from mantra.messages.tables import Tables
-from mantra.overseer.overseer import Overseer
+from mantra.overseer.overseer import STEPS_A_CHECK, Overseer
 from mantra.overseer.refusals import REFUSALS
 from mantra.overseer.state import COUNTERS
 
 PLENTY = 10**15
+SLOW = {"request_timeout_s": 3600, "retry_s": 600}  # only `pass_time` makes time pass in a test
 
 
 def two_venues(**facts) -> Tables:
@@ -65,6 +79,7 @@ class Desk:
 
     def __init__(self, models=(("a", 4),), tables=None, rich=True, capacities=None, **settings):
         self.tables = tables or two_venues()
+        settings = SLOW | settings
         self.overseer = Overseer("overseer", list(models), self.tables, **settings)
         self.scripts = Scripts(list(models))
         self.names = [name for name, _ in models]
@@ -92,8 +107,20 @@ class Desk:
             message[field] = value
         publish(address_of(self.scripts.outlets[queue]), address_of(message))
 
-    def want(self, model, row, price=0, volume=0, instrument=0, side=BID, kind=LIMIT, tif=GTC,
-             revision=0, origin=0):
+    def want(
+        self,
+        model,
+        row,
+        *,
+        price=0,
+        volume=0,
+        instrument=0,
+        side=BID,
+        kind=LIMIT,
+        tif=GTC,
+        revision=0,
+        origin=0,
+    ):
         ideal = np.zeros(1, IDEAL_ORDER)
         ideal["price"], ideal["volume"], ideal["instrument"] = price, volume, instrument
         ideal["side"], ideal["type"], ideal["time_in_force"] = side, kind, tif
@@ -102,14 +129,30 @@ class Desk:
         write_row(address_of(cache), row, address_of(ideal))
 
     def update(self, request, event, reason=0, leaves=-1):
-        self.say("orders", order_id=request["order_id"], event=event, reason=reason, leaves=leaves,
-                 instrument=request["instrument"], model=request["model"])
+        self.say(
+            "orders",
+            order_id=request["order_id"],
+            event=event,
+            reason=reason,
+            leaves=leaves,
+            instrument=request["instrument"],
+            model=request["model"],
+        )
 
-    def fill(self, request, volume, leaves, price=None, fee=0, fee_asset=2, ts_exchange=0):
-        self.say("fills", order_id=request["order_id"], volume=volume, leaves=leaves, fee=fee,
-                 price=request["price"] if price is None else price, side=request["side"],
-                 instrument=request["instrument"], model=request["model"], fee_asset=fee_asset,
-                 ts_exchange=ts_exchange)
+    def fill(self, request, volume, leaves, *, price=None, fee=0, fee_asset=2, ts_exchange=0):
+        self.say(
+            "fills",
+            order_id=request["order_id"],
+            volume=volume,
+            leaves=leaves,
+            fee=fee,
+            price=request["price"] if price is None else price,
+            side=request["side"],
+            instrument=request["instrument"],
+            model=request["model"],
+            fee_asset=fee_asset,
+            ts_exchange=ts_exchange,
+        )
 
     def balance(self, venue, asset, total, held=0, order_id=0):
         self.say("balances", venue=venue, asset=asset, total=total, held=held, order_id=order_id)
@@ -179,12 +222,13 @@ class Desk:
         for table in ("models", "venues"):
             self.overseer.arrays[table]["bucket"]["due"] -= ticks
 
-    def let_check(self):
-        """Steps until the Overseer has looked at the clock once; the requests it sent."""
+    def look_at_clock(self):
+        """Have the Overseer look at the clock in its next step."""
         context = self.overseer.context[0]
         context["check_at"] = 0
-        context["steps"] = 255
-        return self.step(2)
+        context["steps"] = STEPS_A_CHECK - 2
+        self.stepper.step()
+        self.stepper.step()
 
 
 def text(request):
@@ -193,3 +237,92 @@ def text(request):
     if kind == "cancel":
         return f"cancel {side} {request['volume']}@{request['price']}"
     return f"{kind} {side} {request['volume']}@{request['price']}"
+
+
+# ---------------------------------------------------------------- scenarios
+#
+#   happens                        requests sent then
+#   want bid 10@100                new bid 10@100
+#   accepted; fill 4/6             -
+#
+# `fill 4/6` is a fill of 4 that leaves 6. Venue words are about the latest order of row 0, or
+# of row n after `of n`. `want` may end in row=n, ioc, post-only, market, rev=n.
+
+WORDS = {
+    "accepted": ACCEPTED,
+    "rejected": REJECTED,
+    "amended": AMENDED,
+    "amend-rejected": AMEND_REJECTED,
+    "canceled": CANCELED,
+    "cancel-rejected": CANCEL_REJECTED,
+    "expired": EXPIRED,
+}
+
+
+def scenarios(table):
+    """(name, lines of (happens, requests)) of each scenario in a text."""
+    for block in table.strip().split("\n\n"):
+        name, *lines = block.strip().splitlines()
+        yield name.strip("= "), [[side.strip() for side in line.split("|")] for line in lines]
+
+
+def play(desk, lines, model="a"):
+    """Play a scenario: what is sent must be what the table says, line by line."""
+    orders = {}
+    for happens, expected in lines:
+        for what in happens.split(";"):
+            _play_one(desk, what.split(), orders, model)
+        sent = desk.step()
+        for request in sent:
+            if KINDS[request["kind"]] == "new":
+                orders[int(request["row"])] = request
+        said = ", ".join(text(request) for request in sent) or "-"
+        assert said == expected, f"after {happens!r}: sent {said!r}, expected {expected!r}"
+
+
+def _play_one(desk, words, orders, model):
+    row = int(words.pop()[1:]) if words[-1].startswith("#") else 0
+    match words:
+        case ["want", "nothing"]:
+            desk.want(model, row)
+        case ["want", side, amount, *rest]:
+            volume, price = amount.split("@")
+            revision = next((int(word[4:]) for word in rest if word.startswith("rev=")), 0)
+            tif = IOC if "ioc" in rest else POST_ONLY if "post-only" in rest else GTC
+            desk.want(
+                model,
+                row,
+                price=int(price),
+                volume=int(volume),
+                side=SIDES.index(side),
+                tif=tif,
+                kind=MARKET if "market" in rest else LIMIT,
+                revision=revision,
+            )
+        case ["fill", amount]:
+            volume, leaves = amount.split("/")
+            desk.fill(orders[row], int(volume), int(leaves))
+        case ["trade", price]:
+            desk.trade(0, int(price))
+        case ["kill"]:
+            desk.kill_switch()
+        case ["unkill"]:
+            desk.kill_switch(0)
+        case ["halt"]:
+            desk.event(EVENT_HALT, 0)
+        case ["resume"]:
+            desk.event(EVENT_RESUME, 0)
+        case ["pause"]:
+            desk.pass_time(int(desk.overseer.context[0]["retry_ticks"]) + 1)
+            desk.look_at_clock()
+        case ["silence"]:
+            desk.pass_time(int(desk.overseer.context[0]["timeout_ticks"]) + 1)
+            desk.look_at_clock()
+        case ["wait"]:
+            pass
+        case ["gone"]:
+            desk.update(orders[row], CANCEL_REJECTED, REASON_UNKNOWN_ORDER)
+        case [word]:
+            desk.update(orders[row], WORDS[word])
+        case _:
+            raise ValueError(f"what is {words}?")

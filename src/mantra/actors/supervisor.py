@@ -27,7 +27,6 @@ from mantra.telemetry.clock import CLOCK_FIX, Calibration, read_ticks
 
 START_S = 60.0  # to attach and make contexts; compiling was done before
 CANCEL_S = 10.0  # for venues to answer our cancels
-DRAIN_S = 10.0  # for consumers to reach the end of their queues
 STOP_S = 60.0  # for an actor's last words: a recorder flushes here
 STALL_S = 30.0  # without a heartbeat: taken for dead
 LOOK_S = 0.02
@@ -75,9 +74,8 @@ class Supervisor:
     def __exit__(self, kind: type | None, *exception: object) -> None:
         try:
             if kind is None:
-                self._end()
-            else:
-                self._stop_cores()
+                self.cancel_open()
+            self._stop_cores()
         finally:
             self._kill_all()
             for number, handler in self._handlers.items():
@@ -89,6 +87,14 @@ class Supervisor:
         """The ACTOR_ROWs, for status lines."""
         return self.control.rows
 
+    def messages(self) -> int:
+        """Messages published so far, on all queues."""
+        return sum(found.count for found in self._queues)
+
+    def lost(self) -> int:
+        """Messages that consumers were too slow for, as they have said so far."""
+        return sum(int(found.consumers["lost"].sum()) for found in self._queues)
+
     # ------------------------------------------------------------ start
 
     def _start(self) -> None:
@@ -97,6 +103,8 @@ class Supervisor:
         self._clock = seqlock_vector.attach(self.run, spine.CLOCK_VECTOR, CLOCK_FIX)
         self._events = queue_segment.attach(self.run, spine.EVENTS, SYSTEM_EVENT)
         self._events_producer = queue_segment.producer(self._events)
+        names = spine.queue_names(self.actors)
+        self._queues = [queue_segment.attach(self.run, name) for name in names]
         self._publish_clock()
         if self.before_start:
             self.before_start()
@@ -203,8 +211,7 @@ class Supervisor:
 
     def _drained(self) -> bool:
         """Whether every living consumer of every queue has reached its end."""
-        for name in spine.queue_names(self.actors):
-            found = queue_segment.attach(self.run, name)
+        for found in self._queues:
             lines = found.consumers
             behind = lines[(lines["process"] > 0) & (lines["cursor"] < found.count)]
             if any(shm.process_alive(int(process)) for process in behind["process"]):
@@ -213,13 +220,15 @@ class Supervisor:
 
     # ------------------------------------------------------------ end
 
-    def _end(self) -> None:
+    def cancel_open(self) -> None:
+        """CANCELING: wait until no actor has anything open, and all of it has been read."""
+        if self.control.record["state"] >= control.CANCELING:
+            return
         self.control.record["state"] = control.CANCELING
         working = [not actor.is_source for actor in self.actors]
         if not self._wait(lambda: not self.rows["pending"][working].any(), CANCEL_S):
             left = [(r["name"].decode(), int(r["pending"])) for r in self.rows[working]]
             self.problems.append(f"still open after {CANCEL_S:.0f} s: {dict(left)}")
-        self._stop_cores()
 
     def _stop_cores(self) -> None:
         """Stop the loops: sources first, those who record last, when all else is silent."""
@@ -267,8 +276,8 @@ class Supervisor:
                     process.exit_status = os.waitstatus_to_exitcode(status)
 
     def _heal(self) -> None:
-        for name in spine.queue_names(self.actors):
-            queue_segment.heal(queue_segment.attach(self.run, name))
+        for found in self._queues:
+            queue_segment.heal(found)
 
     def _publish_clock(self) -> None:
         fix = np.array([self.calibration.fix], CLOCK_FIX)

@@ -11,6 +11,7 @@ writer.py    ArchiveWriter
 reader.py    ArchiveReader
 merge.py     several streams in order of time
 verify.py    verify, repair
+recorder.py  the actor that records every queue of a run
 """
 
 from mantra.archive.layout import ArchiveError, Damage

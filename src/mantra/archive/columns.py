@@ -124,17 +124,17 @@ def _columns_of(dtype: np.dtype, name: str) -> list[dict]:
 # ---------------------------------------------------------------- records <-> columns
 
 
-def take_column(records: np.ndarray, column: dict) -> np.ndarray:
-    """One column of the records: contiguous, one-dimensional, transforms applied."""
-    values = np.ascontiguousarray(records[column["field"]])
+def take_column(fields: dict[str, np.ndarray] | np.ndarray, column: dict, rows: int) -> np.ndarray:
+    """One column of the first `rows` rows: contiguous, one-dimensional, transforms applied."""
+    values = np.ascontiguousarray(fields[column["field"]][:rows])
     if column["part"] == "high":
         values = values >> column["shift"]
     elif column["part"] == "low":
         values = values & ((1 << column["shift"]) - 1)
     for other in column["plus"]:
-        values = values - records[other]
+        values = values - fields[other][:rows]
     for other in column["minus"]:
-        values = values + records[other]
+        values = values + fields[other][:rows]
     return values.reshape(-1)
 
 

@@ -16,6 +16,7 @@ still have is recorded once, what they no longer have is counted as lost.
 """
 
 import logging
+import time
 from pathlib import Path
 from typing import ClassVar
 
@@ -27,10 +28,10 @@ from mantra.archive.layout import ArchiveError, segment_files
 from mantra.archive.reader import read_metadata
 from mantra.archive.segment import index_stream
 from mantra.archive.writer import BLOCK_ROWS, ArchiveWriter
-from mantra.compiled import compiled, duty_cycle
+from mantra.compiled import JIT, compiled, duty_cycle
 from mantra.icc import shm
 from mantra.icc.memory import address_of, aligned_zeros, records_at
-from mantra.icc.queue import CONSUMER, DATA, EMPTY, show_progress, try_consume
+from mantra.icc.queue import CONSUMER, consume_many, show_progress
 from mantra.icc.seqlock_vector import BUSY, try_read_row
 from mantra.messages.enums import EVENT_OVERRUN
 from mantra.messages.records import QUEUE_RECORDS, SYSTEM_EVENT
@@ -43,6 +44,7 @@ LANE_ROWS = 8192  # Some ms of the fullest queue; 448 KB, so that they are still
 PENDING_ROWS_MAX = 1 << 22  # 224 MB of rows that wait for the disk; then rather lose, and say so
 FLUSH_S = 5.0
 RETRY_S = 1.0  # after a write failed
+SAY_S = 1.0  # between two reports of losses
 TICKS_PER_SECOND_UNKNOWN = 1e9  # Ticks are no slower than that: flushes come rather sooner.
 
 LANE = np.dtype(
@@ -91,16 +93,12 @@ def drain(context_address):
 def drain_lane(lane_address):
     """Take what a queue has, as far as the buffer has room; how many messages."""
     lane = records_at(lane_address, 1, LANE)[0]
-    filled = lane["filled"]
-    while filled < lane["capacity"]:
-        status = try_consume(lane["consumer"], lane["rows"] + filled * lane["row_bytes"])
-        if status == DATA:
-            filled += 1
-        elif status == EMPTY:
-            break
-    taken = filled - lane["filled"]
-    if taken > 0:
-        lane["filled"] = filled
+    consumer = records_at(lane["consumer"], 1, CONSUMER)[0]
+    before = consumer["next"]
+    free = lane["rows"] + lane["filled"] * lane["row_bytes"]
+    taken = consume_many(lane["consumer"], free, lane["capacity"] - lane["filled"])
+    if consumer["next"] != before:
+        lane["filled"] += taken
         lane["taken"] += taken
         show_progress(lane["consumer"])
     return taken
@@ -142,13 +140,16 @@ class Recorder(Actor):
         self.block_rows = block_rows
         self.queues: list[str] = []
         self.failure = ""  # why the last write failed; empty when it did not
-        self._retry_at = 0
+        self._retry_at = 0  # ticks, as all that follow
+        self._say_at = 0
+        self._lost_noted = 0
 
     def on_start(self, spine: Spine) -> None:
         """Attach to every queue of the run; open the archive. Raises ArchiveError."""
         self._track_address = spine.track_address
         self._outlet = spine.outlet(EVENTS)
         self._clock = spine.vector(CLOCK_VECTOR, CLOCK_FIX)
+        self._row = spine.control.rows[spine.publisher]
         self.queues = queues_of(spine.run)
         clock = self._clock_facts()
         self._ticks_per_second = clock["ticks_per_second"] or TICKS_PER_SECOND_UNKNOWN
@@ -165,38 +166,44 @@ class Recorder(Actor):
             lane["taken"] = rows_of(self.directory, queue)
             consumer["next"] = lane["taken"] + before.get("skipped", 0)
             lane["consumer"] = address_of(consumer)
+            show_progress(address_of(consumer))
             lane["rows"] = address_of(self._buffers[-1])
             lane["row_bytes"], lane["capacity"] = record.itemsize, LANE_ROWS
         self.context = aligned_zeros(1, RECORDER)
         self.context["lanes"], self.context["count"] = address_of(self._lanes), len(self._lanes)
         self._set_deadline()
+        if JIT:  # Now: when it is needed first, it is late already.
+            send_overrun.compile("(int64, int64, int64)")
 
     def on_call(self) -> None:
         """Take over full lanes, and do one piece of encoding or writing."""
         assert self.context is not None
         now = read_ticks()
         due = now >= int(self.context["deadline"][0])
+        behind = False
         if self.writer.pending_rows < self.pending_rows_max:
+            behind = bool((self._lanes["filled"] == self._lanes["capacity"]).any())
             self._take_over(0 if due else LANE_ROWS // 2)
-        self._say_lost()
+        self._say_lost(now)
+        self._row["work"] = self._lanes["taken"].sum()  # The core's loop cannot know: we asked.
         if due:
             self.writer.seal()
             self._set_deadline()
-        self.context["busy"] = now >= self._retry_at and self._work()
+        # A lane that was full has more behind it in its queue: memory can wait, the queue cannot.
+        self.context["busy"] = behind or (now >= self._retry_at and self._work())
 
     def on_stop(self) -> None:
         """Drain every queue to its end, write everything, say what was lost."""
         while True:
             self.step(self.context_address)
-            self._say_lost()
+            self._say_lost(self._say_at)
             if not self._take_over(0):
                 break
         try:
             self.writer.close()
         finally:
-            self.writer.update_metadata(
-                {"recorded": self._recorded(), "clock": self._clock_facts()}
-            )
+            facts = {"recorded": self._recorded(), "recorder_cpu_s": time.process_time()}
+            self.writer.update_metadata(facts | {"clock": self._clock_facts()})
 
     # ------------------------------------------------------------ inside
 
@@ -224,11 +231,11 @@ class Recorder(Actor):
         """Of each queue: rows recorded, messages lost, and message numbers that became no row."""
         recorded = {}
         for queue, lane, before in zip(self.queues, self._lanes, self._lost_before, strict=True):
-            following = int(records_at(int(lane["consumer"]), 1, CONSUMER)[0]["next"])
+            consumer, rows = self._consumer(lane), int(lane["taken"])
             recorded[queue] = {
-                "rows": int(lane["taken"]),
-                "lost": before + int(lane["said_lost"]),
-                "skipped": following - int(lane["taken"]),
+                "rows": rows,
+                "lost": before + int(consumer["lost"]),
+                "skipped": int(consumer["next"]) - rows,
             }
         return recorded
 
@@ -256,23 +263,32 @@ class Recorder(Actor):
             self._retry_at = read_ticks() + int(RETRY_S * self._ticks_per_second)
             return False
 
-    def _say_lost(self) -> None:
-        """Publish what the queues counted as lost since the last time."""
-        for index, lane in enumerate(self._lanes):
-            lost = int(records_at(int(lane["consumer"]), 1, CONSUMER)[0]["lost"])
-            more = lost - int(lane["said_lost"])
-            if not more:
-                continue
-            lane["said_lost"] = lost
+    def _say_lost(self, now: int) -> None:
+        """Note what the queues counted as lost, at once; say it, once a second."""
+        lost = [int(self._consumer(lane)["lost"]) for lane in self._lanes]
+        if sum(lost) != self._lost_noted:
+            self._lost_noted = sum(lost)
             try:  # Before rows from behind the gap are on disk: a restart relies on it.
-                self.writer.update_metadata({"recorded": self._recorded()})
+                self.writer.update_metadata({"recorded": self._recorded()}, durable=False)
             except ArchiveError as error:
                 LOG.error("%s", error)
+        if now < self._say_at or sum(lost) == self._lanes["said_lost"].sum():
+            return
+        self._say_at = now + int(SAY_S * self._ticks_per_second)
+        for index, lane in enumerate(self._lanes):
+            more = lost[index] - int(lane["said_lost"])
+            if not more:
+                continue
+            lane["said_lost"] = lost[index]
             LOG.error("recorder %s: %d messages of %r lost", self.name, more, self.queues[index])
             event = aligned_zeros(1, SYSTEM_EVENT)
             event["value"], event["detail"] = more, index
             event["kind"], event["instrument"], event["venue"] = EVENT_OVERRUN, -1, -1
             send_overrun(self._track_address, address_of(self._outlet), address_of(event))
+
+    @staticmethod
+    def _consumer(lane: np.void) -> np.void:
+        return records_at(int(lane["consumer"]), 1, CONSUMER)[0]
 
     def _set_deadline(self) -> None:
         assert self.context is not None

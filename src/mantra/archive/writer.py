@@ -34,6 +34,11 @@ from mantra.archive.layout import (
 from mantra.archive.segment import index_stream
 from mantra.archive.verify import repair_segment
 
+# A block's rows by field: one array each. Rows are turned into columns as they come, while they are
+# in the cache: later, each field would drag all of the block through it again.
+Columns = dict[str, np.ndarray]
+CACHED_ROWS = 4096
+
 BLOCK_ROWS = 65536  # Larger blocks compress 1% better; smaller ones lose less in a crash.
 SEGMENT_BYTES = 1 << 30
 
@@ -63,9 +68,10 @@ class _Stream:
     fd: int  # -1: no file yet
     end: int  # bytes: where the next block goes
     next_row: int
-    buffer: np.ndarray
-    filled: int = 0
-    pending: deque[np.ndarray] = field(default_factory=deque)
+    buffer: Columns = field(default_factory=dict)
+    filled: int = 0  # rows of the buffer
+    pending: deque[tuple[int, Columns]] = field(default_factory=deque)  # (rows, buffer)
+    spare: list[Columns] = field(default_factory=list)  # written: fresh memory costs page faults
     encoded: list[tuple[int, bytes]] = field(default_factory=list)  # columns of pending[0]
     encoders: list[ColumnEncoder] = field(default_factory=list)
     stats: StreamStats = field(default_factory=StreamStats)
@@ -120,7 +126,7 @@ class ArchiveWriter:
     @property
     def pending_rows(self) -> int:
         """Rows taken by `append` and not written yet: what a crash would cost now."""
-        return sum(s.filled + sum(map(len, s.pending)) for s in self._streams.values())
+        return sum(s.filled + sum(rows for rows, _ in s.pending) for s in self._streams.values())
 
     def append(self, stream: str, records: np.ndarray) -> None:
         """Take records of a stream, any number; their dtype is the stream's from now on.
@@ -136,8 +142,9 @@ class ArchiveWriter:
         failed = None
         taken = 0
         while taken < len(records):
-            count = min(len(records) - taken, self.block_rows - into.filled)
-            into.buffer[into.filled : into.filled + count] = records[taken : taken + count]
+            count = min(len(records) - taken, self.block_rows - into.filled, CACHED_ROWS)
+            for name, column in into.buffer.items():
+                column[into.filled : into.filled + count] = records[name][taken : taken + count]
             into.filled += count
             taken += count
             if into.filled == self.block_rows:
@@ -164,12 +171,13 @@ class ArchiveWriter:
         columns = stream.description["columns"]
         done = len(stream.encoded)
         if done < len(columns):
-            values = take_column(stream.pending[0], columns[done])
+            rows, buffer = stream.pending[0]
+            values = take_column(buffer, columns[done], rows)
             stream.encoded.append(stream.encoders[done].encode(values))
             return True
         self._write_block(stream)
         stream.encoded = []
-        stream.pending.popleft()
+        stream.spare.append(stream.pending.popleft()[1])
         self._turns.popleft()
         return bool(self._turns)
 
@@ -190,8 +198,11 @@ class ArchiveWriter:
                 os.close(self._lock)
             self._lock = -1
 
-    def update_metadata(self, metadata: dict) -> None:
-        """Set keys of run.json; the file is replaced whole, so a reader sees the old or the new."""
+    def update_metadata(self, metadata: dict, durable: bool = True) -> None:
+        """Set keys of run.json; the file is replaced whole, so a reader sees the old or the new.
+
+        `durable=False` spares the disk's ms; it outlives this process, not a power cut.
+        """
         path = self.directory / RUN_FILE
         try:
             known = json.loads(path.read_text()) if path.exists() else {}
@@ -203,7 +214,8 @@ class ArchiveWriter:
             with unfinished.open("w") as file:
                 file.write(text)
                 file.flush()
-                os.fsync(file.fileno())
+                if durable:
+                    os.fsync(file.fileno())
             unfinished.replace(path)
         except OSError as error:
             raise ArchiveError(f"{path}: cannot be written: {error.strerror}") from error
@@ -222,19 +234,20 @@ class ArchiveWriter:
             description, end, next_row = index.description, path.stat().st_size, index.next_row
             fd = os.open(path, os.O_WRONLY)
         kept = dtype_of(description)
-        stream = _Stream(
-            name, kept, description, number, path, fd, end, next_row, np.empty(0, kept)
-        )
-        stream.buffer = np.empty(self.block_rows, kept)
+        stream = _Stream(name, kept, description, number, path, fd, end, next_row)
+        stream.buffer = self._columns(kept)
         stream.encoders = [ColumnEncoder() for _ in description["columns"]]
         self._streams[name] = stream
         return stream
 
     def _seal(self, stream: _Stream) -> None:
-        stream.pending.append(stream.buffer[: stream.filled])
+        stream.pending.append((stream.filled, stream.buffer))
         self._turns.append(stream)
-        stream.buffer = np.empty(self.block_rows, stream.dtype)
+        stream.buffer = stream.spare.pop() if stream.spare else self._columns(stream.dtype)
         stream.filled = 0
+
+    def _columns(self, dtype: np.dtype) -> Columns:
+        return {name: np.empty(self.block_rows, dtype[name]) for name in dtype.names or ()}
 
     def _drain(self) -> None:
         while self.step():
@@ -242,12 +255,12 @@ class ArchiveWriter:
 
     def _write_block(self, stream: _Stream) -> None:
         """Append the encoded block; on failure cut off what was written of it, and raise."""
-        rows = stream.pending[0]
+        rows, buffer = stream.pending[0]
         ts_min = ts_max = 0
         if stream.description["time_column"]:
-            stamps = rows[stream.description["time_column"]]
+            stamps = buffer[stream.description["time_column"]][:rows]
             ts_min, ts_max = int(stamps.min()), int(stamps.max())
-        block = pack_block(stream.encoded, len(rows), stream.next_row, ts_min, ts_max)
+        block = pack_block(stream.encoded, rows, stream.next_row, ts_min, ts_max)
         if stream.end and stream.end + len(block) > self.segment_bytes:
             self._finish_segment(stream)
             stream.segment, stream.end = stream.segment + 1, 0
@@ -257,9 +270,9 @@ class ArchiveWriter:
             block = pack_file_header(stream.description, stream.segment, stream.next_row) + block
         self._write(stream, block)
         stream.end += len(block)
-        stream.next_row += len(rows)
-        stream.stats.rows += len(rows)
-        stream.stats.raw_bytes += rows.nbytes
+        stream.next_row += rows
+        stream.stats.rows += rows
+        stream.stats.raw_bytes += rows * stream.dtype.itemsize
         stream.stats.written_bytes += len(block)
 
     def _write(self, stream: _Stream, content: bytes) -> None:

@@ -1,14 +1,17 @@
 """Backtest: recorded market data back into the queues, and what came of a run.
 
-In:        archives, raw captures of venues; the queues of a run.
+In:        raw captures of venues, archives, the queues of a run.
 Out:       L2Update and TradeUpdate in recorded order and pace; archives; tallies and reports.
-Must not know: which models run, who fills. The engine cannot tell a replay from a venue.
+Must not know: the wiring of a run (system), terminals. The engine cannot tell a replay from a venue.
 
-replay.py        the actor that sends an archive: at its own pace, a multiple of it, or at most
-market_facts.py  recorded market data beside simulated
-captures.py      raw captures of venues, read in pieces
-import_lines.py  compiled: lines of captures to records
-importer.py      captures -> archive, counted to the last line
-tally.py         orders, fills, fees, positions, PnL of a run, from its queues
-report.py        what the report of a run says
+importer.py        captures -> archive: the entry, and the rules of how a book begins
+captures.py        files -> pieces of whole lines
+import_survey.py   first pass: instruments and their decimals
+import_session.py  second pass: streams, and what is rare
+import_lines.py    the compiled loop of both
+market_facts.py    recorded market data beside simulated
+replay.py          the actor that sends an archive: at its own pace, a multiple of it, or at most
+default_config.py  a run's config where the user gives none
+report.py          what a run did, as data and as text
+tally.py           orders, fills, fees, positions and PnL, read off the queues
 """

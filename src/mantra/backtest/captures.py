@@ -1,7 +1,7 @@
 """Recorded captures as text: files of lines, gzip or plain, read in big pieces of whole lines.
 
 In:        paths of files whose lines are `<local time> <message>`.
-Out:       pieces of whole lines with the place where each line ends; how far we are.
+Out:       pieces of whole lines with the place where each line ends, as often as wanted.
 Must not know: venues, messages.
 """
 
@@ -17,6 +17,7 @@ from mantra.icc.memory import address_of
 
 PIECE_BYTES = 1 << 20
 PACKED_BYTES = 1 << 18
+KEEP_BYTES = 256 << 20  # text kept between two passes
 LINE_BYTES_MAX = 64 << 20  # the largest snapshots are below 1 MB: more is no line of text
 GZIP_MAGIC, GZIP_FORMAT = b"\x1f\x8b", 31
 NEWLINE = ord("\n")
@@ -46,20 +47,53 @@ class Damage:
     """A file that ends before its content does, as when the recorder was killed."""
 
     path: Path
-    line: int  # the last line that was read
+    line: int  # the last whole line of it
     reason: str
 
 
-def sizes(paths: list[Path]) -> int:
-    """Bytes of all files. Raises CaptureError for one that is not there."""
-    try:
-        return sum(path.stat().st_size for path in paths)
-    except OSError as error:
-        raise CaptureError(f"{error.filename}: {error.strerror}") from None
+class Captures:
+    """Files as one session of lines, to be gone through several times: `for path, piece in …`.
+
+    The text is kept from the first time if it is not too much; else the files are read again.
+    Raises CaptureError for files that are not there.
+    """
+
+    def __init__(self, paths: list[Path], passes: int, progress: Progress | None):
+        try:
+            self._sizes = {path: path.stat().st_size for path in paths}
+        except OSError as error:
+            raise CaptureError(f"{error.filename}: {error.strerror}") from None
+        self._paths, self._progress = paths, progress
+        self._done, self._total = 0, passes * sum(self._sizes[path] for path in paths)
+        self._kept: dict[int, list[Piece]] = {}  # by position in paths
+        self._room = KEEP_BYTES
+        self.damages: list[Damage] = []  # found while going through
+
+    def __iter__(self) -> Iterator[tuple[Path, Piece]]:
+        for i, path in enumerate(self._paths):
+            before = self._done
+            if i in self._kept:
+                yield from ((path, piece) for piece in self._kept[i])
+            else:
+                kept: list[Piece] = []
+                for piece, done in pieces(path, self.damages):
+                    self._tell(before + done)
+                    self._room -= piece.text.nbytes
+                    if self._room > 0:
+                        kept.append(piece)
+                    yield path, piece
+                if self._room > 0:
+                    self._kept[i] = kept
+            self._done = before + self._sizes[path]
+            self._tell(self._done)
+
+    def _tell(self, done: int) -> None:
+        if self._progress:
+            self._progress(done, self._total)
 
 
-def pieces(path: Path, damages: list[Damage], done: Callable[[int], None]) -> Iterator[Piece]:
-    """The lines of a file, in pieces. `done` is called with the bytes of the file read so far.
+def pieces(path: Path, damages: list[Damage]) -> Iterator[tuple[Piece, int]]:
+    """The lines of a file, in pieces, with the bytes of the file read so far.
 
     A file cut short is read as far as it goes and added to `damages`.
     """
@@ -72,7 +106,7 @@ def pieces(path: Path, damages: list[Damage], done: Callable[[int], None]) -> It
             try:
                 more = next(texts, b"")
             except (EOFError, zlib.error) as error:
-                damages.append(Damage(path, line + rest.count(b"\n"), str(error)))
+                damages.append(Damage(path, line - 1, str(error)))
                 more = b""
             text = rest + more
             cut = len(text) if not more else text.rfind(b"\n") + 1
@@ -80,10 +114,9 @@ def pieces(path: Path, damages: list[Damage], done: Callable[[int], None]) -> It
                 cut = len(text)
             text, rest = text[:cut], text[cut:]
             if text:
-                piece = _piece(text, line)
+                piece = piece_of(text, line)
                 line += len(piece.ends)
-                yield piece
-            done(raw.tell())
+                yield piece, raw.tell()
             if not more:
                 return
 
@@ -106,7 +139,8 @@ def _unpacked(raw: BinaryIO) -> Iterator[bytes]:
         raise EOFError("the compressed file ends before its content does")
 
 
-def _piece(text: bytes, line: int) -> Piece:
+def piece_of(text: bytes, line: int) -> Piece:
+    """A piece from whole lines, the first of them with this number."""
     raw = np.frombuffer(text, np.uint8)
     ends = np.flatnonzero(raw == NEWLINE).astype(np.int64)
     if raw[-1] != NEWLINE:

@@ -16,7 +16,7 @@ from mantra.exchanges.binance.bridging import APPLY, BRIDGE, DROP, EMPTY, GAP, t
 from mantra.exchanges.binance.public import decode
 from mantra.exchanges.decoded import DECODED, KINDS, NO_ID
 from mantra.icc.memory import records_at
-from mantra.messages.decimals import BYTE
+from mantra.messages.decimals import BEFORE_LAST_DIGIT, BYTE
 from mantra.messages.enums import SNAPSHOT
 from mantra.messages.records import L2_UPDATE, TRADE_UPDATE
 
@@ -61,7 +61,8 @@ BATCH = np.dtype(
         ("trades_count", "i8"),
         ("trades_capacity", "i8"),
         # The line last read.
-        ("ts_local", "i8"),  # ns since the epoch
+        ("ts_first", "i8"),  # of the first line, ns since the epoch
+        ("ts_local", "i8"),  # of the line last read
         ("reason", "i8"),  # of REFUSED: index into REASONS
         ("position", "i8"),  # of REFUSED: byte of the line
         # Counts.
@@ -93,15 +94,17 @@ def next_message(batch_address):
         return np.int64(0), np.int64(0)
     time, at = np.int64(0), begin
     limit = min(end, begin + NS_DIGITS)
-    while at < limit and ZERO <= byte[at] <= NINE:
+    while at < limit and ZERO <= byte[at] <= NINE and time < BEFORE_LAST_DIGIT:
         time = time * 10 + np.int64(byte[at]) - ZERO
         at += 1
     digits = at - begin
-    if (digits != US_DIGITS and digits != NS_DIGITS) or at >= end or byte[at] != SPACE or time < 0:
+    if digits not in (US_DIGITS, NS_DIGITS) or at >= end or byte[at] != SPACE:
         batch["position"] = at - begin
         return np.int64(0), np.int64(-1)
     if digits == US_DIGITS:
         time *= 1_000
+    if batch["ts_first"] == 0:
+        batch["ts_first"] = time
     if time < batch["ts_local"]:
         batch["clock_back"] += 1
     else:

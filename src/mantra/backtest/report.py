@@ -92,9 +92,7 @@ def _position(tally: Tally, key: tuple[int, int], models: list[str]) -> dict[str
         "position": format_decimal(position.volume, volume_exponent),
         "pnl_before_fees": None if pnl is None else format_decimal(pnl, amount_exponent),
         "fees": None if fees is None else format_decimal(fees, amount_exponent),
-        "pnl": None
-        if pnl is None or fees is None
-        else format_decimal(pnl - fees, amount_exponent),
+        "pnl": None if pnl is None or fees is None else format_decimal(pnl - fees, amount_exponent),
     }
 
 

@@ -29,6 +29,7 @@ from rich.table import Table
 from mantra.machine import machine_facts
 
 BENCHES = {
+    "archive": "mantra.bench.archive",
     "icc": "mantra.bench.icc",
     "book": "mantra.bench.book",
     "pipeline": "mantra.bench.pipeline",

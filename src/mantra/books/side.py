@@ -11,10 +11,10 @@ from mantra.books.layout import (
     LEVELS_PER_BUCKET,
     SIDE,
     UNIT_MAX,
-    WORD,
+    VOLUME_OFFSET,
 )
-from mantra.books.machine import LANES, allocate_bytes, free_bytes, trailing_zeros, zero_bytes
-from mantra.books.table import NO_ROOM, place, stash_buckets
+from mantra.books.machine import allocate_bytes, free_bytes, trailing_zeros, zero_bytes
+from mantra.books.table import NO_ROOM, place, slot_at, slot_count, stash_buckets, word_at
 from mantra.books.window import (
     far_bytes,
     move_window,
@@ -107,9 +107,8 @@ def set_level(side, price, volume):
     """Set the volume of a price, 0 deletes; a valid price and volume."""
     head = records_at(side, 1, SIDE)[0]
     was = place(side, price, volume)
-    while was == NO_ROOM:
-        _grow(side)
-        was = place(side, price, volume)
+    if was == NO_ROOM:
+        was = _grow_for(side, price, volume)
     present = int(volume != 0)
     head["levels"] += present - was
     note_level(side, price, present, was)
@@ -118,30 +117,40 @@ def set_level(side, price, volume):
 
 
 @compiled
+def _grow_for(side, price, volume):
+    """`place` where the stash is full."""
+    was = np.int64(NO_ROOM)
+    while was == NO_ROOM:
+        _grow(side)
+        was = place(side, price, volume)
+    return was
+
+
+@compiled
 def _grow(side):
-    """Move to twice the room."""
+    """Move to twice the room, or more where that does not take all levels."""
     head = records_at(side, 1, SIDE)[0]
-    old_table, old_far, old_levels = head["table"], head["far"], head["levels"]
-    old_buckets = head["buckets"] + stash_buckets(head["buckets"])
-    buckets = head["buckets"]
+    table, far, levels = head["table"], head["far"], head["levels"]
+    buckets, slots = head["buckets"], slot_count(side)
     settled = False
     while not settled:
+        if head["table"] != table:
+            free_bytes(head["table"])
         buckets *= 2
-        free_bytes(head["table"] if head["table"] != old_table else np.int64(0))
         give_memory(side, buckets)
-        settled = _refill(side, old_table, old_buckets)
-    head["levels"] = old_levels
-    free_bytes(old_table)
-    free_bytes(old_far)
+        settled = _refill(side, table, slots)
+    head["levels"] = levels
+    free_bytes(table)
+    free_bytes(far)
     move_window(side)
 
 
 @compiled
-def _refill(side, old_table, old_buckets):
+def _refill(side, old_table, old_slots):
     """Place every level of an old table; False if the new one has no room for one of them."""
-    for number in range(old_buckets):
-        words = records_at(old_table + number * BUCKET_BYTES, 2 * LANES, WORD)
-        for lane in range(LANES):
-            if words[lane] != 0 and place(side, words[lane], words[lane + LANES]) == NO_ROOM:
-                return False
+    for number in range(old_slots):
+        slot = slot_at(old_table, number)
+        price = word_at(slot)
+        if price != 0 and place(side, price, word_at(slot + VOLUME_OFFSET)) == NO_ROOM:
+            return False
     return True

@@ -103,16 +103,14 @@ def _move_back(side, bucket, slot):
     """Fill the freed slot of a bucket that was full with a level of its own from the stash."""
     head = records_at(side, 1, SIDE)[0]
     home = (bucket - head["table"]) // BUCKET_BYTES
-    start = head["table"] + head["buckets"] * BUCKET_BYTES
-    for number in range(stash_buckets(head["buckets"])):
-        words = records_at(start + number * BUCKET_BYTES, 2 * LANES, WORD)
-        for lane in range(LANES):
-            if words[lane] != 0 and home_bucket(words[lane], head["hash_shift"]) == home:
-                _write(slot, words[lane], words[lane + LANES])
-                words[lane] = 0
-                words[lane + LANES] = 0
-                head["stashed"] -= 1
-                return
+    for number in range(head["buckets"] * LANES, slot_count(side)):
+        stashed = slot_at(head["table"], number)
+        price = word_at(stashed)
+        if price != 0 and home_bucket(price, head["hash_shift"]) == home:
+            _write(slot, price, word_at(stashed + VOLUME_OFFSET))
+            _write(stashed, price, np.int64(0))
+            head["stashed"] -= 1
+            return
 
 
 @compiled
@@ -127,18 +125,23 @@ def find(side, price):
         slot = _stash_slot(side, price)
     else:
         slot = 0
-    return records_at(slot + VOLUME_OFFSET, 1, WORD)[0] if slot != 0 else 0
+    return word_at(slot + VOLUME_OFFSET) if slot != 0 else np.int64(0)
 
 
 @compiled
-def bucket_count(side):
-    """Buckets to look through to see every level: the stash's among them."""
+def slot_count(side):
+    """Slots to look through to see every level: the stash's among them."""
     head = records_at(side, 1, SIDE)[0]
-    return head["buckets"] + stash_buckets(head["buckets"])
+    return (head["buckets"] + stash_buckets(head["buckets"])) * LANES
 
 
 @compiled
-def bucket_words(side, number):
-    """The words of a bucket: 8 prices (0: free), then their 8 volumes."""
-    head = records_at(side, 1, SIDE)[0]
-    return records_at(head["table"] + number * BUCKET_BYTES, 2 * LANES, WORD)
+def slot_at(table, number):
+    """Address of a slot: its price is there (0: free), its volume VOLUME_OFFSET further."""
+    return table + (number // LANES) * BUCKET_BYTES + (number % LANES) * WORD_BYTES
+
+
+@compiled
+def word_at(address):
+    """The word at an address."""
+    return records_at(address, 1, WORD)[0]

@@ -34,7 +34,7 @@ from mantra.books.machine import (
     trailing_zeros,
     zero_bytes,
 )
-from mantra.books.table import bucket_count, bucket_words
+from mantra.books.table import slot_at, slot_count, word_at
 from mantra.compiled import compiled
 from mantra.icc.memory import records_at
 
@@ -186,20 +186,17 @@ def move_window(side):
     if head["levels"] == 0:
         return
     best = np.int64(0)
-    for number in range(bucket_count(side)):
-        words = bucket_words(side, number)
-        for lane in range(LANES):
-            price = words[lane]
-            if price != 0 and (best == 0 or (price - best) * sign > 0):
-                best = price
+    for number in range(slot_count(side)):
+        price = word_at(slot_at(head["table"], number))
+        if price != 0 and (best == 0 or (price - best) * sign > 0):
+            best = price
     head["anchor"] = best + sign * (ticks // LEAD) * head["unit"]
-    for number in range(bucket_count(side)):
-        words = bucket_words(side, number)
-        for lane in range(LANES):
-            if words[lane] != 0:
-                index = index_of(head, words[lane])
-                if index < ticks:
-                    mark(head, index, np.int64(1))
+    for number in range(slot_count(side)):
+        price = word_at(slot_at(head["table"], number))
+        if price != 0:
+            index = index_of(head, price)
+            if index < ticks:
+                mark(head, index, np.int64(1))
     head["touch"] = ticks // LEAD
 
 
@@ -243,12 +240,11 @@ def _sort_far(side):
             raise MemoryError("no memory for the far levels of a book")
     ranks = records_at(head["far"], head["levels"], WORD)
     count = np.int64(0)
-    for number in range(bucket_count(side)):
-        words = bucket_words(side, number)
-        for lane in range(LANES):
-            if words[lane] != 0 and index_of(head, words[lane]) >= head["ticks"]:
-                ranks[count] = -words[lane] * head["sign"]
-                count += 1
+    for number in range(slot_count(side)):
+        price = word_at(slot_at(head["table"], number))
+        if price != 0 and index_of(head, price) >= head["ticks"]:
+            ranks[count] = -price * head["sign"]
+            count += 1
     head["far_levels"] = count
     _sort(ranks, count)
 

@@ -8,6 +8,8 @@ json_scanner.py  what all JSON venues share: strings, numbers, values, with boun
 decoded.py       what a decoder says of a message: kinds, reasons of refusal, the result record
 symbols.py       a venue's symbol -> instrument and exponents, by hash
 binance/         spot and USD-margined futures
+mock/            the exchange that answers orders from recorded or live data
+simulated/       the seeded order-flow generator
 
 A venue is a folder once it has code. Its `__init__.py` is a table of the venue's facts.
 """

@@ -1,8 +1,8 @@
 """Atomic loads, stores and fences on shared memory: the foundation, proved in tests/icc.
 
-Each primitive is a plain Python function with an obvious meaning, and an overload that emits the
-machine instruction, so callers see one name, the compiled code gets the instruction, and a test
-can replace the name by one that yields to a scheduler (tests/icc/interleavings.py).
+Each primitive is a plain Python function with an obvious meaning, and the machine instruction that
+compiled code gets in its place. Callers see one name, and a test can replace it by one that yields
+to a scheduler (tests/icc/interleavings.py).
 
 Written naturally, a seqlock compiled by LLVM is broken: the second look at the version is removed
 as redundant and torn records are accepted. These primitives are what keeps it there.
@@ -25,8 +25,10 @@ The pattern is that of Boehm, "Can seqlocks get along with programming language 
 import ctypes
 
 from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic, overload
+from numba.core import cgutils
+from numba.types import boolean, int64, void
+
+from mantra.compiled import emits
 
 WORD = ir.IntType(64)
 WORD_BYTES = 8
@@ -111,136 +113,73 @@ def _pointer(builder, address):
     return builder.inttoptr(address, WORD.as_pointer())
 
 
-def _load(ordering):
-    def typed(typingctx, address):
-        def emit(context, builder, signature, arguments):
-            return builder.load_atomic(
-                _pointer(builder, arguments[0]), ordering, WORD_BYTES, typ=WORD
-            )
-
-        return types.int64(types.int64), emit
-
-    return intrinsic(typed)
+def _load(builder, address, ordering):
+    return builder.load_atomic(_pointer(builder, address), ordering, WORD_BYTES, typ=WORD)
 
 
-def _store(ordering):
-    def typed(typingctx, address, value):
-        def emit(context, builder, signature, arguments):
-            builder.store_atomic(
-                arguments[1], _pointer(builder, arguments[0]), ordering, WORD_BYTES
-            )
-            return context.get_dummy_value()
-
-        return types.void(types.int64, types.int64), emit
-
-    return intrinsic(typed)
+def _store(builder, address, value, ordering):
+    builder.store_atomic(value, _pointer(builder, address), ordering, WORD_BYTES)
 
 
-def _fence(ordering):
-    def typed(typingctx):
-        def emit(context, builder, signature, arguments):
-            builder.fence(ordering)
-            return context.get_dummy_value()
-
-        return types.void(), emit
-
-    return intrinsic(typed)
+@emits(load_relaxed, int64, int64)
+def _emit_load_relaxed(builder, address):
+    return _load(builder, address, "monotonic")
 
 
-_load_relaxed = _load("monotonic")
-_load_acquire = _load("acquire")
-_store_relaxed = _store("monotonic")
-_store_release = _store("release")
-_fence_acquire = _fence("acquire")
-_fence_release = _fence("release")
+@emits(load_acquire, int64, int64)
+def _emit_load_acquire(builder, address):
+    return _load(builder, address, "acquire")
 
 
-@intrinsic
-def _compare_exchange(typingctx, address, expected, desired):
-    def emit(context, builder, signature, arguments):
-        address, expected, desired = arguments
-        pair = builder.cmpxchg(_pointer(builder, address), expected, desired, "acq_rel", "acquire")
-        return builder.extract_value(pair, 1)
-
-    return types.boolean(types.int64, types.int64, types.int64), emit
+@emits(store_relaxed, void, int64, int64)
+def _emit_store_relaxed(builder, address, value):
+    _store(builder, address, value, "monotonic")
 
 
-@intrinsic
-def _fetch_add(typingctx, address, increment):
-    def emit(context, builder, signature, arguments):
-        return builder.atomic_rmw("add", _pointer(builder, arguments[0]), arguments[1], "acq_rel")
-
-    return types.int64(types.int64, types.int64), emit
+@emits(store_release, void, int64, int64)
+def _emit_store_release(builder, address, value):
+    _store(builder, address, value, "release")
 
 
-@intrinsic
-def _cpu_pause(typingctx):
-    def emit(context, builder, signature, arguments):
-        mnemonic = "pause" if "x86_64" in builder.module.triple else "isb"
-        builder.asm(ir.FunctionType(ir.VoidType(), []), mnemonic, "", [], side_effect=True)
-        return context.get_dummy_value()
-
-    return types.void(), emit
+@emits(fence_acquire, void)
+def _emit_fence_acquire(builder):
+    builder.fence("acquire")
 
 
-@overload(load_relaxed)
-def _load_relaxed_compiled(address):
-    return lambda address: _load_relaxed(address)
+@emits(fence_release, void)
+def _emit_fence_release(builder):
+    builder.fence("release")
 
 
-@overload(load_acquire)
-def _load_acquire_compiled(address):
-    return lambda address: _load_acquire(address)
+@emits(compare_exchange, boolean, int64, int64, int64)
+def _emit_compare_exchange(builder, address, expected, desired):
+    pair = builder.cmpxchg(_pointer(builder, address), expected, desired, "acq_rel", "acquire")
+    return builder.extract_value(pair, 1)
 
 
-@overload(store_relaxed)
-def _store_relaxed_compiled(address, value):
-    return lambda address, value: _store_relaxed(address, value)
+@emits(fetch_add, int64, int64, int64)
+def _emit_fetch_add(builder, address, increment):
+    return builder.atomic_rmw("add", _pointer(builder, address), increment, "acq_rel")
 
 
-@overload(store_release)
-def _store_release_compiled(address, value):
-    return lambda address, value: _store_release(address, value)
+@emits(cpu_pause, void)
+def _emit_cpu_pause(builder):
+    mnemonic = "pause" if "x86_64" in builder.module.triple else "isb"
+    builder.asm(ir.FunctionType(ir.VoidType(), []), mnemonic, "", [], side_effect=True)
 
 
-@overload(fence_acquire)
-def _fence_acquire_compiled():
-    return lambda: _fence_acquire()
+@emits(copy_in, void, int64, int64, int64)
+def _emit_copy_in(builder, shared, private, words):
+    _copy(builder, shared, private, words)
 
 
-@overload(fence_release)
-def _fence_release_compiled():
-    return lambda: _fence_release()
+@emits(copy_out, void, int64, int64, int64)
+def _emit_copy_out(builder, private, shared, words):
+    _copy(builder, private, shared, words)
 
 
-@overload(compare_exchange)
-def _compare_exchange_compiled(address, expected, desired):
-    return lambda address, expected, desired: _compare_exchange(address, expected, desired)
-
-
-@overload(fetch_add)
-def _fetch_add_compiled(address, increment):
-    return lambda address, increment: _fetch_add(address, increment)
-
-
-@overload(cpu_pause)
-def _cpu_pause_compiled():
-    return lambda: _cpu_pause()
-
-
-@overload(copy_in)
-def _copy_in_compiled(shared, private, words):
-    def copy(shared, private, words):
-        for offset in range(0, words * WORD_BYTES, WORD_BYTES):
-            _store_relaxed(shared + offset, _load_relaxed(private + offset))
-
-    return copy
-
-
-@overload(copy_out)
-def _copy_out_compiled(private, shared, words):
-    def copy(private, shared, words):
-        for offset in range(0, words * WORD_BYTES, WORD_BYTES):
-            _store_relaxed(private + offset, _load_relaxed(shared + offset))
-
-    return copy
+def _copy(builder, target, source, words):
+    with cgutils.for_range(builder, words) as loop:
+        offset = builder.mul(loop.index, WORD(WORD_BYTES))
+        value = _load(builder, builder.add(source, offset), "monotonic")
+        _store(builder, builder.add(target, offset), value, "monotonic")

@@ -14,8 +14,11 @@ import ctypes
 from typing import Any
 
 import numpy as np
-from numba import carray, types
-from numba.extending import intrinsic, overload
+from numba import types
+from numba.core.typing import signature
+from numba.core.typing.templates import AbstractTemplate, infer_global
+from numba.extending import lower_builtin
+from numba.np.arrayobj import make_array, populate_array
 
 CACHE_LINE = 64
 
@@ -42,14 +45,27 @@ def records_at(address: int, count: int, dtype: np.dtype) -> Any:
     return np.frombuffer(memoryview(window), dtype)
 
 
-@intrinsic
-def _pointer_at(typingctx, address):
-    def emit(context, builder, signature, arguments):
-        return builder.inttoptr(arguments[0], context.get_value_type(types.voidptr))
+@infer_global(records_at)
+class _RecordsAt(AbstractTemplate):
+    def generic(self, arguments, keywords):
+        address, count, dtype = arguments
+        array = types.Array(dtype.dtype, 1, "C")
+        return signature(array, types.int64, types.int64, dtype)
 
-    return types.voidptr(types.int64), emit
 
-
-@overload(records_at)
-def _records_at_compiled(address, count, dtype):
-    return lambda address, count, dtype: carray(_pointer_at(address), count, dtype)
+@lower_builtin(records_at, types.int64, types.int64, types.DType)
+def _emit_records_at(context, builder, signature, arguments):
+    address, count, _ = arguments
+    array = make_array(signature.return_type)(context, builder)
+    item_bytes = context.get_constant(
+        types.intp, context.get_abi_sizeof(context.get_data_type(signature.return_type.dtype))
+    )
+    populate_array(
+        array,
+        data=builder.inttoptr(address, array.data.type),
+        shape=[count],
+        strides=[item_bytes],
+        itemsize=item_bytes,
+        meminfo=None,
+    )
+    return array._getvalue()

@@ -20,6 +20,8 @@ from pathlib import Path
 
 import numpy as np
 
+from mantra.compiled import compiled
+from mantra.icc.atomics import load_acquire, store_release
 from mantra.icc.memory import CACHE_LINE, address_of
 
 MAGIC = int.from_bytes(b"MANTRA01", "little")
@@ -40,6 +42,21 @@ SEGMENT_HEADER = np.dtype(
     ],
     align=True,
 )
+
+
+READY_AT = SEGMENT_HEADER.fields["ready"][1]  # type: ignore[index]
+
+
+@compiled
+def set_ready(address):
+    """Compiled for its order: what was written before is seen before."""
+    store_release(address, 1)
+
+
+@compiled
+def is_ready(address):
+    """Compiled for its order: what is read after is not older."""
+    return load_acquire(address) == 1
 
 
 class SegmentError(Exception):
@@ -97,7 +114,7 @@ class Segment:
 
     def publish(self) -> None:
         """Say that the content may be used."""
-        self.header["ready"] = 1
+        set_ready(self.address + READY_AT)
 
     def unlink(self) -> None:
         """Remove the name; memory goes when the last process lets go of it."""
@@ -186,7 +203,7 @@ def _refuse_mismatch(segment: Segment, layout: int | None) -> None:
             f"shared memory {path}: layout is {int(header['layout']):#010x}, this program has "
             f"{layout:#010x}; the run was started by another version, use that one"
         )
-    if header["ready"] != 1:
+    if not is_ready(segment.address + READY_AT):
         raise SegmentError(f"shared memory {path} is not ready: its creator has not finished it")
 
 

@@ -97,7 +97,9 @@ EVENT_ACTOR_STOPPED = 8
 EVENT_ACTOR_DIED = 9
 EVENT_CROSSED = 10  # a book is crossed after a whole group
 EVENT_END_OF_DATA = 11  # a replay or generator has nothing more to send
-EVENT_ORDER_ILLEGAL = 12  # what an order may not do now; value: order id, detail: state << 8 | event
+EVENT_ORDER_ILLEGAL = (
+    12  # what an order may not do now; value: order id, detail: state << 8 | event
+)
 EVENT_ORDER_UNKNOWN = 13  # said of an order that nobody here sent; value: order id
 EVENT_ORDER_TIMEOUT = 14  # a request was not answered in time; value: order id
 EVENTS = (

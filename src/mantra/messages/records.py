@@ -92,7 +92,7 @@ ORDER_UPDATE = np.dtype(
         ("ts_exchange", "i8"),
         ("order_id", "i8"),
         ("price", "i8"),
-        ("leaves", "i8"),  # volume still open after this
+        ("leaves", "i8"),  # volume still open after this; of an end: what stayed unfilled
         ("instrument", "i4"),
         ("model", "i2"),
         ("event", "i1"),  # ACCEPTED, REJECTED, CANCELED, …

@@ -82,6 +82,9 @@ from mantra.telemetry.tracked import receive, start_timer, stop_timer, ticks_now
 BATCH = 64  # messages of one queue in one step: an answer waits for at most so many others
 TRADES_BATCH = 16
 
+NEEDED = 1  # whether all messages of a queue have to be read, or the latest is enough
+NOT_NEEDED = 0
+
 TIMER_ORDERS = 0
 TIMER_FILLS = 1
 TIMER_BALANCES = 2
@@ -102,7 +105,7 @@ def take(context_address, inlet, target, needed):
         lost = records_at(inlet, 1, CONSUMER)[0]["lost"] - lost_before
         if needed:
             context["blind"] = 1
-            tell(context_address, EVENT_OVERRUN, np.int64(-1), lost, np.int64(needed))
+            tell(context_address, np.int64(EVENT_OVERRUN), np.int64(-1), lost, np.int64(0))
     return status
 
 
@@ -112,7 +115,7 @@ def drain_orders(context_address):
     context = records_at(context_address, 1, CONTEXT)[0]
     inlet, count, start = context["orders_in"], 0, np.int64(0)
     while count < BATCH:
-        status = take(context_address, inlet, context_address + UPDATE_AT, True)
+        status = take(context_address, inlet, context_address + UPDATE_AT, np.int64(NEEDED))
         if status == EMPTY:
             break
         if count == 0:
@@ -122,7 +125,7 @@ def drain_orders(context_address):
             apply_update(context_address)
     if count > 0:
         show_progress(inlet)
-        stop_timer(context["track"], TIMER_ORDERS, start, count)
+        stop_timer(context["track"], np.int64(TIMER_ORDERS), start, count)
     return count
 
 
@@ -143,7 +146,7 @@ def apply_update(context_address):
     if state == ILLEGAL:
         return
     if state >= FIRST_END:
-        if (said == CANCELED or said == EXPIRED) and update["leaves"] == order["volume"]:
+        if said in (CANCELED, EXPIRED) and update["leaves"] == order["volume"]:
             if order["reserved"] > 0:  # Nothing was filled, so nothing was taken.
                 settle(context_address, order_address)
         return
@@ -162,7 +165,7 @@ def drain_fills(context_address):
     context = records_at(context_address, 1, CONTEXT)[0]
     inlet, count, start = context["fills_in"], 0, np.int64(0)
     while count < BATCH:
-        status = take(context_address, inlet, context_address + FILL_AT, True)
+        status = take(context_address, inlet, context_address + FILL_AT, np.int64(NEEDED))
         if status == EMPTY:
             break
         if count == 0:
@@ -171,9 +174,9 @@ def drain_fills(context_address):
         if status == DATA:
             apply_fill(context_address)
     if count > 0:
-        wake(context_address, LIFTED_BY_FILL)
+        wake(context_address, np.int64(LIFTED_BY_FILL))
         show_progress(inlet)
-        stop_timer(context["track"], TIMER_FILLS, start, count)
+        stop_timer(context["track"], np.int64(TIMER_FILLS), start, count)
     return count
 
 
@@ -194,7 +197,10 @@ def apply_fill(context_address):
             work(context_address, order_address, -min(fill["volume"], order_left(order_address)))
         order["filled"] += fill["volume"]
         happen(context_address, order_address, np.int64(event))
-    if 0 <= model < context["model_count"] and 0 <= fill["instrument"] < context["instrument_count"]:
+    if (
+        0 <= model < context["model_count"]
+        and 0 <= fill["instrument"] < context["instrument_count"]
+    ):
         counters_of(context_address, model)["fills"] += 1
         book_fill(context_address, model)
 
@@ -212,7 +218,7 @@ def drain_balances(context_address):
     context = records_at(context_address, 1, CONTEXT)[0]
     inlet, count, start = context["balances_in"], 0, np.int64(0)
     while count < BATCH:
-        status = take(context_address, inlet, context_address + BALANCE_AT, True)
+        status = take(context_address, inlet, context_address + BALANCE_AT, np.int64(NEEDED))
         if status == EMPTY:
             break
         if count == 0:
@@ -221,9 +227,9 @@ def drain_balances(context_address):
         if status == DATA:
             apply_balance(context_address)
     if count > 0:
-        wake(context_address, LIFTED_BY_BALANCE)
+        wake(context_address, np.int64(LIFTED_BY_BALANCE))
         show_progress(inlet)
-        stop_timer(context["track"], TIMER_BALANCES, start, count)
+        stop_timer(context["track"], np.int64(TIMER_BALANCES), start, count)
     return count
 
 
@@ -264,7 +270,7 @@ def drain_events(context_address):
     context = records_at(context_address, 1, CONTEXT)[0]
     inlet, count = context["events_in"], 0
     while count < BATCH:
-        status = take(context_address, inlet, context_address + EVENT_AT, True)
+        status = take(context_address, inlet, context_address + EVENT_AT, np.int64(NEEDED))
         if status == EMPTY:
             break
         count += 1
@@ -281,9 +287,9 @@ def apply_event(context_address):
     context = records_at(context_address, 1, CONTEXT)[0]
     event = context["event"]
     kind = event["kind"]
-    if kind == EVENT_HALT or kind == EVENT_DISCONNECTED:
+    if kind in (EVENT_HALT, EVENT_DISCONNECTED):
         halted = np.int64(1)
-    elif kind == EVENT_RESUME or kind == EVENT_CONNECTED:
+    elif kind in (EVENT_RESUME, EVENT_CONNECTED):
         halted = np.int64(0)
     else:
         return
@@ -293,7 +299,7 @@ def apply_event(context_address):
         market_of(context_address, np.int64(event["instrument"]))["halted"] = halted
     else:
         venue_of(context_address, np.int64(event["venue"]))["halted"] = halted
-    wake(context_address, LIFTED_BY_RESUME)
+    wake(context_address, np.int64(LIFTED_BY_RESUME))
 
 
 @compiled
@@ -302,14 +308,14 @@ def drain_trades(context_address):
     context = records_at(context_address, 1, CONTEXT)[0]
     inlet, count = context["trades_in"], 0
     while count < TRADES_BATCH:
-        status = take(context_address, inlet, context_address + TRADE_AT, False)
+        status = take(context_address, inlet, context_address + TRADE_AT, np.int64(NOT_NEEDED))
         if status == EMPTY:
             break
         count += 1
         if status == DATA:
             apply_trade(context_address)
     if count > 0:
-        wake(context_address, LIFTED_BY_TRADE)
+        wake(context_address, np.int64(LIFTED_BY_TRADE))
         show_progress(inlet)
     return count
 

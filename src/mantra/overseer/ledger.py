@@ -117,7 +117,7 @@ def halt_model(context_address, model, loss):
     owner["halted"] = 1
     counters_of(context_address, model)["halted"] = 1
     touch_model(context_address, model)
-    tell(context_address, EVENT_HALT, np.int64(-1), loss, model)
+    tell(context_address, np.int64(EVENT_HALT), np.int64(-1), loss, model)
 
 
 @compiled

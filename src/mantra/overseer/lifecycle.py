@@ -200,7 +200,7 @@ def event_of_update(event, reason):
     """The life-cycle event of an ORDER_UPDATE's event and reason; ILLEGAL if there is none."""
     if event < ACCEPTED or event > EXPIRED:
         return np.int64(ILLEGAL)
-    if reason == REASON_UNKNOWN_ORDER and (event == CANCEL_REJECTED or event == AMEND_REJECTED):
+    if reason == REASON_UNKNOWN_ORDER and event in (CANCEL_REJECTED, AMEND_REJECTED):
         return np.int64(GONE_AT_VENUE)
     return np.int64(event)
 
@@ -221,9 +221,7 @@ def diagram() -> str:
         for event, following in events.items():
             by_target.setdefault(following, []).append(EVENTS[event])
         for following, names in by_target.items():
-            lines.append(
-                f"    {_node(state)} --> {_node(following)}: {', '.join(names)}"
-            )
+            lines.append(f"    {_node(state)} --> {_node(following)}: {', '.join(names)}")
     ends = [f"    {_node(state)} --> [*]" for state in range(FIRST_END, len(STATES))]
     return "\n".join([*lines, *ends, "```", ""])
 

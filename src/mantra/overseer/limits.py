@@ -8,7 +8,8 @@ Cheap questions first, and the rate last: what is refused anyhow takes nothing f
 
 What an order costs, in the asset it is paid with: a bid its notional and the taker's fee, in the
 quote asset, rounded up; an ask its volume in the base asset. A market bid is priced at the last
-trade plus a slack. Never less than what the venue will hold, so that it does not refuse.
+trade plus a slack. A venue that takes the fee from what is received holds less: then an order that
+needs the last cent is refused here. Never the other way round.
 """
 
 import numpy as np

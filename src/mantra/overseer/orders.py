@@ -29,6 +29,8 @@ from mantra.overseer.lifecycle import (
     NEW_SENT,
     NONE,
     OPEN,
+    SEND_CANCEL,
+    SEND_NEW,
     next_state,
 )
 from mantra.overseer.refusals import LIFTED_BY_END
@@ -142,11 +144,18 @@ def happen(context_address, order_address, event):
     if after == ILLEGAL:
         counters_of(context_address, order["model"])["illegal"] += 1
         detail = before << 8 | (event & 0xFF)
-        tell(context_address, EVENT_ORDER_ILLEGAL, order["venue"], order["order_id"], detail)
+        tell(
+            context_address,
+            np.int64(EVENT_ORDER_ILLEGAL),
+            order["venue"],
+            order["order_id"],
+            detail,
+        )
         return after
     order["state"] = after
     if before < FIRST_END:
-        touch_row(context_address, order["model"], order["row"])
+        if event < SEND_NEW or event > SEND_CANCEL:  # Not our own doing: the row has news.
+            touch_row(context_address, order["model"], order["row"])
         if after >= FIRST_END:
             end_order(context_address, order_address, before)
     return after
@@ -183,7 +192,7 @@ def end_order(context_address, order_address, before):
         else:
             order["sent_at"] = ticks_now(context["track"])
             context["unsettled"] += 1
-    wake(context_address, LIFTED_BY_END)
+    wake(context_address, np.int64(LIFTED_BY_END))
 
 
 @compiled
@@ -257,4 +266,4 @@ def tell(context_address, kind, venue, value, detail):
 def tell_unknown(context_address, order_id, venue):
     """Something was said of an order that nobody here sent."""
     counters_of(context_address, np.int64(-1))["unknown"] += 1
-    tell(context_address, EVENT_ORDER_UNKNOWN, venue, order_id, np.int64(0))
+    tell(context_address, np.int64(EVENT_ORDER_UNKNOWN), venue, order_id, np.int64(0))

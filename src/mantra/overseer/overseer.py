@@ -20,6 +20,7 @@ from mantra.actors.control import ACTOR_ROW
 from mantra.actors.spine import CLOCK_VECTOR, Spine
 from mantra.compiled import compiled, duty_cycle
 from mantra.icc.memory import address_of, aligned_zeros, records_at
+from mantra.icc.queue import has_news
 from mantra.icc.seqlock_vector import try_read_row, writes
 from mantra.messages.records import IDEAL_ORDER
 from mantra.messages.tables import Tables
@@ -102,7 +103,7 @@ def sweep_models(context_address):
         if writes(owner["cache"]) != owner["writes"] or owner["dirty"]:
             start = ticks_now(context["track"])
             requests = sweep_model(context_address, model, start)
-            stop_timer(context["track"], TIMER_SWEEP, start, requests)
+            stop_timer(context["track"], np.int64(TIMER_SWEEP), start, requests)
             sent += requests + 1
     return sent
 
@@ -111,13 +112,22 @@ def sweep_models(context_address):
 def step(context_address):
     context = records_at(context_address, 1, CONTEXT)[0]
     look_at_control(context_address)
-    orders = drain_orders(context_address)
-    fills = drain_fills(context_address)
-    balances = drain_balances(context_address)
-    work = orders + fills + balances + drain_events(context_address)
-    if max(orders, fills, balances) < BATCH:  # All that led to what was read is read as well.
+    work, full = np.int64(0), False
+    if has_news(context["orders_in"]):
+        count = drain_orders(context_address)
+        work, full = work + count, full or count == BATCH
+    if has_news(context["fills_in"]):
+        count = drain_fills(context_address)
+        work, full = work + count, full or count == BATCH
+    if has_news(context["balances_in"]):
+        count = drain_balances(context_address)
+        work, full = work + count, full or count == BATCH
+    if has_news(context["events_in"]):
+        work += drain_events(context_address)
+    if not full:  # All that led to what was read is read as well.
         work += sweep_models(context_address)
-    work += drain_trades(context_address)
+    if has_news(context["trades_in"]):
+        work += drain_trades(context_address)
     show_open(context_address)
     context["steps"] += 1
     if context["steps"] % STEPS_A_CHECK == 0:
@@ -249,7 +259,9 @@ class Overseer(Actor):
         for name, limits in self.limits.items():
             if name not in names:
                 raise ValueError(f"overseer: limits of {name!r}; models are {', '.join(names)}")
-            _check_ids(f"limits of {name!r}: instrument", limits.instruments, self.tables.instruments)
+            _check_ids(
+                f"limits of {name!r}: instrument", limits.instruments, self.tables.instruments
+            )
             _check_ids(f"loss_max of {name!r}: asset", limits.loss_max, self.tables.assets)
         _check_ids("total_loss_max: asset", self.total_loss_max, self.tables.assets)
         _check_ids("venues: venue", self.venue_terms, self.tables.venues)

@@ -12,7 +12,7 @@ Must not know: how a venue answers.
     open               the same              nothing, however much of it is filled
     open               different             AMEND where it may be, else CANCEL; NEW when it is gone
     open               none                  CANCEL
-    IOC, market        any                   nothing: it ends by itself
+    IOC, market        any                   nothing: it ends by itself, or is canceled in the end
     unknown            any                   CANCEL, blindly
     any open           while halted          CANCEL
 
@@ -115,9 +115,10 @@ def serve_row(context_address, model, index, now):
     order_address = order_at(context_address, row["slot"])
     order = records_at(order_address, 1, ORDER)[0]
     if order["state"] == OPEN:
-        if order["ends_itself"] and now - order["sent_at"] <= context["timeout_ticks"]:
-            return 0
-        if wanted and not stopped and is_same(context_address, order_address):
+        if order["ends_itself"]:
+            if now - order["sent_at"] <= context["timeout_ticks"]:
+                return 0
+        elif wanted and not stopped and is_same(context_address, order_address):
             order["revision"] = context["ideal"]["revision"]
             forget_refusal(context_address, model, index)
             return 0
@@ -132,11 +133,11 @@ def serve_row(context_address, model, index, now):
         order["amend_price"] = context["ideal"]["price"]
         order["amend_volume"] = context["ideal"]["volume"]
         if refusal_of_rate(context_address, model, now) == REFUSED_RATE:
-            note_refusal(context_address, model, index, REFUSED_RATE)
+            note_refusal(context_address, model, index, np.int64(REFUSED_RATE))
             return 0
-        request(context_address, order_address, AMEND, now)
+        request(context_address, order_address, np.int64(AMEND), now)
         return 1
-    request(context_address, order_address, CANCEL, now)
+    request(context_address, order_address, np.int64(CANCEL), now)
     return 1
 
 
@@ -200,7 +201,7 @@ def try_new(context_address, model, index, now):
     row["blocked"] = FREE
     work(context_address, order_address, order["volume"])
     balance_of(context_address, order["venue"], order["asset"])["reserved"] += order["reserved"]
-    request(context_address, order_address, NEW, now)
+    request(context_address, order_address, np.int64(NEW), now)
     return 1
 
 
@@ -240,12 +241,12 @@ def request(context_address, order_address, kind, now):
     message["type"] = order["terms"] >> TYPE_SHIFT & 0xFF
     message["time_in_force"] = order["terms"] >> TIME_IN_FORCE_SHIFT & 0xFF
     message["price"], message["volume"] = order["price"], order["volume"]
-    event = SEND_NEW
+    event = np.int64(SEND_NEW)
     if kind == AMEND:
-        event = SEND_AMEND
+        event = np.int64(SEND_AMEND)
         message["price"], message["volume"] = order["amend_price"], order["amend_volume"]
     elif kind == CANCEL:
-        event = SEND_CANCEL
+        event = np.int64(SEND_CANCEL)
         charge(context_address, order["model"], order["venue"], now)
     elif message["type"] == MARKET:
         message["price"] = 0

@@ -77,8 +77,9 @@ def time_out(context_address, order_address, now):
             touch_row(context_address, order["model"], order["row"])
         return
     counters_of(context_address, order["model"])["timeouts"] += 1
-    tell(context_address, EVENT_ORDER_TIMEOUT, order["venue"], order["order_id"], order["state"])
-    happen(context_address, order_address, TIMEOUT)
+    kind = np.int64(EVENT_ORDER_TIMEOUT)
+    tell(context_address, kind, order["venue"], order["order_id"], order["state"])
+    happen(context_address, order_address, np.int64(TIMEOUT))
 
 
 @compiled

@@ -15,9 +15,8 @@ from collections.abc import Sequence
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic, overload
 
-from mantra.compiled import compiled
+from mantra.compiled import compiled, emits
 from mantra.icc.memory import records_at
 
 SUB_BITS = 5
@@ -44,18 +43,10 @@ def bit_length(value: int) -> int:
     return int(value).bit_length()
 
 
-@intrinsic
-def _bit_length(typingctx, value):
-    def emit(context, builder, signature, arguments):
-        zeros = builder.ctlz(arguments[0], ir.Constant(ir.IntType(1), 0))
-        return builder.sub(ir.Constant(ir.IntType(64), 64), zeros)
-
-    return types.int64(types.int64), emit
-
-
-@overload(bit_length)
-def _bit_length_compiled(value):
-    return lambda value: _bit_length(value)
+@emits(bit_length, types.int64, types.int64)
+def _emit_bit_length(builder, value):
+    zeros = builder.ctlz(value, ir.Constant(ir.IntType(1), 0))
+    return builder.sub(ir.Constant(ir.IntType(64), 64), zeros)
 
 
 @compiled

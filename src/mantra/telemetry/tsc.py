@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic, overload
+from numba.extending import overload
 
-from mantra.compiled import JIT
+from mantra.compiled import JIT, emits
 
 CPU_INFO = Path("/proc/cpuinfo")
 
@@ -44,31 +44,26 @@ def read_tsc() -> int:
     return time.monotonic_ns()
 
 
-@intrinsic
-def _read_counter(typingctx):
-    def emit(context, builder, signature, arguments):
-        word, half = ir.IntType(64), ir.IntType(32)
-        if "x86_64" not in builder.module.triple:
-            read = ir.FunctionType(word, [])
-            return builder.asm(read, "mrs $0, cntvct_el0", "=r", [], side_effect=True)
-        halves = ir.LiteralStructType([half, half])
-        read = ir.FunctionType(halves, [])
-        pair = builder.asm(read, "rdtscp", "={eax},={edx},~{ecx},~{memory}", [], side_effect=True)
-        low = builder.zext(builder.extract_value(pair, 0), word)
-        high = builder.zext(builder.extract_value(pair, 1), word)
-        return builder.or_(low, builder.shl(high, ir.Constant(word, 32)))
-
-    return types.int64(), emit
+def _emit_read_tsc(builder):
+    word, half = ir.IntType(64), ir.IntType(32)
+    if "x86_64" not in builder.module.triple:
+        read = ir.FunctionType(word, [])
+        return builder.asm(read, "mrs $0, cntvct_el0", "=r", [], side_effect=True)
+    read = ir.FunctionType(ir.LiteralStructType([half, half]), [])
+    clobbered = "={eax},={edx},~{ecx},~{memory}"
+    pair = builder.asm(read, "rdtscp", clobbered, [], side_effect=True)
+    low = builder.zext(builder.extract_value(pair, 0), word)
+    high = builder.zext(builder.extract_value(pair, 1), word)
+    return builder.or_(low, builder.shl(high, ir.Constant(word, 32)))
 
 
-@overload(read_tsc)
-def _read_tsc_compiled():
-    if INVARIANT_COUNTER:
-        return lambda: _read_counter()
+def _read_os_clock():
+    spec = np.empty(2, np.int64)
+    _clock_gettime(np.int32(CLOCK_MONOTONIC), spec.ctypes.data)
+    return spec[0] * 1_000_000_000 + spec[1]
 
-    def read_os_clock():
-        spec = np.empty(2, np.int64)
-        _clock_gettime(np.int32(CLOCK_MONOTONIC), spec.ctypes.data)
-        return spec[0] * 1_000_000_000 + spec[1]
 
-    return read_os_clock
+if INVARIANT_COUNTER:
+    emits(read_tsc, types.int64)(_emit_read_tsc)
+else:
+    overload(read_tsc)(lambda: _read_os_clock)

@@ -76,7 +76,8 @@ class CompiledExchange:
     def open_orders(self):
         """The records of the orders that rest, by walking every list."""
         for market in self.state.markets:
-            for slot in market["firsts"]:
+            for first in market["firsts"]:
+                slot = first
                 while slot >= 0:
                     yield self.state.orders[slot]
                     slot = self.state.orders[slot]["next"]

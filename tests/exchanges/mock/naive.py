@@ -12,8 +12,22 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from mantra.messages import enums
-from mantra.messages.enums import AMEND, ASK, BID, CANCEL, FIRST, IOC, LAST, LIMIT, MARKET, NEW
-from mantra.messages.enums import MAKER, POST_ONLY, SNAPSHOT, TAKER
+from mantra.messages.enums import (
+    AMEND,
+    ASK,
+    BID,
+    CANCEL,
+    FIRST,
+    IOC,
+    LAST,
+    LIMIT,
+    MAKER,
+    MARKET,
+    NEW,
+    POST_ONLY,
+    SNAPSHOT,
+    TAKER,
+)
 
 REFUSALS = {NEW: enums.REJECTED, AMEND: enums.AMEND_REJECTED, CANCEL: enums.CANCEL_REJECTED}
 
@@ -179,12 +193,10 @@ class NaiveExchange:
         self.total[get] += got - fee
         if order.leaves == 0 and order in market.resting:
             market.resting.remove(order)
-        self.said.append(
-            ("fill", order.order_id, price, volume, order.leaves, fee, get, liquidity, trade_id)
-            + (order.side, self.ts)
-        )
         self.tell_balance(market.base, order.order_id)
         self.tell_balance(market.quote, order.order_id)
+        what = (order.order_id, price, volume, order.leaves, fee, get, liquidity, trade_id)
+        self.said.append(("fill", *what, order.side, self.ts))
 
     # ------------------------------------------------------------ saying
 
@@ -193,10 +205,10 @@ class NaiveExchange:
             line = ("balance", asset, self.total[asset], self.held[asset], order_id, self.ts)
             self.said.append(line)
 
-    def tell(self, order, event, leaves, reason=enums.REASON_NONE):
+    def tell(self, order, event, reason=enums.REASON_NONE):
         price = order.price or 0
         ids = (order.instrument, order.model, self.ts)
-        self.said.append(("order", order.order_id, event, reason, price, leaves, *ids))
+        self.said.append(("order", order.order_id, event, reason, price, order.leaves, *ids))
 
     # ------------------------------------------------------------ requests
 
@@ -275,8 +287,8 @@ class NaiveExchange:
         tif = time_in_force if is_limit else IOC
         order = Order(*ids, price, volume, volume, tif, request["model"])
         changed = self.hold(market, order, hold)
-        self.tell(order, enums.ACCEPTED, volume)
         self.tell_balance(changed, order_id)
+        self.tell(order, enums.ACCEPTED)
         self.take_and_rest(market, order)
 
     def take_and_rest(self, market, order):
@@ -296,8 +308,8 @@ class NaiveExchange:
 
     def end(self, market, order, event, reason=enums.REASON_NONE):
         changed = self.hold(market, order, 0)
-        self.tell(order, event, 0, reason)
         self.tell_balance(changed, order.order_id)
+        self.tell(order, event, reason)
 
     def cancel(self, market, request):
         order = self.live(request["instrument"], request["order_id"])
@@ -328,7 +340,7 @@ class NaiveExchange:
             market.resting.remove(order)
         order.price, order.volume, order.leaves = price, volume, volume - filled
         changed = self.hold(market, order, hold)
-        self.tell(order, enums.AMENDED, order.leaves)
         self.tell_balance(changed, order.order_id)
+        self.tell(order, enums.AMENDED)
         if moves:
             self.take_and_rest(market, order)

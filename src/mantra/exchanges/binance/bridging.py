@@ -6,7 +6,7 @@ Must not know: levels, books, where messages wait.
 
 Rule 1: everything about the order of depth messages is in this file. Rule 2: it is two tables.
 
-A depth message covers the ids first..last (`U`..`u`). To the book, which stands at id `stand`, it is
+A depth message covers the ids first..last (`U`..`u`). To a book that stands at id `stand` it is
 
     OLD    last <= stand         all of it is in the book already
     NEXT   it goes on from `stand`: nothing between is missing
@@ -20,8 +20,8 @@ State WAITING has no base: messages are for the caller to keep until `take_snaps
 handed in again, oldest first. After GAP the state is WAITING and the message itself is one of those
 to keep. `begin_empty` is for a recording without a snapshot: the first message is the base.
 
-Sources: binance-spot-api-docs, "How to manage a local order book correctly"; for futures the page of
-the same name in the USD-margined documentation.
+Sources: binance-spot-api-docs, "How to manage a local order book correctly"; for futures the page
+of the same name in the USD-margined documentation.
 """
 
 import numpy as np

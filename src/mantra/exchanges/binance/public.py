@@ -1,7 +1,7 @@
 """Binance market data: bytes -> records. No I/O, no floats, no Python objects.
 
 In:        one message: a combined-stream frame {"stream":…,"data":…}, its bare payload, or the
-           answer to GET depth; the venue's SymbolIndex; room for records.
+           answer to GET depth or GET trades; the venue's SymbolIndex; room for records.
 Out:       L2_UPDATE or TRADE_UPDATE records, and a DECODED record that says what it was.
 Must not know: sequence (bridging.py), books, clocks. `ts_origin` and `published` are left alone.
 
@@ -51,6 +51,7 @@ from mantra.exchanges.json_scanner import (
     ARRAY,
     ARRAY_END,
     COMMA,
+    OBJECT,
     OBJECT_END,
     QUOTE,
     SMALL_F,
@@ -64,23 +65,23 @@ from mantra.exchanges.json_scanner import (
 from mantra.exchanges.symbols import SYMBOL, find_symbol
 from mantra.icc.memory import records_at
 from mantra.messages.decimals import byte_at, scan_decimal
-from mantra.messages.enums import ASK, BID, FIRST, LAST
-from mantra.messages.enums import SNAPSHOT as WHOLE_BOOK
+from mantra.messages.enums import ASK, BID, FIRST, LAST, SNAPSHOT
 from mantra.messages.records import L2_UPDATE, TRADE_UPDATE
 
 assert L2_UPDATE.itemsize == TRADE_UPDATE.itemsize, "records are written into one room"
 
-# Times are ms, or µs where the connection asked for it: told apart by their size.
-MS_LIMIT, US_LIMIT = 10**14, 10**17
+# Times are ms, or µs where the connection asked for it: told apart by their size. Beyond, ns would
+# not fit an int64 (year 2262).
+MS_MAX, US_MIN, US_MAX = 9_223_372_036_853, 10**15, 9_223_372_036_854_774
 
 
 @compiled
 def decode(text, length, index_address, unnamed, records, capacity, result_address):
     """Decode the `length` bytes at `text`; the status, also in the DECODED record at the result.
 
-    `records` is the address of `capacity` L2_UPDATE records (a trade is written as the first, as
-    TRADE_UPDATE). `unnamed` is the SYMBOL slot for messages that name no symbol, as the answers to
-    GET depth do; 0: such messages are refused.
+    `records` is the address of `capacity` L2_UPDATE records; trades are written there as
+    TRADE_UPDATE. `unnamed` is the SYMBOL slot for messages that name no symbol, as the answers to
+    GET depth and GET trades do; 0: such messages are refused.
     """
     result = records_at(result_address, 1, DECODED)[0]
     fields = result["scratch"]
@@ -91,7 +92,12 @@ def decode(text, length, index_address, unnamed, records, capacity, result_addre
     result["first_id"], result["last_id"], result["previous_id"] = NO_ID, NO_ID, NO_ID
     result["count"], result["bids"], result["symbol"], result["symbol_length"] = 0, 0, 0, 0
     end = text + length
-    payload, after = payload_of(skip_space(text, end), end, result_address)
+    at = skip_space(text, end)
+    payload, after = np.int64(0), np.int64(0)
+    if at < end and byte_at(at) == ARRAY:
+        after = _list(at, end, index_address, unnamed, records, capacity, result_address)
+    else:
+        payload, after = payload_of(at, end, result_address)
     if payload > 0:
         at = _decode_payload(
             payload, end, index_address, unnamed, records, capacity, result_address
@@ -110,6 +116,44 @@ def decode(text, length, index_address, unnamed, records, capacity, result_addre
     if result["symbol"] > 0:
         result["symbol"] -= text
     return result["status"]
+
+
+@compiled
+def _list(at, end, index_address, unnamed, records, capacity, result_address):
+    """Over the list at `at`: the trades that GET trades answers with, or nothing of use."""
+    result = records_at(result_address, 1, DECODED)[0]
+    fields = result["scratch"]
+    item = skip_space(at + 1, end)
+    if item < end and byte_at(item) == ARRAY_END:
+        return item + 1
+    trades, others = 0, 0
+    while item < end:
+        at = item
+        result["kind"] = decoded.UNKNOWN
+        if byte_at(item) == OBJECT:
+            for i in range(FIELDS):
+                fields[i] = 0
+            item = _decode_payload(
+                item, end, index_address, unnamed, records, capacity, result_address
+            )
+        else:
+            item = value_end(item, end)
+        if item < 0:
+            return item
+        if result["kind"] == decoded.TRADE:
+            trades += 1
+        else:
+            others += 1
+            result["kind"], result["count"], result["bids"] = decoded.UNKNOWN, 0, 0
+        if trades > 0 and others > 0:
+            return -at  # the venue has no such list
+        item = skip_space(item, end)
+        if item < end and byte_at(item) == ARRAY_END:
+            return item + 1
+        if item >= end or byte_at(item) != COMMA:
+            return -item
+        item = skip_space(item + 1, end)
+    return -end
 
 
 @compiled
@@ -162,8 +206,9 @@ def _decode_payload(at, end, index_address, unnamed, records, capacity, result_a
     if fields[SYMBOL_NAME] == 0:
         slot = _implied_symbol(index_address, unnamed, result_address)
     if slot == 0:
-        return _refuse(result_address, decoded.UNKNOWN_SYMBOL, max(result["symbol"], at - 1))
-    result["instrument"] = records_at(slot, 1, SYMBOL)[0]["instrument"]
+        named = result["symbol"] if result["symbol"] != 0 else at
+        return _refuse(result_address, decoded.UNKNOWN_SYMBOL, named)
+    result["instrument"] = records_at(int(slot), 1, SYMBOL)[0]["instrument"]
     if result["kind"] == decoded.TRADE or result["kind"] == decoded.AGGREGATE_TRADE:
         done = _trade(at, end, slot, records, capacity, result_address)
     else:
@@ -205,11 +250,11 @@ def _integer(field, at, end, result_address):
 def _time(field, at, end, result_address):
     """As `_integer`, for a time: ns since the epoch."""
     time, done = _integer(field, at, end, result_address)
-    if done > 0 and time < 0:
-        return np.int64(0), -at
-    if time < MS_LIMIT:
+    if done > 0 and 0 <= time <= MS_MAX:
         return time * 1_000_000, done
-    return time * 1_000 if time < US_LIMIT else time, done
+    if done > 0 and US_MIN <= time <= US_MAX:
+        return time * 1_000, done
+    return np.int64(0), -at if done > 0 else done
 
 
 @compiled
@@ -286,7 +331,7 @@ def _group(at, end, slot, records, capacity, result_address):
     """The rest of a depth message or snapshot whose object ends at `at`: 1, or refused."""
     result = records_at(result_address, 1, DECODED)[0]
     fields = result["scratch"]
-    whole = result["kind"] != decoded.DEPTH
+    whole_book = result["kind"] != decoded.DEPTH
     for field in (BIDS, ASKS):
         value = fields[field]
         if value == 0:
@@ -310,7 +355,7 @@ def _group(at, end, slot, records, capacity, result_address):
     for i in range(count):
         levels[i]["ts_exchange"] = result["ts_exchange"]
         levels[i]["sequence"] = result["last_id"]
-        levels[i]["flags"] = WHOLE_BOOK if whole else 0
+        levels[i]["flags"] = SNAPSHOT if whole_book else 0
     if count > 0:
         levels[0]["flags"] |= FIRST
         levels[count - 1]["flags"] |= LAST
@@ -323,11 +368,12 @@ def _trade(at, end, slot, records, capacity, result_address):
     result = records_at(result_address, 1, DECODED)[0]
     fields = result["scratch"]
     symbol = records_at(slot, 1, SYMBOL)[0]
-    if capacity < 1:
+    count = result["count"]
+    if count >= capacity:
         return _refuse(result_address, decoded.TOO_MANY_LEVELS, at)
     if fields[PRICE] == 0 or fields[VOLUME] == 0 or fields[BUYER_IS_MAKER] == 0:
         return _refuse(result_address, decoded.MISSING_FIELD, at)
-    trade = records_at(records, 1, TRADE_UPDATE)[0]
+    trade = records_at(records, capacity, TRADE_UPDATE)[count]
     price_exponent = np.int64(symbol["price_exponent"])
     volume_exponent = np.int64(symbol["volume_exponent"])
     trade["price"], done = _decimal(fields[PRICE], end, price_exponent, result_address)
@@ -350,5 +396,5 @@ def _trade(at, end, slot, records, capacity, result_address):
         return -maker
     trade["ts_exchange"], trade["instrument"] = result["ts_exchange"], symbol["instrument"]
     trade["flags"], trade["unused"] = FIRST | LAST, 0
-    result["last_id"], result["count"] = trade["trade_id"], 1
+    result["last_id"], result["count"] = trade["trade_id"], count + 1
     return np.int64(1)

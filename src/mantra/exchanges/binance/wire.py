@@ -32,6 +32,7 @@ FIELD_BITS = 63
 FIELDS = 64
 NO_FIELD = -1
 PU, LAST_UPDATE_ID, STREAM_NAME, STREAM_END, DONE_BIDS = 0, 27, 28, 29, 30
+SPELLED = 59  # and the four behind it: id, price, qty, time, isBuyerMaker
 EVENT, EVENT_TIME, SYMBOL_NAME = ord("e") & FIELD_BITS, ord("E") & FIELD_BITS, ord("s") & FIELD_BITS
 FIRST_ID, LAST_ID = ord("U") & FIELD_BITS, ord("u") & FIELD_BITS
 BIDS, ASKS = ord("b") & FIELD_BITS, ord("a") & FIELD_BITS
@@ -41,6 +42,8 @@ PRICE, VOLUME, BUYER_IS_MAKER = ord("p") & FIELD_BITS, ord("q") & FIELD_BITS, or
 
 WORD_PU, WORD_BIDS, WORD_ASKS, WORD_SYMBOL = word("pu"), word("bids"), word("asks"), word("symbol")
 WORD_E, WORD_U = word("e"), word("u")
+WORD_ID, WORD_PRICE, WORD_QTY, WORD_TIME = word("id"), word("price"), word("qty"), word("time")
+WORD_IS_BUYER, WORD_MAKER = word("isBuyerM"), word("aker")
 WORD_STREAM, WORD_DATA, WORD_LAST = word("stream"), word("data"), word("lastUpda")
 WORD_TE_ID, WORD_TRADE, WORD_AGG_TRADE = word("teId"), word("trade"), word("aggTrade")
 WORD_DEPTH, WORD_UPDATE = word("depthUpd"), word("ate")
@@ -159,6 +162,17 @@ def field_of(key, length):
         return np.int64(ASKS)
     if length == 6 and name == WORD_SYMBOL:
         return np.int64(SYMBOL_NAME)
+    # The answer to GET trades spells its keys out.
+    if length == 2 and name == WORD_ID:
+        return np.int64(SPELLED)
+    if length == 5 and name == WORD_PRICE:
+        return np.int64(SPELLED + 1)
+    if length == 3 and name == WORD_QTY:
+        return np.int64(SPELLED + 2)
+    if length == 4 and name == WORD_TIME:
+        return np.int64(SPELLED + 3)
+    if length == 12 and name == WORD_IS_BUYER and pack(key + 8, np.int64(4)) == WORD_MAKER:
+        return np.int64(SPELLED + 4)
     if length == 12 and name == WORD_LAST and pack(key + 8, np.int64(4)) == WORD_TE_ID:
         return np.int64(LAST_UPDATE_ID)
     return np.int64(NO_FIELD)
@@ -189,6 +203,11 @@ def kind_of(kind, stream, stream_end, result_address):
         elif fields[LAST_ID] != 0 and fields[BIDS] != 0 and fields[ASKS] != 0:
             if fields[BEST_BID_VOLUME] != 0 and fields[BEST_ASK_VOLUME] != 0:
                 kind = np.int64(decoded.BOOK_TICKER)
+        elif fields[SPELLED] != 0 and fields[SPELLED + 1] != 0 and fields[SPELLED + 4] != 0:
+            kind = np.int64(decoded.TRADE)
+            fields[TRADE_ID], fields[PRICE] = fields[SPELLED], fields[SPELLED + 1]
+            fields[VOLUME], fields[TRADE_TIME] = fields[SPELLED + 2], fields[SPELLED + 3]
+            fields[BUYER_IS_MAKER] = fields[SPELLED + 4]
     if stream != 0 and kind in (decoded.DEPTH, decoded.SNAPSHOT):
         for i in range(stream, stream_end - 6):
             if pack(i, np.int64(6)) == WORD_AT_DEPTH and ZERO <= byte_at(i + 6) <= ZERO + 9:

@@ -32,7 +32,7 @@ from mantra.exchanges.mock.reports import report_balance
 from mantra.exchanges.mock.requests import handle_request
 from mantra.exchanges.mock.state import ExchangeState, MockOptions, read_balances
 from mantra.icc.memory import address_of, aligned_zeros, records_at
-from mantra.icc.queue import CONSUMER, DATA, SPED_PAST, show_progress
+from mantra.icc.queue import CONSUMER, DATA, EMPTY, SPED_PAST, show_progress
 from mantra.messages.enums import EVENT_OVERRUN
 from mantra.messages.records import L2_UPDATE, ORDER_REQUEST, SYSTEM_EVENT, TRADE_UPDATE
 from mantra.messages.tables import Tables
@@ -45,7 +45,7 @@ REQUESTS_PER_STEP = 16
 PATIENCE = 1 << 16  # idle steps that requests wait for the rest of a group: some milliseconds
 
 UPDATES, TRADES, REQUESTS = 0, 1, 2  # inlets; also the `detail` of an OVERRUN
-TIMER_MARKET, TIMER_REQUEST = 0, 1
+TIMER_UPDATES, TIMER_TRADES, TIMER_REQUEST = 0, 1, 2
 
 CONTEXT = np.dtype(
     [
@@ -92,7 +92,7 @@ def open_exchange(context_address):
     context["opened"] = 1
     originate(context["track"])
     for asset in records_at(context["assets"], context["assets_used"], WORD):
-        report_balance(context["exchange"], asset, 0)
+        report_balance(context["exchange"], asset, np.int64(0))
         send_reports(context_address)
 
 
@@ -120,20 +120,23 @@ def drain_trades(context_address):
     context = records_at(context_address, 1, CONTEXT)[0]
     track, inlet = context["track"], context["inlets"][TRADES]
     exchange = records_at(context["exchange"], 1, EXCHANGE)[0]
-    work = 0
+    work, start = np.int64(0), np.int64(0)
     while work < TRADES_PER_STEP:
         status = receive(track, inlet, context_address + TRADE_AT)
+        if status != EMPTY and work == 0:
+            start = start_timer(track)  # Not before: an idle step reads no clock.
         if status == DATA:
             on_trade(context["exchange"], context_address + TRADE_AT)
             if exchange["waiting"] > 0:
                 send_reports(context_address)
         elif status == SPED_PAST:
-            publish_overrun(context_address, TRADES)
+            publish_overrun(context_address, np.int64(TRADES))
         else:
             break
         work += 1
     if work > 0:
         show_progress(inlet)
+        stop_timer(track, np.int64(TIMER_TRADES), start, work)
     return work
 
 
@@ -143,21 +146,24 @@ def drain_updates(context_address):
     context = records_at(context_address, 1, CONTEXT)[0]
     track, inlet = context["track"], context["inlets"][UPDATES]
     exchange = records_at(context["exchange"], 1, EXCHANGE)[0]
-    work = 0
+    work, start = np.int64(0), np.int64(0)
     while work < UPDATES_PER_STEP:
         status = receive(track, inlet, context_address + UPDATE_AT)
+        if status != EMPTY and work == 0:
+            start = start_timer(track)
         if status == DATA:
             on_update(context["exchange"], context_address + UPDATE_AT)
             if exchange["waiting"] > 0:
                 send_reports(context_address)
         elif status == SPED_PAST:
             lose_books(context["exchange"])
-            publish_overrun(context_address, UPDATES)
+            publish_overrun(context_address, np.int64(UPDATES))
         else:
             break
         work += 1
     if work > 0:
         show_progress(inlet)
+        stop_timer(track, np.int64(TIMER_UPDATES), start, work)
     return work
 
 
@@ -166,16 +172,16 @@ def drain_requests(context_address):
     """Answer waiting requests, each timed; how many."""
     context = records_at(context_address, 1, CONTEXT)[0]
     track, inlet = context["track"], context["inlets"][REQUESTS]
-    work = 0
+    work = np.int64(0)
     while work < REQUESTS_PER_STEP:
         status = receive(track, inlet, context_address + REQUEST_AT)
         if status == DATA:
             start = start_timer(track)
             handle_request(context["exchange"], context_address + REQUEST_AT)
             send_reports(context_address)
-            stop_timer(track, TIMER_REQUEST, start, 1)
+            stop_timer(track, np.int64(TIMER_REQUEST), start, np.int64(1))
         elif status == SPED_PAST:
-            publish_overrun(context_address, REQUESTS)
+            publish_overrun(context_address, np.int64(REQUESTS))
         else:
             break
         work += 1
@@ -190,10 +196,8 @@ def mock_exchange_step(context_address):
     context = records_at(context_address, 1, CONTEXT)[0]
     if context["opened"] == 0:
         open_exchange(context_address)
-    start = start_timer(context["track"])
     work = drain_trades(context_address) + drain_updates(context_address)
     if work > 0:
-        stop_timer(context["track"], TIMER_MARKET, start, work)
         context["waited"] = 0
     exchange = records_at(context["exchange"], 1, EXCHANGE)[0]
     if exchange["groups_open"] > 0 and context["waited"] < PATIENCE:
@@ -210,7 +214,7 @@ class MockExchange(Actor):
 
     reads = ("l2", "trades", "requests")
     writes = ("orders", "fills", "balances", "events")
-    timers = ("market", "request")
+    timers = ("l2", "trades", "request")
     step: ClassVar = mock_exchange_step
 
     def __init__(

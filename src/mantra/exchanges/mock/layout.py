@@ -32,10 +32,10 @@ KEY_EMPTY = -((1 << 63) - 1)  # sign × price of a side without orders: no price
 #   +-----+-----------+------------+------+------+-----+-------+-------+
 #   |venue|ts_exchange|groups_open |orders|index |free |markets|tables |
 #   +-----+-----------+------------+------+------+-----+-------+-------+
-#   64         72       80     88      96      104       112             120   128
-#   +----------+--------+------+-------+-------+---------+---------------+-----+
-#   |orders_max|accounts|assets|reports|waiting|instruments|answers_unknown|open |
-#   +----------+--------+------+-------+-------+---------+---------------+-----+
+#   64         72       80      88      96      104         112             120  128
+#   +----------+--------+-------+-------+-------+-----------+---------------+-----+
+#   |orders_max|accounts|in_hand|reports|waiting|instruments|answers_unknown|open |
+#   +----------+--------+-------+-------+-------+-----------+---------------+-----+
 EXCHANGE = np.dtype(
     [
         ("venue", "i8"),
@@ -48,7 +48,7 @@ EXCHANGE = np.dtype(
         ("instrument_table", "i8"),  # INSTRUMENT records
         ("orders_max", "i8"),
         ("accounts", "i8"),
-        ("assets", "i8"),  # how many
+        ("in_hand", "i8"),  # slot of the order that is to take liquidity now, or NOBODY
         ("reports", "i8"),
         ("waiting", "i8"),  # reports not sent yet
         ("instruments", "i8"),  # how many

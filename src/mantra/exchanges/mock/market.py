@@ -47,15 +47,15 @@ def on_trade(exchange_address, trade_address):
     """Fill the orders that one TRADE_UPDATE reaches; none while the book is lost."""
     exchange = records_at(exchange_address, 1, EXCHANGE)[0]
     trade = records_at(trade_address, 1, TRADE_UPDATE)[0]
-    instrument, side = np.int64(trade["instrument"]), 1 - (np.int64(trade["side"]) & 1)
-    if not 0 <= instrument < exchange["instruments"]:
+    instrument, side = np.int64(trade["instrument"]), 1 - np.int64(trade["side"])
+    if not (0 <= instrument < exchange["instruments"] and 0 <= side <= 1):
         return
     market = records_at(exchange["markets"] + instrument * MARKET_BYTES, 1, MARKET)[0]
     if market["book"] == 0:
         return
     exchange["ts_exchange"] = trade["ts_exchange"]
     if (1 - 2 * side) * trade["price"] <= market["keys"][side] and market["lost"] == 0:
-        if trade["price"] > 0:
+        if trade["price"] > 0 and trade["volume"] > 0:
             match_trade(exchange_address, trade_address)
 
 

@@ -56,11 +56,11 @@ def fill_order(exchange_address, slot, price, volume, liquidity, trade_id):
     order = records_at(exchange["orders"], ORDERS_MAX, ORDER)[slot]
     order["leaves"] -= volume
     fee, fee_asset = settle(exchange_address, slot, price, volume, liquidity)
-    report_fill(exchange_address, slot, price, volume, fee, fee_asset, liquidity, trade_id)
     facts_address = instrument_at(exchange_address, np.int64(order["instrument"]))
     facts = records_at(facts_address, 1, INSTRUMENT)[0]
     report_balance(exchange_address, np.int64(facts["base"]), order["order_id"])
     report_balance(exchange_address, np.int64(facts["quote"]), order["order_id"])
+    report_fill(exchange_address, slot, price, volume, fee, fee_asset, liquidity, trade_id)
 
 
 @compiled
@@ -143,7 +143,7 @@ def match_trade(exchange_address, trade_address):
     sign = 1 - 2 * side
     left, passed = trade["volume"], np.int64(0)  # passed: to others at the trade's own price
     slot = first_order(exchange_address, instrument, side)
-    while slot != NOBODY and left > 0 and sign * trade["price"] <= sign * orders[slot]["price"]:
+    while slot != NOBODY and sign * trade["price"] <= sign * orders[slot]["price"]:
         order = orders[slot]
         following = np.int64(order["next"])
         if trade["price"] == order["price"]:

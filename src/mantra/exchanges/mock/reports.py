@@ -49,7 +49,7 @@ def new_report(exchange_address, queue):
 
 
 @compiled
-def report_update(exchange_address, slot, event, leaves):
+def report_update(exchange_address, slot, event):
     """An ORDER_UPDATE about an order in the table. An order expires for want of a fill."""
     exchange = records_at(exchange_address, 1, EXCHANGE)[0]
     order = records_at(exchange["orders"], ORDERS_MAX, ORDER)[slot]
@@ -57,7 +57,7 @@ def report_update(exchange_address, slot, event, leaves):
     update["ts_exchange"] = exchange["ts_exchange"]
     update["order_id"] = order["order_id"]
     update["price"] = order["price"]
-    update["leaves"] = leaves
+    update["leaves"] = order["leaves"]
     update["instrument"] = order["instrument"]
     update["model"] = order["model"]
     update["event"] = event

@@ -1,5 +1,9 @@
 """Requests: new, amend, cancel. Every refusal has its reason, and changes nothing.
 
+Money first: a balance is told before the order update or fill that it goes with, so whoever reads
+that an order has ended finds the money free. CANCELED and EXPIRED tell as leaves the volume that
+ended unfilled.
+
 A request is answered with ACCEPTED, AMENDED or CANCELED before any FILL that follows from it, or
 with a refusal. The fill-versus-cancel race, seen from here: the order is no longer in the table, so
 a cancel or amend of it is refused with UNKNOWN_ORDER, after the FILL whose leaves were 0.
@@ -74,6 +78,7 @@ def handle_request(exchange_address, request_address):
         return
     if market_of(exchange_address, instrument)["book"] == 0:
         return
+    exchange["in_hand"] = NOBODY
     if request["kind"] == NEW:
         reason = new_order(exchange_address, request_address)
     elif request["kind"] == AMEND:
@@ -84,6 +89,8 @@ def handle_request(exchange_address, request_address):
         reason = np.int64(REASON_MALFORMED)
     if reason != REASON_NONE:
         refuse(exchange_address, request_address, reason)
+    elif exchange["in_hand"] != NOBODY:
+        take_and_rest(exchange_address, exchange["in_hand"])
 
 
 @compiled
@@ -168,7 +175,7 @@ def check_new(exchange_address, request_address):
 
 @compiled
 def new_order(exchange_address, request_address):
-    """Accept an order, let it take, let the rest rest or expire. Or the reason why not."""
+    """Accept an order, which is then in hand. Or the reason why not."""
     exchange = records_at(exchange_address, 1, EXCHANGE)[0]
     request = records_at(request_address, 1, ORDER_REQUEST)[0]
     instrument, side = np.int64(request["instrument"]), np.int64(request["side"])
@@ -195,10 +202,10 @@ def new_order(exchange_address, request_address):
     order["model"] = request["model"]
     order["time_in_force"] = request["time_in_force"] if is_limit else IOC
     changed = set_hold(exchange_address, slot, hold)
-    report_update(exchange_address, slot, np.int64(ACCEPTED), volume)
     if changed:
         report_balance(exchange_address, asset, order["order_id"])
-    take_and_rest(exchange_address, slot)
+    report_update(exchange_address, slot, np.int64(ACCEPTED))
+    exchange["in_hand"] = slot
     return np.int64(REASON_NONE)
 
 
@@ -225,12 +232,11 @@ def end_order(exchange_address, slot, event):
     """End an order that does not rest: release its hold, report, free its slot."""
     exchange = records_at(exchange_address, 1, EXCHANGE)[0]
     order = records_at(exchange["orders"], ORDERS_MAX, ORDER)[slot]
-    changed = set_hold(exchange_address, slot, np.int64(0))
-    report_update(exchange_address, slot, event, np.int64(0))
-    if changed:
+    if set_hold(exchange_address, slot, np.int64(0)):
         instrument, side = np.int64(order["instrument"]), np.int64(order["side"])
         asset = held_asset(exchange_address, instrument, side)
         report_balance(exchange_address, asset, order["order_id"])
+    report_update(exchange_address, slot, event)
     close_order(exchange_address, slot)
 
 
@@ -262,8 +268,8 @@ def cancel_order(exchange_address, request_address):
 def amend_order(exchange_address, request_address):
     """Change price and total volume (what is filled included) of an open order; 0 leaves either.
 
-    The order keeps its id. Another price or more volume puts it behind the others of its price, and
-    lets it take if it now reaches the other side. Or the reason why not.
+    The order keeps its id. Another price or more volume loses its place: it is in hand, may take,
+    and rests behind the others of its price. Or the reason why not.
     """
     exchange = records_at(exchange_address, 1, EXCHANGE)[0]
     request = records_at(request_address, 1, ORDER_REQUEST)[0]
@@ -293,9 +299,9 @@ def amend_order(exchange_address, request_address):
         unlink_order(exchange_address, slot)
     order["price"], order["volume"], order["leaves"] = price, volume, leaves
     changed = set_hold(exchange_address, slot, hold)
-    report_update(exchange_address, slot, np.int64(AMENDED), leaves)
     if changed:
         report_balance(exchange_address, asset, order["order_id"])
+    report_update(exchange_address, slot, np.int64(AMENDED))
     if moves:
-        take_and_rest(exchange_address, slot)
+        exchange["in_hand"] = slot
     return np.int64(REASON_NONE)

@@ -83,7 +83,7 @@ class ExchangeState:
         head = self._head[0]
         head["venue"] = venue
         head["orders_max"], head["answers_unknown"] = options.orders_max, options.answers_unknown
-        head["assets"], head["instruments"] = len(self.accounts), len(self.instruments)
+        head["instruments"], head["in_hand"] = len(self.instruments), NOBODY
         for part in ("orders", "index", "markets", "accounts", "reports"):
             head[part] = address_of(getattr(self, part))
         head["instrument_table"] = address_of(self.instruments)

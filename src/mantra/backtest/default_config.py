@@ -1,0 +1,50 @@
+"""A config for an archive and a model, when the user gives no config: every instrument, quoted.
+
+In:        an archive's tables, the name of a model.
+Out:       a checked Config: its venues mocked with ample balances, one model per instrument.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from mantra.archive import ArchiveError, ArchiveReader
+from mantra.config import Config, ConfigError, check_config
+from mantra.messages.tables import Tables
+
+AMPLE = {"quote": "10000000", "base": "1000"}  # whole units of each asset
+NAME_LETTERS = 20
+
+
+def config_for_archive(data: Path, model: str, changes: dict[str, Any]) -> Config:
+    """Raises ConfigError for what is no archive, or one without tables."""
+    try:
+        content = ArchiveReader(data).metadata.get("tables")
+    except ArchiveError as error:
+        raise ConfigError(f"--data: {error}") from None
+    if content is None:
+        raise ConfigError(f"--data {data}: this archive holds no instrument tables")
+    tables = Tables.from_dict(content)
+    raw: dict[str, Any] = {
+        "source": {"kind": "replay", "data": str(data)},
+        "venues": [
+            {"name": venue["name"].decode(), "balances": _balances(tables, int(venue["id"]))}
+            for venue in tables.venues
+        ],
+        "models": [
+            {"name": f"{Path(model).stem[:NAME_LETTERS]}-{index}", "model": model}
+            | {"instruments": [name]}
+            for index, name in enumerate(tables.instrument_names())
+        ],
+    }
+    for key, value in changes.items():
+        table, field = key.split(".")
+        raw.setdefault(table, {})[field] = value
+    return check_config(raw, "the options")
+
+
+def _balances(tables: Tables, venue: int) -> dict[str, str]:
+    balances: dict[str, str] = {}
+    for row in tables.instruments[tables.instruments["venue"] == venue]:
+        for role in ("base", "quote"):  # An asset that is both is ample as a quote.
+            balances[tables.assets[row[role]]["name"].decode()] = AMPLE[role]
+    return balances

@@ -1,0 +1,97 @@
+"""The group of commands. A command's module is imported when the command is used.
+
+Errors a user can do something about end as one line on standard error and exit code 2; exit code 1
+says that the program ran and found something wrong: a bar that does not hold, a damaged archive.
+"""
+
+import importlib
+import json
+import sys
+from typing import Any
+
+import click
+
+from mantra import __version__
+
+COMMANDS = {
+    "demo": "runs",
+    "backtest": "runs",
+    "run": "runs",
+    "halt": "runs",
+    "replay": "runs",
+    "import": "data",
+    "archive": "data",
+    "doctor": "machine",
+    "shm": "machine",
+    "bench": "machine",
+}
+HELP = {
+    "demo": "Run the built-in example and print its report.",
+    "backtest": "Run models on recorded or simulated data, in real processes.",
+    "run": "Show what a config makes of this machine (--dry).",
+    "halt": "Pull the kill switch of a run: cancel all, send nothing.",
+    "replay": "Feed a recorded run's inputs back into one actor and compare.",
+    "import": "Read recorded WebSocket captures into an archive.",
+    "archive": "List, print and verify archives.",
+    "doctor": "Say what about this machine costs latency, and what to do.",
+    "shm": "List and clean shared memory.",
+    "bench": "Measure, beside the alternatives; exit 1 when a bar does not hold.",
+}
+USER_ERRORS = (
+    "ConfigError",
+    "ModelError",
+    "ArchiveError",
+    "CaptureError",
+    "SegmentError",
+)
+
+
+class Commands(click.Group):
+    """Knows its commands by name, and loads one when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"mantra.cli.{COMMANDS[name]}")
+        command: click.Command = getattr(module, f"{name}_command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(HELP.items()))
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__)
+def commands() -> None:
+    """Mantra: a low-latency, multi-core trading engine in Python."""
+
+
+def print_json(data: Any) -> None:
+    """One JSON object on standard output."""
+    click.echo(json.dumps(data, indent=1, default=str))
+
+
+def main() -> None:
+    """Entry point: errors of the user's making become one line, without a traceback."""
+    try:
+        commands(standalone_mode=False)
+    except click.exceptions.Exit as leaving:
+        sys.exit(leaving.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("interrupted", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)
+    except Exception as error:
+        if type(error).__name__ not in USER_ERRORS:
+            raise
+        click.echo(f"mantra: {error}", err=True)
+        sys.exit(2)

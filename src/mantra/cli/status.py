@@ -1,0 +1,66 @@
+"""What moves while one waits: a run's live line, and a progress bar. Silent when not on a terminal.
+
+No refresh threads: a supervisor forks, and must not have any.
+"""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.live import Live
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+if TYPE_CHECKING:
+    from mantra.actors.supervisor import Supervisor
+    from mantra.backtest.tally import Tally
+
+EVERY_S = 0.25
+
+
+@contextmanager
+def live_line(quiet: bool) -> Iterator[Callable[["Supervisor", "Tally"], None]]:
+    """A function to call with a run's state as often as one likes; it draws four times a second."""
+    console = Console(stderr=True)
+    if quiet or not console.is_terminal:
+        yield lambda supervisor, tally: None
+        return
+    drawn, before, began = 0.0, 0, time.monotonic()
+    with Live(console=console, auto_refresh=False, transient=True) as live:
+
+        def draw(supervisor: "Supervisor", tally: "Tally") -> None:
+            nonlocal drawn, before
+            now = time.monotonic()
+            if now - drawn < EVERY_S:
+                return
+            sent = supervisor.messages()
+            rate = (sent - before) / (now - drawn) if drawn else 0.0
+            drawn, before = now, sent
+            live.update(
+                f"{now - began:6.1f} s  {sent:,} messages  {rate:,.0f}/s  "
+                f"{sum(tally.requests.values()):,} requests  {tally.fills:,} fills  "
+                f"{supervisor.lost():,} lost",
+                refresh=True,
+            )
+
+        yield draw
+
+
+@contextmanager
+def progress_bar(what: str, quiet: bool) -> Iterator[Callable[[int, int], None]]:
+    """A function `(done, total)` in bytes that moves a bar."""
+    console = Console(stderr=True)
+    if quiet or not console.is_terminal:
+        yield lambda done, total: None
+        return
+    columns = (TextColumn(what), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(what)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def is_quiet(as_json: bool) -> bool:
+    """Whether to draw nothing: for programs, and where nobody looks."""
+    return as_json or not sys.stderr.isatty()

@@ -1,0 +1,47 @@
+"""Addresses to records and back, compiled and not."""
+
+import numpy as np
+import pytest
+
+from mantra.compiled import compiled
+from mantra.icc.memory import CACHE_LINE, address_of, aligned_zeros, records_at
+
+PAIR = np.dtype([("a", "i8"), ("b", "i4"), ("c", "i4")], align=True)
+
+
+@compiled
+def bump(address, count):
+    pairs = records_at(address, count, PAIR)
+    for index in range(count):
+        pairs[index]["a"] += index
+        pairs[index]["c"] -= 1
+    return count
+
+
+def test_a_view_writes_through_to_the_memory_it_was_made_of():
+    pairs = np.zeros(3, PAIR)
+    records_at(address_of(pairs), 3, PAIR)["b"] = 5
+    assert pairs["b"].tolist() == [5, 5, 5]
+
+
+def test_compiled_code_sees_the_same_fields():
+    pairs = np.zeros(3, PAIR)
+    bump(address_of(pairs), 3)
+    assert pairs["a"].tolist() == [0, 1, 2]
+    assert pairs["c"].tolist() == [-1, -1, -1]
+
+
+@pytest.mark.parametrize("count", [1, 3, 100])
+def test_aligned_memory_begins_on_a_cache_line_and_is_zero(count):
+    pairs = aligned_zeros(count, PAIR)
+    assert address_of(pairs) % CACHE_LINE == 0
+    assert len(pairs) == count
+    assert not pairs.view("i8").any()
+
+
+@pytest.mark.needs_jit
+def test_there_is_one_specialisation():
+    pairs = np.zeros(2, PAIR)
+    bump(address_of(pairs), 2)
+    bump(np.int64(address_of(pairs)), np.int64(1))
+    assert len(bump.signatures) == 1

@@ -1,0 +1,53 @@
+"""Ids and slots: found at once, never mistaken, used in turn."""
+
+from overseer_desk import Desk
+
+from mantra.messages.enums import ACCEPTED, CANCELED
+from mantra.overseer.orders import find_order
+from mantra.overseer.state import CAPACITY, OPEN_MAX
+
+
+def test_an_id_is_a_sequence_and_a_slot_and_finds_its_order():
+    with Desk() as desk:
+        for row in range(4):
+            desk.want("a", row, price=100, volume=1)
+        sent = desk.step()
+        ids = [int(request["order_id"]) for request in sent]
+        assert ids == sorted(set(ids))
+        for order_id in ids:
+            assert order_id >= CAPACITY
+            found = find_order(desk.overseer.context_address, order_id)
+            expected = desk.overseer.arrays["orders"][order_id % CAPACITY]
+            assert expected["order_id"] == order_id
+            assert found != 0
+            assert find_order(desk.overseer.context_address, order_id + CAPACITY) == 0
+
+
+def test_an_ended_order_keeps_its_slot_until_many_others_were_sent():
+    turns = CAPACITY + 5
+    with Desk(models=(("a", 1),), capacities={"requests": 8192}) as desk:
+        slots = []
+        for turn in range(turns):
+            desk.want("a", 0, price=100 + turn % 2, volume=1)
+            (request,) = desk.step()
+            slots.append(int(request["order_id"]) % CAPACITY)
+            desk.update(request, ACCEPTED)
+            desk.want("a", 0)
+            desk.step()
+            desk.update(request, CANCELED)
+            desk.step()
+        assert sorted(slots[:CAPACITY]) == list(range(CAPACITY))
+        assert slots[CAPACITY:] == slots[:5]
+        # No balance ever named these: the reservations of those whose slot is used again are over.
+        assert desk.reserved(0, 2) == sum(10 * (100 + turn % 2) for turn in range(5, turns))
+
+
+def test_no_more_orders_are_open_at_once_than_the_table_is_for():
+    with Desk(models=(("a", 1000), ("b", 1000))) as desk:
+        for row in range(1000):
+            desk.want("a", row, price=1, volume=1)
+            desk.want("b", row, price=1, volume=1)
+        assert len(desk.step()) == OPEN_MAX
+        assert desk.refused("b") == {"open-orders": 2000 - OPEN_MAX}
+        assert desk.refused("a") == {}
+        assert desk.pending == OPEN_MAX
