@@ -38,7 +38,7 @@ from mantra.backtest.tally import Tally
 from mantra.config import Config, ConfigError, CoreConfig, Limits, Simulated
 from mantra.exchanges.mock.exchange import MockExchange
 from mantra.exchanges.mock.state import MockOptions
-from mantra.exchanges.simulated.generator import add_default_instruments
+from mantra.exchanges.simulated.generator import default_markets, default_tables
 from mantra.exchanges.simulated.venue import SimulatedVenue
 from mantra.icc import seqlock_vector
 from mantra.icc.memory import address_of, aligned_zeros
@@ -115,16 +115,15 @@ def _market(config: Config) -> tuple[Tables, list[Actor]]:
     """The instruments there are, and the sources of their data."""
     source = config.source
     if isinstance(source, Simulated):
-        tables = Tables()
-        markets = add_default_instruments(tables)
-        wanted = [venue.name for venue in config.venues if venue.name in markets]
+        tables = default_tables()
+        built_in = [row["name"].decode() for row in tables.venues]
+        wanted = [venue.name for venue in config.venues if venue.name in built_in]
         share = max(len(wanted), 1)
         return tables, [
             SimulatedVenue(
                 f"{FEED}-{name}",
                 tables,
-                name,
-                markets[name],
+                markets=default_markets(tables, name),
                 seed=source.seed + index,
                 rate=source.rate / share,
                 messages=-(-source.messages // share),

@@ -15,13 +15,14 @@ from mantra.messages.records import PUBLISHER_MASK, SYSTEM_EVENT
 from mantra.telemetry import timers
 from tests.exchanges.simulated.sink import Sink, unstamped
 
-MESSAGES = 10_000  # 4,000 of them in four snapshots
+TABLES = default_tables()
+MARKETS = default_markets(TABLES)[:1]
+MESSAGES = 3_000  # 1,000 of them in the snapshot
 TICKS_PER_SECOND = 2_000_000_000
 
 
 def made_by_the_generator(messages, seed, rate=0):
-    tables = default_tables()
-    made = new_generator(tables, default_markets(tables), seed, rate)
+    made = new_generator(TABLES, MARKETS, seed, rate)
     l2, trades, count = [], [], 0
     while count < messages:
         count += orderflow.next_event(made.address)
@@ -42,7 +43,10 @@ def run_to_the_end(stepper, steps_max=2_000_000):
 
 @pytest.mark.parametrize(("every", "capacities"), [(1, {}), (61, {"l2": 64, "trades": 16})])
 def test_a_slow_consumer_with_a_small_ring_gets_every_message_in_order(every, capacities):
-    venue, sink = SimulatedVenue("venue", default_tables(), seed=3, messages=MESSAGES), Sink()
+    venue, sink = (
+        SimulatedVenue("venue", TABLES, markets=MARKETS, seed=3, messages=MESSAGES),
+        Sink(),
+    )
     sink.every = every
     with Stepper([venue, sink], capacities) as stepper:
         run_to_the_end(stepper)
@@ -54,7 +58,7 @@ def test_a_slow_consumer_with_a_small_ring_gets_every_message_in_order(every, ca
 
 @pytest.mark.parametrize("lead", [1, 32])
 def test_the_venue_never_runs_further_ahead_than_its_lead(lead):
-    venue = SimulatedVenue("venue", default_tables(), messages=5_000, lead=lead)
+    venue = SimulatedVenue("venue", TABLES, markets=MARKETS, messages=1_500, lead=lead)
     sink = Sink(every=max(lead, 5) + 18)
     with Stepper([venue, sink]) as stepper:
         run_to_the_end(stepper)
@@ -63,7 +67,7 @@ def test_the_venue_never_runs_further_ahead_than_its_lead(lead):
 
 
 def test_levels_of_a_group_share_an_origin_and_groups_and_trades_have_their_own():
-    venue, sink = SimulatedVenue("venue", default_tables(), messages=MESSAGES), Sink()
+    venue, sink = SimulatedVenue("venue", TABLES, markets=MARKETS, messages=MESSAGES), Sink()
     with Stepper([venue, sink]) as stepper:
         run_to_the_end(stepper)
         l2 = sink.l2
@@ -74,7 +78,7 @@ def test_levels_of_a_group_share_an_origin_and_groups_and_trades_have_their_own(
 
 
 def test_the_end_is_said_once_and_the_row_is_done():
-    venue = SimulatedVenue("venue", default_tables(), messages=MESSAGES)
+    venue = SimulatedVenue("venue", TABLES, markets=MARKETS, messages=MESSAGES)
     with Stepper([venue]) as stepper:
         events = stepper.spines[0].inlet("events")
         stepper.run_until_idle()
@@ -88,7 +92,7 @@ def test_the_end_is_said_once_and_the_row_is_done():
 
 
 def test_a_duration_ends_the_venue_in_simulated_time():
-    venue, sink = SimulatedVenue("venue", default_tables(), duration_s=4), Sink()
+    venue, sink = SimulatedVenue("venue", TABLES, markets=MARKETS, duration_s=4), Sink()
     with Stepper([venue, sink]) as stepper:
         run_to_the_end(stepper)
         span_s = np.ptp(sink.l2["ts_exchange"]) / 1e9
@@ -107,7 +111,8 @@ class Clocked(SimulatedVenue):
 def paced(messages=MESSAGES, rate=1_000_000):
     return Clocked(
         "venue",
-        default_tables(),
+        TABLES,
+        markets=MARKETS,
         rate=rate,
         messages=messages,
         ticks_per_second=TICKS_PER_SECOND,
@@ -132,7 +137,7 @@ def test_at_a_set_rate_an_event_is_sent_when_it_is_due():
 def test_what_was_late_is_sent_at_no_more_than_twice_the_rate_and_the_lag_is_shown():
     venue, sink = paced(), Sink(paces=False)
     with Stepper([venue, sink]) as stepper:
-        while int(venue.context["sent"][0]) < 6_000:
+        while int(venue.context["sent"][0]) < 1_500:
             stepper.step()
             venue.ticks += 200
         slept = 2 * TICKS_PER_SECOND // 1_000
@@ -156,9 +161,9 @@ def test_what_was_late_is_sent_at_no_more_than_twice_the_rate_and_the_lag_is_sho
 
 
 def test_a_paced_venue_does_not_wait_for_consumers():
-    venue, sink = paced(4_500), Sink(every=10**9)
+    venue, sink = paced(1_500), Sink(every=10**9)
     with Stepper([venue, sink], {"l2": 64}) as stepper:
         while not stepper.sources_done():
             stepper.step()
             venue.ticks += 10_000
-        assert int(venue.context["sent"][0]) >= 4_500
+        assert int(venue.context["sent"][0]) >= 1_500

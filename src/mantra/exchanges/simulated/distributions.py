@@ -22,9 +22,10 @@ class Knot(NamedTuple):
     value: float
 
 
+# Behind the touch: less than measured of all levels, for those at the touch are thick.
 LEVEL_VOLUMES = (
-    Knot(0, 1), Knot(0.01, 9), Knot(0.1, 59), Knot(0.25, 1_011), Knot(0.5, 5_396),
-    Knot(0.75, 32_064), Knot(0.9, 76_303), Knot(0.99, 1_917_279), Knot(0.999, 13_384_042),
+    Knot(0, 1), Knot(0.01, 9), Knot(0.1, 55), Knot(0.25, 800), Knot(0.5, 4_300),
+    Knot(0.75, 21_000), Knot(0.92, 52_000), Knot(0.99, 1_917_279), Knot(0.999, 8_500_000),
 )  # fmt: skip
 TOUCH_VOLUMES = (
     Knot(0, 1), Knot(0.01, 9), Knot(0.1, 797), Knot(0.25, 13_515), Knot(0.5, 114_177),
