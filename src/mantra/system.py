@@ -25,7 +25,7 @@ from pathlib import Path
 import numpy as np
 
 from mantra import __version__
-from mantra.actors import spine
+from mantra.actors import core_loop, spine
 from mantra.actors.actor import Actor
 from mantra.actors.core_loop import IDLE_STRATEGIES
 from mantra.actors.core_process import CoreLine
@@ -35,7 +35,8 @@ from mantra.archive.recorder import Recorder
 from mantra.backtest.replay import Replay
 from mantra.backtest.report import archive_facts, gather
 from mantra.backtest.tally import Tally
-from mantra.config import Config, ConfigError, CoreConfig, Limits, Simulated
+from mantra.compiled import fill_cache
+from mantra.config import Config, ConfigError, CoreConfig, Limits, Simulated, load_config
 from mantra.exchanges.mock.exchange import MockExchange
 from mantra.exchanges.mock.state import MockOptions
 from mantra.exchanges.simulated.generator import default_markets, default_tables
@@ -44,7 +45,7 @@ from mantra.icc import seqlock_vector
 from mantra.icc.memory import address_of, aligned_zeros
 from mantra.messages.decimals import to_units
 from mantra.messages.tables import Tables
-from mantra.models.contract import ModelError, load_model
+from mantra.models.contract import ModelError, compile_model, load_model
 from mantra.models.model_actor import ModelActor
 from mantra.overseer.overseer import COUNTERS_SUFFIX, ModelLimits, OrderLimits, Overseer
 from mantra.overseer.refusals import REFUSALS
@@ -336,12 +337,32 @@ def describe_system(system: System) -> dict:
     }
 
 
+def compile_system(system: System) -> None:
+    """Compile every actor and model, or load them. Raises ConfigError for a model's mistake."""
+    models = [actor for actor in system.actors if isinstance(actor, ModelActor)]
+    fill_cache([*(a.step for a in system.actors), *(m.model.call for m in models)])
+    for model in models:
+        try:
+            compile_model(model.model)
+        except ModelError as error:
+            raise ConfigError(f"model {model.name!r}: {error}") from None
+    for actor in system.actors:
+        _ = actor.step.address
+
+
+def warm_up() -> None:
+    """Compile all the example runs on, without running it: what `mantra bench startup` times."""
+    compile_system(build_system(load_config(None), "warm-up"))
+    core_loop.warm_up()
+
+
 def run_system(
     system: System,
     each_look: Callable[[Supervisor, Tally], None] | None = None,
     until: float | None = None,
 ) -> dict:
     """Run it to its end; the report. `until` is a time of `time.monotonic`."""
+    compile_system(system)
     kept: list[object] = []
 
     def share_tables() -> None:

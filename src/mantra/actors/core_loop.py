@@ -11,7 +11,7 @@ from mantra.actors import control
 from mantra.actors.actor import CALL_PYTHON
 from mantra.compiled import call_step, compiled
 from mantra.icc.atomics import cpu_pause, load_relaxed, store_relaxed
-from mantra.icc.memory import records_at
+from mantra.icc.memory import address_of, aligned_zeros, records_at
 from mantra.telemetry.tsc import read_tsc
 
 # What to do when no actor of the core found work.
@@ -100,3 +100,10 @@ def idle(strategy):
         _sched_yield()
     elif strategy == SLEEP:
         _usleep(np.uint32(SLEEP_US))
+
+
+def warm_up() -> None:
+    """Compile the loop, or load it, before it is needed: a core of no actors, told to stop."""
+    core, row = aligned_zeros(1, CORE), aligned_zeros(1, control.ACTOR_ROW)
+    core["rows"][0, 0], row["stop"] = address_of(row), 1
+    run_core(address_of(core))

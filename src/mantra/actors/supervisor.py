@@ -18,7 +18,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from mantra.actors import control, spine
+from mantra.actors.core_loop import warm_up
 from mantra.actors.core_process import CoreLine, run_core_process
+from mantra.compiled import fill_cache
 from mantra.icc import queue, queue_segment, seqlock_vector, shm
 from mantra.icc.memory import address_of, aligned_zeros
 from mantra.messages import enums
@@ -61,6 +63,10 @@ class Supervisor:
     def __enter__(self) -> "Supervisor":
         self.actors = [actor for line in self.lines for actor in line.actors]
         self.processes = [Process(line) for line in self.lines]
+        fill_cache([actor.step for actor in self.actors])
+        for actor in self.actors:
+            _ = actor.step.address  # Compiled or loaded here, once: the children inherit it.
+        warm_up()
         self.calibration = Calibration()
         spine.build(self.run, self.actors, self.capacities)
         try:
@@ -108,8 +114,6 @@ class Supervisor:
         self._publish_clock()
         if self.before_start:
             self.before_start()
-        for actor in self.actors:
-            _ = actor.step.address  # compiled here, once; the children inherit it
         for number in self._handlers:
             signal.signal(number, self._on_signal)
         for process in self.processes:

@@ -48,7 +48,7 @@ def records_at(address: int, count: int, dtype: np.dtype) -> Any:
 @infer_global(records_at)
 class _RecordsAt(AbstractTemplate):
     def generic(self, arguments, keywords):
-        address, count, dtype = arguments
+        _, _, dtype = arguments
         array = types.Array(dtype.dtype, 1, "C")
         return signature(array, types.int64, types.int64, dtype)
 

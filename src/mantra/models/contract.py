@@ -31,8 +31,8 @@ import numpy as np
 from numba.core.errors import NumbaError
 
 from mantra.compiled import (
+    CACHE,
     DutyCycle,
-    cache_directory,
     compiled,
     compiled_uncached,
     duty_cycle,
@@ -145,8 +145,8 @@ def find_model(name: str) -> Path:
     return path.resolve()
 
 
-def load_model(name: str, compile_now: bool = True) -> Model:
-    """Load and compile a model, from the cache if it is warm.
+def load_model(name: str) -> Model:
+    """Load a model and check what it holds; `compile_model` makes it machine code.
 
     Raises ModelError, naming the file and the line.
     """
@@ -171,8 +171,6 @@ def load_model(name: str, compile_now: bool = True) -> Model:
         call=_trampoline(path, module, function),
     )
     model.parameter_record({})
-    if compile_now:
-        _compile(model)
     return model
 
 
@@ -226,7 +224,7 @@ def _trampoline(path: Path, module: ModuleType, function: Any) -> DutyCycle:
     for source in sorted(path.parent.glob("*.py")):
         digest.update(source.name.encode() + b"\0" + source.read_bytes())
     name = f"model_{path.stem}_{digest.hexdigest()[:16]}.py"
-    file = cache_directory() / name
+    file = CACHE / name
     text = TRAMPOLINE.format(path=path)
     if not file.exists() or file.read_text() != text:
         partial = file.with_suffix(".partial")
@@ -250,7 +248,8 @@ def _trampoline(path: Path, module: ModuleType, function: Any) -> DutyCycle:
     return duty_cycle(made.call_model)
 
 
-def _compile(model: Model) -> None:
+def compile_model(model: Model) -> None:
+    """Compile a model, or load it from the cache. Raises ModelError, naming the user's line."""
     try:
         _ = model.call.address
     except NumbaError as error:
