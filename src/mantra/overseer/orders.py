@@ -116,7 +116,7 @@ def balance_of(context_address, venue, asset):
 
 @compiled
 def take_slot(context_address, model, row):
-    """Take a slot for an order of a row; its ORDER's address. OPEN_MAX sees to it there is one."""
+    """Take a slot for an order of a row; address of its ORDER. OPEN_MAX sees that there is one."""
     context = records_at(context_address, 1, CONTEXT)[0]
     ended = context["slots_given"] - context["slots_taken"]
     if ended > KEPT or context["slots_fresh"] == CAPACITY:
