@@ -36,7 +36,8 @@ from mantra.backtest.replay import Replay
 from mantra.backtest.report import archive_facts, gather
 from mantra.backtest.tally import Tally
 from mantra.compiled import fill_cache
-from mantra.config import Config, ConfigError, CoreConfig, Limits, Simulated, load_config
+from mantra.config import Config, ConfigError, Limits, Simulated, load_config
+from mantra.core_map import core_lines
 from mantra.exchanges.mock.exchange import MockExchange
 from mantra.exchanges.mock.state import MockOptions
 from mantra.exchanges.simulated.generator import default_markets, default_tables
@@ -102,7 +103,7 @@ def build_system(config: Config, run: str | None = None) -> System:
     ]
     if config.recorder.enabled:
         actors.append(_recorder(config, run, directory, tables))
-    return System(config, run, directory, tables, actors, _lines(config, actors))
+    return System(config, run, directory, tables, actors, core_lines(config, actors))
 
 
 def _pairs(config: Config, actors: list[ModelActor]) -> list:
@@ -239,66 +240,6 @@ def _recorder(config: Config, run: str, directory: Path, tables: Tables) -> Reco
     return Recorder(
         RECORDER, directory / "archive", facts, paces=True, flush_s=config.recorder.flush_s
     )
-
-
-# ---------------------------------------------------------------- cores
-
-
-def _lines(config: Config, actors: list[Actor]) -> list[CoreLine]:
-    """The core map: the config's, or one made for the cores there are."""
-    by_name = {actor.name: actor for actor in actors}
-    if len(by_name) < len(actors):
-        names = [actor.name for actor in actors]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ConfigError(f"two actors are called {twice!r}: rename the model or venue")
-    there = os.sched_getaffinity(0)
-    placed: list[str] = []
-    lines = []
-    for index, line in enumerate(config.cores or _default_cores(actors)):
-        for name in line.actors:
-            if name not in by_name:
-                raise ConfigError(
-                    f"cores[{index}].actors: no actor {name!r}; there are: {', '.join(by_name)}"
-                )
-            if name in placed:
-                raise ConfigError(f"cores[{index}].actors: {name!r} is on another line already")
-            placed.append(name)
-        if line.core is not None and line.core not in there:
-            raise ConfigError(
-                f"cores[{index}].core = {line.core}: this process may use {sorted(there)}"
-            )
-        lines.append(
-            CoreLine(
-                [by_name[name] for name in line.actors],
-                line.core,
-                IDLE_STRATEGIES.index(line.idle),
-                line.on_death,
-            )
-        )
-    if missing := [name for name in by_name if name not in placed]:
-        raise ConfigError(f"cores: on no line: {', '.join(missing)}")
-    return lines
-
-
-def _default_cores(actors: list[Actor]) -> list[CoreConfig]:
-    """Venue side on one core, models and Overseer on the next, the recorder where there is room.
-
-    The model and the Overseer share a core: the hop between them stays in its cache.
-    """
-    cores = sorted(os.sched_getaffinity(0))
-    venue = [a.name for a in actors if a.is_source or isinstance(a, MockExchange)]
-    traders = [a.name for a in actors if isinstance(a, ModelActor | Overseer)]
-    recorders = [a.name for a in actors if a.stops_last]
-    # With a core to itself a line may spin; the recorder of a two-core machine needs a share.
-    idle = "pause" if len(cores) > 2 else "yield"
-    lines = [
-        CoreConfig(actors=venue, core=cores[0], idle=idle),
-        CoreConfig(actors=traders, core=cores[1 % len(cores)], idle=idle),
-    ]
-    if recorders:
-        core = cores[2] if len(cores) > 2 else None
-        lines.append(CoreConfig(actors=recorders, core=core, idle="sleep"))
-    return lines
 
 
 # ---------------------------------------------------------------- looking and running

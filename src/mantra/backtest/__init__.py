@@ -2,7 +2,7 @@
 
 In:        raw captures of venues, archives, the queues of a run.
 Out:       L2Update and TradeUpdate in recorded order and pace; archives; tallies and reports.
-Must not know: the wiring of a run (system), terminals. The engine cannot tell a replay from a venue.
+Must not know: the wiring of a run, terminals. The engine cannot tell a replay from a venue.
 
 importer.py        captures -> archive: the entry, and the rules of how a book begins
 captures.py        files -> pieces of whole lines

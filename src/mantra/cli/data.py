@@ -125,7 +125,7 @@ def archive_ls(directory: Path, as_json: bool) -> None:
         table.add_column(column, justify="right")
     for row in rows:
         table.add_row(
-            row["stream"],
+            str(row["stream"]),
             f"{row['rows']:,}",
             f"{row['bytes']:,}",
             f"{row['bytes_per_row']:.2f}",
