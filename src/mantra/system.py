@@ -118,20 +118,19 @@ def _market(config: Config) -> tuple[Tables, list[Actor]]:
     source = config.source
     if isinstance(source, Simulated):
         tables = default_tables()
-        built_in = [row["name"].decode() for row in tables.venues]
-        wanted = [venue.name for venue in config.venues if venue.name in built_in]
-        share = max(len(wanted), 1)
-        return tables, [
-            SimulatedVenue(
-                f"{FEED}-{name}",
-                tables,
-                markets=default_markets(tables, name),
-                seed=source.seed + index,
-                rate=source.rate / share,
-                messages=-(-source.messages // share),
-            )
-            for index, name in enumerate(wanted)
+        markets = [
+            market for venue in config.venues for market in default_markets(tables, venue.name)
         ]
+        # One actor sends for all venues: its queues then have one producer, the faster kind.
+        feed = SimulatedVenue(
+            FEED,
+            tables,
+            markets=markets,
+            seed=source.seed,
+            rate=source.rate,
+            messages=source.messages,
+        )
+        return tables, [feed]
     try:
         content = ArchiveReader(source.data).metadata.get("tables")
     except ArchiveError as error:
