@@ -5,7 +5,8 @@ Out:       requests, events; the vector "<name>-counters"; its ACTOR_ROW's `pend
 Must not know: venues' words, books, processes.
 
 A step, straight down: is trading on? read the answers; look at the rows that changed; then what
-nothing waits for: last prices, time, counters. A request carries the origin of its ideal order.
+nothing waits for: last prices, time, counters. A request carries the origin of its ideal order,
+or of the venue's word it waited for, if that came later.
 """
 
 from collections.abc import Mapping, Sequence
