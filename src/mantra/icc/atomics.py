@@ -179,7 +179,7 @@ def _emit_copy_out(builder, private, shared, words):
 
 
 def _copy(builder, target, source, words):
-    """Whole lines of eight words, then the seven of a slot's payload, or whatever is left, in a loop.
+    """Whole lines of eight words, then the seven of a slot's payload, or what is left, in a loop.
 
     Unrolled by hand: LLVM leaves loops of atomic accesses as they are.
     """

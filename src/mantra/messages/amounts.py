@@ -42,9 +42,8 @@ def mul_div(a, b, divisor, rounding):
     negative = (a < 0) != (b < 0)
     a, b = abs(a), abs(b)
     small, large = min(a, b), max(a, b)
-    if large < SURELY or (small < SMALL and large < LARGE):  # No division where it is plain.
-        quotient, rest = a * b // divisor, a * b % divisor
-    elif b == 0 or a <= AMOUNT_MAX // b:
+    plainly_fits = large < SURELY or (small < SMALL and large < LARGE)  # told without a division
+    if plainly_fits or b == 0 or a <= AMOUNT_MAX // b:
         quotient, rest = a * b // divisor, a * b % divisor
     else:
         quotient, rest = _wide_mul_div(a, b, divisor)

@@ -20,7 +20,7 @@ from mantra.icc.queue import DATA, PRODUCER, SPED_PAST, publish, try_consume
 from mantra.icc.seqlock_vector import write_row
 from mantra.messages.records import PUBLISHER_BITS, TIMING
 from mantra.telemetry.histogram import HISTOGRAM, record_value
-from mantra.telemetry.tsc import read_tsc
+from mantra.telemetry.tsc import read_tsc, read_tsc_early
 
 TRACK = np.dtype(
     [
@@ -108,10 +108,12 @@ def send_row(track_address, vector_address, row, source_address):
 
 @compiled
 def start_timer(track_address):
-    """Ticks now, or 0 when timings are off."""
-    if records_at(track_address, 1, TRACK)[0]["enabled"]:
-        return ticks_now(track_address)
-    return np.int64(0)
+    """Ticks at the beginning of a step, or 0 when timings are off."""
+    track = records_at(track_address, 1, TRACK)[0]
+    if track["enabled"] == 0:
+        return np.int64(0)
+    clock = track["clock"]
+    return read_tsc_early() if clock == 0 else load_relaxed(clock)
 
 
 @compiled
