@@ -31,7 +31,6 @@ from typing import Any
 
 import numba
 import numpy as np
-from numba.core.errors import NumbaError
 
 from mantra.compiled import (
     CACHE,
@@ -245,7 +244,7 @@ def _line_in(path: Path, error: BaseException) -> int:
 
 
 def _place(path: Path, name: str) -> str:
-    """The file, with the line where it sets `name` if it does."""
+    """The file, with the first line that begins with `name`, a pattern, if there is one."""
     found = re.search(rf"^{name}\b", path.read_text(), re.MULTILINE)
     return f"{path}:{found.string.count(chr(10), 0, found.start()) + 1}" if found else str(path)
 
@@ -307,12 +306,17 @@ def compile_model(model: Model) -> None:
     """Compile a model, or load it from the cache. Raises ModelError, naming the user's line."""
     try:
         _ = model.call.address
-    except NumbaError as error:
-        place = re.search(
-            rf'File "({re.escape(model.path.name)}|[^"]*{re.escape(model.path.name)})'
-            r'", line (\d+)',
-            str(error),
-        )
-        where = f"{model.path}:{place.group(2)}" if place else str(model.path)
+    except Exception as error:  # Of the compiler's own errors not all have one base.
         said = [line for line in str(error).splitlines() if line.strip()]
+        where = _compiled_place(model.path, str(error))
         raise ModelError(f"{where}: does not compile: " + "\n".join(said)) from None
+
+
+def _compiled_place(path: Path, said: str) -> str:
+    """The file, with the line of it that the compiler names if it does."""
+    file = rf'[^"\s]*{re.escape(path.name)}'
+    places = re.findall(rf'File "{file}", line (\d+)|{file} \((\d+)\)', said)
+    if places:
+        return f"{path}:{''.join(places[0])}"
+    unknown = re.search(r"name '(\w+)' is not defined", said)  # This it says without a place.
+    return _place(path, rf".*\b{unknown.group(1)}") if unknown else str(path)
