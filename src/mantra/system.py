@@ -103,6 +103,9 @@ def build_system(config: Config, run: str | None = None) -> System:
     ]
     if config.recorder.enabled:
         actors.append(_recorder(config, run, directory, tables))
+    there = spine.queue_names(actors)
+    if unknown := [name for name in config.queues if name not in there]:
+        raise ConfigError(f"queues: no queue {unknown[0]!r}; there are: {', '.join(there)}")
     return System(config, run, directory, tables, actors, core_lines(config, actors))
 
 

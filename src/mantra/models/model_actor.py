@@ -16,7 +16,7 @@ from mantra.books.book import CONSISTENT, apply_update, clear, new_book
 from mantra.compiled import call_step, compiled, duty_cycle
 from mantra.icc.memory import address_of, aligned_zeros, records_at
 from mantra.icc.queue import CONSUMER, DATA, EMPTY, SPED_PAST, show_progress
-from mantra.messages.enums import EVENT_OVERRUN, SNAPSHOT
+from mantra.messages.enums import EVENT_OVERRUN, FIRST, SNAPSHOT
 from mantra.messages.records import FILL as FILL_RECORD
 from mantra.messages.records import (
     IDEAL_ORDER,
@@ -98,7 +98,7 @@ def drain_levels(context_address):
         if at < 0:
             continue
         market = records_at(context["call"]["market"], at + 1, MARKET)[at]
-        if update["flags"] & SNAPSHOT:
+        if update["flags"] & (FIRST | SNAPSHOT) == FIRST | SNAPSHOT:
             market["trusted"] = 1
         status = apply_update(market["book"], context_address + UPDATE_AT)
         if status == CONSISTENT and market["trusted"]:
@@ -188,10 +188,12 @@ def distrust_books(context_address):
         clear(market[at]["book"])
         market[at]["trusted"] = 0
     orders = records_at(call["orders"], call["rows"], IDEAL_ORDER)
+    sent = records_at(context["sent"], call["rows"], IDEAL_ORDER)
     for row in range(call["rows"]):
         orders[row]["volume"] = 0
         source = call["orders"] + row * ROW_BYTES
         send_row(context["track"], context["cache"], row, source)
+        sent[row] = orders[row]
     lost = records_at(context["l2"], 1, CONSUMER)[0]["lost"]
     event = context["event"]
     event["kind"], event["instrument"], event["venue"] = EVENT_OVERRUN, -1, -1
