@@ -18,7 +18,7 @@ SIZES = {
     "BALANCE_UPDATE": 6 * WORD + HALF + 2 * QUARTER,
     "SYSTEM_EVENT": 6 * WORD + HALF + 2 * QUARTER,
     "TIMING": 4 * WORD + 2 * HALF + 2 * WORD,
-    "IDEAL_ORDER": 4 * WORD + HALF + 4 * BYTE + 2 * WORD,
+    "IDEAL_ORDER": 4 * WORD + HALF + 4 * BYTE + WORD + 2 * QUARTER + HALF,
 }
 
 OFFSETS = {
@@ -65,7 +65,8 @@ OFFSETS = {
     "IDEAL_ORDER": {
         **HEAD,
         **{"price": 16, "volume": 24, "instrument": 32, "side": 36, "type": 37},
-        **{"time_in_force": 38, "unused": 39, "revision": 40, "unused_word": 48},
+        **{"time_in_force": 38, "unused": 39, "revision": 40},
+        **{"model": 48, "row": 50, "unused_half": 52},
     },
 }
 

@@ -3,7 +3,10 @@
 One step drains what is there, oldest first within a queue: fills before levels before trades, as a
 model that quotes on an old position is worse than one that quotes on an old book.
 
-A row goes to the OrderCache only if the model changed it: the Overseer looks at what changed.
+A row goes to the OrderCache only if the model changed it: the Overseer looks at what changed. A
+copy of it, stamps and all, is published to [ideals] at the beginning of the next step: after the
+Overseer, which may share the core, had its turn. So what a model wanted is in the archive, and
+costs the way of an order no more than the copy.
 """
 
 from typing import Any, ClassVar
@@ -13,9 +16,9 @@ import numpy as np
 from mantra.actors.actor import Actor
 from mantra.actors.spine import Spine
 from mantra.books.book import CONSISTENT, apply_update, clear, new_book
-from mantra.compiled import call_step, compiled, duty_cycle
+from mantra.compiled import JIT, call_step, compiled, duty_cycle
 from mantra.icc.memory import address_of, aligned_zeros, records_at
-from mantra.icc.queue import CONSUMER, DATA, EMPTY, SPED_PAST, show_progress
+from mantra.icc.queue import CONSUMER, DATA, EMPTY, SPED_PAST, publish, show_progress
 from mantra.messages.enums import EVENT_OVERRUN, FIRST, SNAPSHOT
 from mantra.messages.records import FILL as FILL_RECORD
 from mantra.messages.records import (
@@ -30,6 +33,7 @@ from mantra.telemetry.tracked import originate, receive, send, send_row, start_t
 
 BATCH = 64  # messages of one queue in one step: bounds how long the core's other actors wait
 CACHE_PREFIX = "cache-"
+UNTOLD_MAX = 256  # rows that wait for being published; beyond that they do not wait
 BOOK_LEVELS = 4096  # a book's first size; it grows
 
 TIMER_L2, TIMER_TRADE, TIMER_FILL = range(3)
@@ -40,10 +44,13 @@ MODEL = np.dtype(
         ("l2", "i8"),  # addresses of CONSUMERs …
         ("trades", "i8"),
         ("fills", "i8"),
-        ("events", "i8"),  # … an OUTLET …
+        ("events", "i8"),  # … OUTLETs …
+        ("ideals", "i8"),
         ("cache", "i8"),  # … the VECTOR of its rows …
         ("trampoline", "i8"),  # … the model's code …
         ("sent", "i8"),  # … and the rows as last sent
+        ("untold", "i8"),  # address of copies of rows that [ideals] is to be told …
+        ("untold_rows", "i8"),  # … and how many
         ("at", "i8"),  # address of i8 by instrument id: index into `market`, -1: not ours
         ("model", "i8"),  # index among the models
         ("overrun_at", "i8"),  # l2 messages known to be lost
@@ -68,6 +75,8 @@ ROW_BYTES = IDEAL_ORDER.itemsize
 def step_model(context_address):
     """Drain fills, levels and trades, each up to BATCH; the messages handled."""
     context = records_at(context_address, 1, MODEL)[0]
+    if context["untold_rows"] > 0:
+        tell_ideals(context_address)
     work = drain_fills(context_address)
     work += drain_levels(context_address)
     work += drain_trades(context_address)
@@ -173,9 +182,31 @@ def call_model(context_address):
             or order["type"] != last["type"]
             or order["time_in_force"] != last["time_in_force"]
         ):
-            source = context["call"]["orders"] + row * ROW_BYTES
-            send_row(context["track"], context["cache"], row, source)
+            send_ideal(context_address, row)
             sent[row] = order
+
+
+@compiled
+def send_ideal(context_address, row):
+    """Write a row to the OrderCache, and keep a copy for [ideals]."""
+    context = records_at(context_address, 1, MODEL)[0]
+    orders = records_at(context["call"]["orders"], context["call"]["rows"], IDEAL_ORDER)
+    send_row(
+        context["track"], context["cache"], row, context["call"]["orders"] + row * ROW_BYTES
+    )
+    if context["untold_rows"] == UNTOLD_MAX:
+        tell_ideals(context_address)
+    records_at(context["untold"], UNTOLD_MAX, IDEAL_ORDER)[context["untold_rows"]] = orders[row]
+    context["untold_rows"] += 1
+
+
+@compiled
+def tell_ideals(context_address):
+    """Publish the rows that were written, with the stamps they were written with."""
+    context = records_at(context_address, 1, MODEL)[0]
+    for number in range(context["untold_rows"]):
+        publish(context["ideals"], context["untold"] + number * ROW_BYTES)
+    context["untold_rows"] = 0
 
 
 @compiled
@@ -191,8 +222,7 @@ def distrust_books(context_address):
     sent = records_at(context["sent"], call["rows"], IDEAL_ORDER)
     for row in range(call["rows"]):
         orders[row]["volume"] = 0
-        source = call["orders"] + row * ROW_BYTES
-        send_row(context["track"], context["cache"], row, source)
+        send_ideal(context_address, row)
         sent[row] = orders[row]
     lost = records_at(context["l2"], 1, CONSUMER)[0]["lost"]
     event = context["event"]
@@ -207,7 +237,7 @@ class ModelActor(Actor):
     """Runs one model. `index` is its place among the run's models: the model id in messages."""
 
     reads: ClassVar = ("l2", "trades", "fills")
-    writes: ClassVar = ("events",)
+    writes: ClassVar = ("events", "ideals")
     timers: ClassVar = ("l2", "trade", "fill")
     step = step_model
 
@@ -239,9 +269,16 @@ class ModelActor(Actor):
         for queue in self.reads:
             context[queue] = address_of(spine.inlet(queue, paces=True))
         context["events"] = address_of(spine.outlet("events"))
+        context["ideals"] = address_of(spine.outlet("ideals"))
         context["cache"] = address_of(spine.vector(CACHE_PREFIX + self.name, IDEAL_ORDER))
         context["trampoline"] = self.model.call.address
         self._lay_out(context, spine)
+        if JIT:  # Now: at the end it would be late.
+            tell_ideals.compile("(int64,)")
+
+    def on_stop(self) -> None:
+        if self.context is not None:
+            tell_ideals(self.context_address)
 
     def _lay_out(self, context: np.void, spine: Spine) -> None:
         """Market, rows, state and parameters: the memory the model sees."""
@@ -261,6 +298,8 @@ class ModelActor(Actor):
             first = index * self.model.orders
             self.orders["instrument"][first : first + self.model.orders] = instrument
             at[instrument] = index
+        self.orders["model"], self.orders["row"] = self.index, np.arange(self.rows)
+        untold = aligned_zeros(UNTOLD_MAX, IDEAL_ORDER)
         sent[:] = self.orders
         call = context["call"]
         call["market"], call["markets"] = address_of(self.market), len(self.market)
@@ -268,4 +307,5 @@ class ModelActor(Actor):
         call["state"] = address_of(self.state)
         call["parameters"] = address_of(self.parameters)
         context["sent"], context["at"] = address_of(sent), address_of(at)
-        spine.keep(sent, at)
+        context["untold"] = address_of(untold)
+        spine.keep(sent, at, untold)
