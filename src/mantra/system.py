@@ -54,8 +54,8 @@ from mantra.overseer.state import COUNTERS
 from mantra.telemetry.clock import describe, ns_per_tick
 
 FEED, OVERSEER, RECORDER = "feed", "overseer", "recorder"
-MARKET_DATA_CAPACITY = 1 << 17  # 8 MB: a quarter of a second at 500,000 messages/s
-CAPACITIES = {"l2": MARKET_DATA_CAPACITY, "trades": 1 << 16}
+MARKET_DATA_CAPACITY = 1 << 16
+CAPACITIES = {"l2": MARKET_DATA_CAPACITY, "trades": 1 << 14}
 
 
 @dataclass

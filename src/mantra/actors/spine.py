@@ -19,7 +19,7 @@ from mantra.telemetry import timers
 from mantra.telemetry.clock import CLOCK_FIX
 from mantra.telemetry.tracked import OUTLET, TRACK
 
-CAPACITY = 1 << 16  # slots of a queue unless the config says otherwise
+CAPACITY = 1 << 13  # slots of a queue unless the config says otherwise: half a megabyte
 TIMINGS_PREFIX = "timings-"
 CLOCK_VECTOR = "clock"
 EVENTS = "events"  # the supervisor writes there too, so it is always MPMC
