@@ -46,7 +46,8 @@ class Simulated(Section):
 
     kind: Literal["simulated"]
     seed: int = Field(1, ge=0)
-    rate: int = Field(100_000, ge=0, description="messages/s over all instruments; 0: as fast …")
+    # messages/s over all instruments; 0: as fast as nothing is lost
+    rate: int = Field(100_000, ge=0, le=1_000_000_000)
     messages: int = Field(1_000_000, ge=1, description="how many, then the run ends")
 
 

@@ -185,6 +185,8 @@ def _models(config: Config, tables: Tables) -> list[ModelActor]:
         except LookupError as error:
             raise ConfigError(f"{where}.instruments: {error}") from None
         for name in model.instruments:
+            if model.instruments.count(name) > 1:
+                raise ConfigError(f"{where}.instruments: {name!r} is there twice")
             if name.split("@")[1] not in mocked:
                 raise ConfigError(
                     f"{where}.instruments: {name!r}: no [[venues]] entry for its venue, so nobody "
