@@ -60,7 +60,8 @@ OFFSETS = {
     },
     "TIMING": {
         **HEAD,
-        **{"ts_start": 16, "ts_stop": 24, "timer": 32, "work": 36, "unused": 40},
+        **{"ts_start": 16, "ts_stop": 24, "timer": 32, "work": 36, "detail": 40},
+        "unused": 48,
     },
     "IDEAL_ORDER": {
         **HEAD,

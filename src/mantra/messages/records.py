@@ -167,10 +167,10 @@ SYSTEM_EVENT = np.dtype(
 )
 
 #   One step of one actor. ts_origin is that of the message handled, so latency is a subtraction.
-#   0         8         16       24      32    36   40
-#   +---------+---------+--------+-------+-----+----+----------------+
-#   |ts_origin|published|ts_start|ts_stop|timer|work| unused         |
-#   +---------+---------+--------+-------+-----+----+----------------+
+#   0         8         16       24      32    36   40     48       56
+#   +---------+---------+--------+-------+-----+----+------+--------+
+#   |ts_origin|published|ts_start|ts_stop|timer|work|detail| unused |
+#   +---------+---------+--------+-------+-----+----+------+--------+
 TIMING = np.dtype(
     [
         *HEAD,
@@ -178,7 +178,8 @@ TIMING = np.dtype(
         ("ts_stop", "i8"),
         ("timer", "i4"),  # index into the actor's timers
         ("work", "i4"),  # messages handled in it
-        ("unused", "i8", (2,)),
+        ("detail", "i8"),  # what else of the inputs a replay has to know; the actor says what
+        ("unused", "i8"),
     ],
     align=True,
 )

@@ -29,7 +29,15 @@ from mantra.messages.records import (
 )
 from mantra.messages.tables import Tables
 from mantra.models.contract import BOOK, CALL, FILL, MARKET, TRADE, Model
-from mantra.telemetry.tracked import originate, receive, send, send_row, start_timer, stop_timer
+from mantra.telemetry.tracked import (
+    note_detail,
+    originate,
+    receive,
+    send,
+    send_row,
+    start_timer,
+    stop_timer,
+)
 
 BATCH = 64  # messages of one queue in one step: bounds how long the core's other actors wait
 CACHE_PREFIX = "cache-"
@@ -115,6 +123,7 @@ def drain_levels(context_address):
             event["kind"], event["at"] = BOOK, at
             event["ts_exchange"] = update["ts_exchange"]
             call_model(context_address)
+            note_levels(context_address)
             stop_timer(track, TIMER_L2, start, in_group)
             in_group = 0
     return np.int64(BATCH)
@@ -137,6 +146,7 @@ def drain_trades(context_address):
         event["price"], event["volume"] = trade["price"], trade["volume"]
         event["ts_exchange"] = trade["ts_exchange"]
         call_model(context_address)
+        note_levels(context_address)
         stop_timer(track, TIMER_TRADE, start, 1)
     return np.int64(BATCH)
 
@@ -160,8 +170,16 @@ def drain_fills(context_address):
         event["price"], event["volume"] = fill["price"], fill["volume"]
         event["ts_exchange"] = fill["ts_exchange"]
         call_model(context_address)
+        note_levels(context_address)
         stop_timer(track, TIMER_FILL, start, 1)
     return np.int64(BATCH)
+
+
+@compiled
+def note_levels(context_address):
+    """The timing's detail: l2 messages taken so far. A trade or fill may come amid a group."""
+    context = records_at(context_address, 1, MODEL)[0]
+    note_detail(context["track"], records_at(context["l2"], 1, CONSUMER)[0]["next"])
 
 
 @compiled
@@ -191,9 +209,7 @@ def send_ideal(context_address, row):
     """Write a row to the OrderCache, and keep a copy for [ideals]."""
     context = records_at(context_address, 1, MODEL)[0]
     orders = records_at(context["call"]["orders"], context["call"]["rows"], IDEAL_ORDER)
-    send_row(
-        context["track"], context["cache"], row, context["call"]["orders"] + row * ROW_BYTES
-    )
+    send_row(context["track"], context["cache"], row, context["call"]["orders"] + row * ROW_BYTES)
     if context["untold_rows"] == UNTOLD_MAX:
         tell_ideals(context_address)
     records_at(context["untold"], UNTOLD_MAX, IDEAL_ORDER)[context["untold_rows"]] = orders[row]

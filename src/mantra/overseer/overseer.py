@@ -53,13 +53,14 @@ from mantra.overseer.state import (
 from mantra.overseer.sweep import sweep_model
 from mantra.overseer.watch import let_time_pass, look_at_control, show_counters, show_open
 from mantra.telemetry.clock import CLOCK_FIX, Calibration
-from mantra.telemetry.tracked import stop_timer, ticks_now
+from mantra.telemetry.tracked import note_detail, stop_timer, ticks_now
 
 CACHE_PREFIX = "cache-"
 COUNTERS_SUFFIX = "-counters"
 STEPS_A_CHECK = 256  # steps between looks at the clock: some microseconds when idle
 MODELS_MAX = 64
 ROWS_MAX = 1024  # of one model: a row is two bytes in a request, and a sweep has an end
+MODEL_SHIFT = 48  # a sweep's timing details the model, and the writes of its rows by then
 PENDING_AT = ACTOR_ROW.fields["pending"][1]  # type: ignore[index]
 
 
@@ -104,6 +105,7 @@ def sweep_models(context_address):
         if writes(owner["cache"]) != owner["writes"] or owner["dirty"]:
             start = ticks_now(context["track"])
             requests = sweep_model(context_address, model, start)
+            note_detail(context["track"], model << MODEL_SHIFT | owner["writes"])
             stop_timer(context["track"], np.int64(TIMER_SWEEP), start, requests)
             sent += requests + 1
     return sent

@@ -1,9 +1,9 @@
 """One actor in a Stepper: its inputs in our hand, a clock we set, its outputs kept.
 
-    with Bench(recording, inputs=("l2", "trades"), outputs=("ideals",)) as bench:
-        bench.feed("l2", rows)      # with their recorded stamps
-        bench.step(ticks)           # the actor's clock says `ticks` as long as the step lasts
-    bench.sent["ideals"]            # all it sent
+with Bench(recording, inputs=("l2", "trades"), outputs=("ideals",)) as bench:
+    bench.feed("l2", rows)      # with their recorded stamps
+    bench.step(ticks)           # the actor's clock says `ticks` as long as the step lasts
+bench.sent["ideals"]            # all it sent
 """
 
 import numpy as np
@@ -113,7 +113,8 @@ class Bench:
 
     def feed(self, queue: str, rows: np.ndarray) -> None:
         """Publish at most FEED_MAX rows, as they are."""
-        assert len(rows) <= FEED_MAX and rows.flags.c_contiguous
+        assert len(rows) <= FEED_MAX
+        assert rows.flags.c_contiguous
         if len(rows):
             outlet = address_of(self.feeder.outlets[queue])
             publish_rows(outlet, address_of(rows), len(rows), rows.dtype.itemsize)

@@ -10,6 +10,7 @@ import numpy as np
 from mantra.exchanges.mock.exchange import PATIENCE, TIMER_MARKET, MockExchange
 from mantra.exchanges.mock.layout import EXCHANGE
 from mantra.icc.memory import records_at
+from mantra.messages.records import PUBLISHER_MASK
 from mantra.replay_actor.bench import FEED_MAX, Bench
 from mantra.replay_actor.compare import compare
 from mantra.replay_actor.recording import Recording
@@ -49,7 +50,7 @@ def replay_exchange(recording: Recording, actor: MockExchange) -> tuple[dict, di
     outcomes = {}
     for stream in OUTPUTS:
         recorded = recording.rows(stream)
-        numbers = np.flatnonzero(recorded["published"] & 0xFFFF == recording.publisher)
+        numbers = np.flatnonzero(recorded["published"] & PUBLISHER_MASK == recording.publisher)
         before, after = recorded[numbers], bench.sent[stream]
         if stream == "balances":
             for side in (before, after):  # The first ones are nobody's consequence.

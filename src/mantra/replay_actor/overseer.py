@@ -1,15 +1,14 @@
 """Replay of the Overseer: ideal orders, answers, events and trades in, [requests] out.
 
-Its TIMINGs say how many orders, fills and balances it read at once, and when it looked at a
-model's rows. Rising timers are one step (orders, fills, balances, sweeps); its clock says when the
-step's last piece of work began.
+Its TIMINGs say how many messages of each queue it read at once, and when it looked at a model's
+rows, at which count of their writes. Rising timers are one step; its clock says when the step's
+last piece of work began.
 
 Assumed, as nothing is recorded of it:
-* rows, events and trades were there when their stamps say so. For rows that is exact where the
-  models share the Overseer's core; trades and events change only limits, collars and halts.
 * time passed (retries, time-outs) when a sweep is recorded that nothing else explains.
 * the run was being canceled from the sweep on whose cancels no ideal order caused, up to the end.
   The kill switch of a run that then went on is not in the recording.
+* a row was not written in the midst of a sweep, as it can be where models have a core of their own.
 """
 
 from dataclasses import dataclass, field
@@ -19,16 +18,15 @@ import numpy as np
 from mantra.actors.control import CANCELING
 from mantra.messages.enums import CANCEL
 from mantra.messages.records import PUBLISHER_MASK
-from mantra.overseer.answers import TIMER_BALANCES, TIMER_FILLS, TIMER_ORDERS, TIMER_SWEEP
-from mantra.overseer.overseer import STEPS_A_CHECK, Overseer
-from mantra.replay_actor.bench import FEED_MAX, Bench
+from mantra.overseer.answers import TIMER_SWEEP, TIMERS
+from mantra.overseer.overseer import MODEL_SHIFT, STEPS_A_CHECK, Overseer
+from mantra.replay_actor.bench import Bench
 from mantra.replay_actor.compare import compare
-from mantra.replay_actor.recording import Recording, published_at
+from mantra.replay_actor.recording import Recording
 
 INPUTS = ("orders", "fills", "balances", "events", "trades")
-QUEUE_OF_TIMER = {TIMER_ORDERS: "orders", TIMER_FILLS: "fills", TIMER_BALANCES: "balances"}
 NEVER = 1 << 62  # ticks
-TRADES_A_STEP = 16
+WRITES_MASK = (1 << MODEL_SHIFT) - 1
 
 
 def replay_overseer(recording: Recording, actor: Overseer) -> tuple[dict, dict, list[str]]:
@@ -49,7 +47,7 @@ def replay_overseer(recording: Recording, actor: Overseer) -> tuple[dict, dict, 
     of_both = uncaused[uncaused < len(replayed)]
     replayed["ts_origin"][of_both] = 0
     outcome = compare("requests", np.arange(len(requests)), compared, replayed)
-    return bench.fed | {"ideals": rerun.ideals_at}, {"requests": outcome}, notes
+    return bench.fed | {"ideals": sum(rerun.written)}, {"requests": outcome}, notes
 
 
 def _canceling_from(timings: np.ndarray, requests: np.ndarray) -> tuple[int, np.ndarray]:
@@ -78,81 +76,54 @@ class _Rerun:
     recording: Recording
     actor: Overseer
     canceling: int
-    ideals_at: int = 0  # written so far
     unexplained: int = 0
     rows: dict[str, np.ndarray] = field(default_factory=dict)
-    stamps: dict[str, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.rows = {name: self.recording.rows(name) for name in INPUTS}
-        events = self.rows["events"]  # Its own it sends itself.
-        others = events["published"] & PUBLISHER_MASK != self.recording.publisher
-        self.rows["events"] = events[others]
+        self.read = dict.fromkeys(INPUTS, 0)
         ideals = self.recording.rows("ideals")
-        order = np.argsort(published_at(ideals), kind="stable")
-        self.ideals = ideals[order]
-        self.ideal_stamps = published_at(self.ideals)
-        self.stamps = {name: _rising(published_at(self.rows[name])) for name in ("events", "trades")}
+        self.ideals = [ideals[ideals["model"] == model] for model in range(len(self.actor.models))]
+        self.written = [0] * len(self.ideals)
 
     def run(self, timings: np.ndarray) -> None:
         context = self.actor.context[0]  # type: ignore[index]
         context["check_at"] = NEVER
-        kinds, starts = timings["timer"].tolist(), timings["ts_start"].tolist()
-        works = timings["work"].tolist()
+        kinds, works = timings["timer"].tolist(), timings["work"].tolist()
+        starts, details = timings["ts_start"].tolist(), timings["detail"].tolist()
         sweeps = 0
         for at, (timer, start) in enumerate(zip(kinds, starts, strict=True)):
-            if at == 0 or kinds[at - 1] >= timer:
-                self._feed_what_was_there(start)
             if at == self.canceling:
                 self.bench.control["state"] = CANCELING
-            if timer != TIMER_SWEEP:
-                self._feed_answers(QUEUE_OF_TIMER[timer], works[at])
+            if timer == TIMER_SWEEP:
+                sweeps += 1
+                self._write_ideals(details[at] >> MODEL_SHIFT, details[at] & WRITES_MASK)
+                self._sweep(start, sweeps, context)
+            else:
+                self._feed(TIMERS[timer], works[at])
                 if at + 1 == len(kinds) or kinds[at + 1] <= timer:
                     self.bench.step(start)
-                continue
-            sweeps += 1
-            self._write_ideals(start)
-            self._sweep(start, sweeps, context)
 
     def _sweep(self, ticks: int, sweeps: int, context: np.void) -> None:
         """Step until as many sweeps are done as were recorded by now."""
-        self.bench.step(ticks)
-        if self.bench.done(TIMER_SWEEP) >= sweeps - self.unexplained:
-            return
-        self.bench.step(ticks)  # The first was full of answers: then it sweeps in the next.
-        if self.bench.done(TIMER_SWEEP) >= sweeps - self.unexplained:
-            return
+        for _ in range(2):  # A first step that is full of answers sweeps in the next.
+            self.bench.step(ticks)
+            if self.bench.done(TIMER_SWEEP) + self.unexplained >= sweeps:
+                return
         context["check_at"], context["steps"] = 0, STEPS_A_CHECK - 1
         self.bench.step(ticks)
         context["check_at"] = NEVER
         self.bench.step(ticks)
-        self.unexplained += self.bench.done(TIMER_SWEEP) < sweeps - self.unexplained
+        self.unexplained += self.bench.done(TIMER_SWEEP) + self.unexplained < sweeps
 
-    def _feed_answers(self, queue: str, count: int) -> None:
-        first = self.bench.fed[queue]
-        self.bench.feed(queue, self.rows[queue][first : first + count])
+    def _feed(self, queue: str, count: int) -> None:
+        first = self.read[queue]
+        rows = self.rows[queue][first : first + count]
+        self.read[queue] += len(rows)
+        if queue == "events":  # Its own it has sent itself.
+            rows = rows[rows["published"] & PUBLISHER_MASK != self.recording.publisher]
+        self.bench.feed(queue, rows)
 
-    def _feed_what_was_there(self, ticks: int) -> None:
-        """Events and trades up to a moment, read before anything else."""
-        fed = False
-        for queue, stamps in self.stamps.items():
-            end = int(np.searchsorted(stamps, ticks, "right"))
-            while self.bench.fed[queue] < end:
-                first = self.bench.fed[queue]
-                fed = True
-                self.bench.feed(queue, self.rows[queue][first : min(end, first + FEED_MAX)])
-                if end - first > TRADES_A_STEP:
-                    while self.bench.step(ticks) > 0:
-                        pass
-        if fed:
-            self.bench.step(ticks)
-
-    def _write_ideals(self, ticks: int) -> None:
-        end = int(np.searchsorted(self.ideal_stamps, ticks, "right"))
-        self.bench.write_ideals(self.ideals[self.ideals_at : end])
-        self.ideals_at = max(end, self.ideals_at)
-
-
-def _rising(stamps: np.ndarray) -> np.ndarray:
-    """Several producers' stamps: a message is read when those before it are."""
-    return np.maximum.accumulate(stamps) if len(stamps) else stamps
+    def _write_ideals(self, model: int, writes: int) -> None:
+        self.bench.write_ideals(self.ideals[model][self.written[model] : writes])
+        self.written[model] = max(writes, self.written[model])

@@ -9,7 +9,7 @@ from mantra.actors.spine import TIMINGS_PREFIX, record_of
 from mantra.archive import ArchiveError, ArchiveReader
 from mantra.config import check_config
 from mantra.messages.enums import EVENT_OVERRUN
-from mantra.messages.records import PUBLISHER_BITS, PUBLISHER_MASK
+from mantra.messages.records import PUBLISHER_MASK
 from mantra.system import FEED, RECORDER, System, build_system
 
 
@@ -83,9 +83,4 @@ class Recording:
         raise ArchiveError(f"no actor {name!r} in this run; there are: {', '.join(there)}")
 
 
-def published_at(rows: np.ndarray) -> np.ndarray:
-    """Ticks at which messages were stamped, by their producer, on publishing."""
-    return rows["ts_origin"] + (rows["published"] >> PUBLISHER_BITS)
-
-
-__all__ = ["Recording", "published_at"]
+__all__ = ["Recording"]

@@ -117,6 +117,12 @@ def start_timer(track_address):
 
 
 @compiled
+def note_detail(track_address, detail):
+    """What the next `stop_timer` tells beside times: whatever the actor defines."""
+    records_at(track_address, 1, TRACK)[0]["timing"]["detail"] = detail
+
+
+@compiled
 def stop_timer(track_address, timer, start, work):
     """End a step begun at `start`: counted, and told on the timing queue. Returns ticks now.
 
