@@ -55,6 +55,7 @@ from mantra.telemetry.clock import describe, ns_per_tick
 
 FEED, OVERSEER, RECORDER = "feed", "overseer", "recorder"
 MARKET_DATA_CAPACITY = 1 << 16
+UNREAD_CAPACITY = 1 << 10  # of timings that nobody records: the latest, for observers
 CAPACITIES = {"l2": MARKET_DATA_CAPACITY, "trades": 1 << 14}
 
 
@@ -75,7 +76,13 @@ class System:
 
     @property
     def capacities(self) -> dict[str, int]:
-        return {**CAPACITIES, **self.config.queues}
+        """Slots by queue, where they are not the spine's defaults."""
+        unread = {} if self.config.recorder.enabled else self._unread_timings()
+        return {**CAPACITIES, **unread, **self.config.queues}
+
+    def _unread_timings(self) -> dict[str, int]:
+        names = spine.queue_names(self.actors)
+        return {n: UNREAD_CAPACITY for n in names if n.startswith(spine.TIMINGS_PREFIX)}
 
 
 def new_run_name() -> str:
@@ -266,7 +273,7 @@ def describe_system(system: System) -> dict:
         "queues": [
             {
                 "name": name,
-                "capacity": system.capacities.get(name, spine.CAPACITY),
+                "capacity": system.capacities.get(name, spine.default_capacity(name)),
                 "record_bytes": spine.record_of(name).itemsize,
                 "written_by": spine.writers(system.actors, name),
                 "read_by": [a.name for a in system.actors if name in a.reads or a.stops_last],

@@ -102,7 +102,6 @@ def pipeline_config(directory: str, rate: int, messages: int, recorded: bool) ->
                 "parameters": {"lots": 1000, "position_max": 20_000},
             }
         ],
-        "queues": {"l2": 1 << 18, "timings-mock-sim-a": 1 << 18, "timings-quoter": 1 << 18},
         "cores": lines,
         "recorder": {"enabled": recorded},
     }
