@@ -4,8 +4,6 @@ It keeps true balances with holds, and convicts whoever spends what is not there
 orders for one row, or asks twice before it was answered.
 """
 
-from overseer_desk import Desk
-
 from mantra.messages.enums import (
     ACCEPTED,
     AMEND,
@@ -21,6 +19,7 @@ from mantra.messages.enums import (
     REASON_UNKNOWN_ORDER,
     REJECTED,
 )
+from tests.overseer.overseer_desk import Desk
 
 QUOTE_UNITS = 10  # amount = price × volume × this, with the desk's exponents
 BASE_UNITS = 1000

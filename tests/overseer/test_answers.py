@@ -1,7 +1,5 @@
 """What venues say: reservations end exactly once, strangers are counted, losses make us stop."""
 
-from overseer_desk import PLENTY, Desk, text
-
 from mantra.messages.enums import (
     ACCEPTED,
     ASK,
@@ -14,6 +12,7 @@ from mantra.messages.enums import (
     IOC,
     REJECTED,
 )
+from tests.overseer.overseer_desk import PLENTY, Desk, text
 
 USDT = 2
 COST = 10_000  # of 10@100

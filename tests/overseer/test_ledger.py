@@ -1,10 +1,9 @@
 """Positions, profit and loss, loss limits: against sums done by hand."""
 
-from overseer_desk import Desk, text
-
 from mantra.messages.enums import ACCEPTED, ASK, CANCELED, EVENT_HALT
 from mantra.overseer.ledger import DAY_NS
 from mantra.overseer.overseer import ModelLimits
+from tests.overseer.overseer_desk import Desk, text
 
 USDT = 2
 

@@ -4,7 +4,6 @@ from itertools import product
 from pathlib import Path
 
 import pytest
-from overseer_desk import Desk
 
 from mantra.messages.enums import (
     CANCEL_REJECTED,
@@ -15,6 +14,7 @@ from mantra.messages.enums import (
 from mantra.overseer import lifecycle
 from mantra.overseer.lifecycle import EVENTS, FIRST_END, ILLEGAL, NEXT_STATE, STATES, diagram
 from mantra.overseer.state import CAPACITY
+from tests.overseer.overseer_desk import Desk
 
 PAGE = Path(__file__).parents[2] / "docs" / "ORDER_LIFECYCLE.md"
 

@@ -1,10 +1,10 @@
 """Pre-trade limits: refused at the limit's edge, counted by reason, lifted when it is gone."""
 
 import pytest
-from overseer_desk import PLENTY, Desk, text, two_venues
 
 from mantra.messages.enums import ACCEPTED, ASK, CANCELED, IOC, MARKET
 from mantra.overseer.overseer import ModelLimits, OrderLimits, VenueTerms
+from tests.overseer.overseer_desk import PLENTY, Desk, text, two_venues
 
 # Prices have 2 decimals, volumes 5, amounts 8: notional in units = price × volume × 10.
 

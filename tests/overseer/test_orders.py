@@ -1,10 +1,9 @@
 """Ids and slots: found at once, never mistaken, used in turn."""
 
-from overseer_desk import Desk
-
 from mantra.messages.enums import ACCEPTED, CANCELED
 from mantra.overseer.orders import find_order
 from mantra.overseer.state import CAPACITY, KEPT, OPEN_MAX
+from tests.overseer.overseer_desk import Desk
 
 
 def test_an_id_is_a_sequence_and_a_slot_and_finds_its_order():

@@ -5,8 +5,6 @@ import random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from naive_venue import NaiveVenue
-from overseer_desk import PLENTY, Desk, text, two_venues
 
 from mantra.compiled import JIT
 from mantra.messages.enums import (
@@ -23,6 +21,8 @@ from mantra.messages.enums import (
 from mantra.overseer import answers, ledger, limits, orders, sweep, watch
 from mantra.overseer import overseer as room
 from mantra.overseer.overseer import ModelLimits, OrderLimits, Overseer, VenueTerms
+from tests.overseer.naive_venue import NaiveVenue
+from tests.overseer.overseer_desk import PLENTY, Desk, text, two_venues
 
 SMALL = dict.fromkeys(("l2", "trades", "events", "requests"), 1024)
 FOUR = (("a", 2), ("b", 2), ("c", 2), ("d", 2))

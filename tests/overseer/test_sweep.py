@@ -1,10 +1,10 @@
 """What is sent for each row, as a trader would tell it."""
 
 import pytest
-from overseer_desk import Desk, play, scenarios, text
 
 from mantra.messages.enums import ACCEPTED, AMEND, NEW
 from mantra.overseer.overseer import VenueTerms
+from tests.overseer.overseer_desk import Desk, play, scenarios, text
 
 SCENARIOS = """
 = an order that is wanted is sent once

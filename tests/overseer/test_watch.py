@@ -1,7 +1,5 @@
 """The run's state, what time does, and the counters an observer reads."""
 
-from overseer_desk import Desk, text
-
 from mantra.messages.enums import (
     ACCEPTED,
     ASK,
@@ -9,6 +7,7 @@ from mantra.messages.enums import (
     EVENT_ORDER_TIMEOUT,
     IOC,
 )
+from tests.overseer.overseer_desk import Desk, text
 
 
 def test_canceling_cancels_all_of_all_models_and_pending_says_when_it_is_done():

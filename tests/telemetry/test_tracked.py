@@ -91,7 +91,8 @@ def test_a_row_is_stamped_too(bench):
     bench.clock[0] = 50
     tracked.originate(bench.at)
     bench.clock[0] = 60
-    tracked.send_row(bench.at, address_of(vector.handle), 1, address_of(row))
+    now = tracked.ticks_now(bench.at)
+    tracked.send_row(bench.at, address_of(vector.handle), 1, address_of(row), now)
     got = aligned_zeros(1, IDEAL_ORDER)
     assert seqlock_vector.try_read_row(address_of(vector.handle), 1, address_of(got)) == 2
     assert (got["ts_origin"][0], got["published"][0] >> 16) == (50, 10)
@@ -104,7 +105,7 @@ def test_a_step_is_timed_and_told(bench):
     bench.clock[0] = 1000
     start = tracked.start_timer(bench.at)
     bench.clock[0] = 1250
-    assert tracked.stop_timer(bench.at, 1, start, 3) == 1250
+    tracked.stop_timer(bench.at, 1, start, 3)
     assert bench.histograms["count"].tolist() == [0, 1]
     assert bench.histograms["max"][1] == 250
     timing = aligned_zeros(1, TIMING)
@@ -116,6 +117,19 @@ def test_a_step_is_timed_and_told(bench):
         1,
         3,
     )
+
+
+def test_a_held_timer_is_told_when_asked_for_and_once(bench):
+    timings, timings_in = bench.outlet("timings-m", TIMING)
+    bench.track["timings"] = timings
+    tracked.hold_timer(bench.at, 1, 1000, 1250, 3)
+    timing = aligned_zeros(1, TIMING)
+    assert tracked.receive(bench.at, address_of(timings_in), address_of(timing)) == EMPTY
+    tracked.tell_held(bench.at)
+    tracked.tell_held(bench.at)
+    assert tracked.receive(bench.at, address_of(timings_in), address_of(timing)) == DATA
+    assert (timing["ts_stop"][0], bench.histograms["count"][1]) == (1250, 1)
+    assert tracked.receive(bench.at, address_of(timings_in), address_of(timing)) == EMPTY
 
 
 def test_timings_off_leave_stamps_on(bench):
