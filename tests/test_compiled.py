@@ -75,9 +75,11 @@ def test_what_was_compiled_is_known_to_be_cached():
 @pytest.mark.needs_jit
 def test_filling_the_cache_compiles_in_other_processes_what_is_not_there(monkeypatch):
     forked = []
-    monkeypatch.setattr(policy, "_fork_compile", lambda step: forked.append(step) or os.spawnlp(
-        os.P_NOWAIT, "true", "true"
-    ))
+    monkeypatch.setattr(
+        policy,
+        "_fork_compile",
+        lambda step: forked.append(step) or os.spawnlp(os.P_NOWAIT, "true", "true"),
+    )
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
     news = [duty_cycle(lambda address, n=n: n) for n in range(3)]
     for number, step in enumerate(news):

@@ -5,7 +5,17 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 import pytest
 
 from mantra.backtest.tally import Tally
-from mantra.messages.enums import ASK, BID, CANCEL, EXPIRED, KINDS, MAKER, NEW, ORDER_EVENTS, REASONS
+from mantra.messages.enums import (
+    ASK,
+    BID,
+    CANCEL,
+    EXPIRED,
+    KINDS,
+    MAKER,
+    NEW,
+    ORDER_EVENTS,
+    REASONS,
+)
 from tests.backtest.made_run import MadeRun, exactly, random_fills, some_tables
 
 

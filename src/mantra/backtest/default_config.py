@@ -32,8 +32,7 @@ def config_for_archive(data: Path, model: str, changes: dict[str, Any]) -> Confi
             for venue in tables.venues
         ],
         "models": [
-            {"name": f"{_word(model)}-{index}", "model": model}
-            | {"instruments": [name]}
+            {"name": f"{_word(model)}-{index}", "model": model} | {"instruments": [name]}
             for index, name in enumerate(tables.instrument_names())
         ],
     }
