@@ -23,7 +23,6 @@ from mantra.compiled import (
 )
 from mantra.icc.memory import address_of, aligned_zeros, records_at
 
-
 WORD = np.dtype("i8")
 
 

@@ -34,7 +34,7 @@ def refused(raw):
 def test_the_example_is_read_and_the_least_config_too():
     example = load_config(None)
     assert example == load_config(EXAMPLE)
-    assert [model.name for model in example.models][0] == "quoter-btc-a"
+    assert example.models[0].name == "quoter-btc-a"
     least = check_config(RAW, "mine.toml")
     assert isinstance(least, Config)
     assert (least.recorder.enabled, least.models[0].limits.position_max) == (True, "0")

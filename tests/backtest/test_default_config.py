@@ -42,14 +42,16 @@ def test_a_models_file_names_its_actors(archive):
 def test_options_change_it(archive):
     config = config_for_archive(archive, "quoter", {"source.speed": 2.0, "recorder.enabled": False})
     assert (config.source.speed, config.recorder.enabled) == (2.0, False)
-    with pytest.raises(ConfigError, match="the options: source.speed = -1.0: expected 'max' or"):
+    with pytest.raises(ConfigError, match=r"the options: source.speed = -1.0: expected 'max' or"):
         config_for_archive(archive, "quoter", {"source.speed": -1.0})
 
 
 def test_what_is_no_archive_or_has_no_tables_is_refused(tmp_path):
-    with pytest.raises(ConfigError, match="--data: .*/nowhere: no such directory"):
+    with pytest.raises(ConfigError, match=r"--data: .*/nowhere: no such directory"):
         config_for_archive(tmp_path / "nowhere", "quoter", {})
     with ArchiveWriter(tmp_path / "bare") as writer:
         writer.append("l2", l2_rows(3))
-    with pytest.raises(ConfigError, match="--data .*bare: this archive holds no instrument tables"):
+    with pytest.raises(
+        ConfigError, match=r"--data .*bare: this archive holds no instrument tables"
+    ):
         config_for_archive(tmp_path / "bare", "quoter", {})

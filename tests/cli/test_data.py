@@ -5,7 +5,6 @@ import pytest
 from mantra.archive import ArchiveReader, ArchiveWriter
 from tests.archive.rows import l2_rows, trade_rows
 from tests.backtest.made_captures import depth, snapshot, trade, write
-from tests.cli.shell import mantra  # noqa: F401 (a fixture)
 
 GOOD = [
     snapshot(10, "100.10:1.5 100.00:2", "100.20:1 100.30:4"),

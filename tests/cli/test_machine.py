@@ -9,7 +9,6 @@ import pytest
 from mantra.actors.stepper import Stepper
 from mantra.bench import harness
 from mantra.icc import shm
-from tests.cli.shell import mantra  # noqa: F401 (a fixture)
 
 DIES = "import sys; from mantra.icc import shm; shm.create(sys.argv[1], 'left', 4096, 7)"
 

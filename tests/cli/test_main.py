@@ -14,7 +14,6 @@ from mantra.cli.main import COMMANDS, HELP, USER_ERRORS
 from mantra.config import ConfigError
 from mantra.icc.shm import SegmentError
 from mantra.models.contract import ModelError
-from tests.cli.shell import mantra  # noqa: F401 (a fixture)
 
 cli = importlib.import_module("mantra.cli.main")  # The package has a function of this name.
 

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from mantra import system
 from mantra.actors.stepper import Stepper
 from mantra.archive import ArchiveReader
 from mantra.archive import verify as verify_archive
@@ -14,7 +15,6 @@ from mantra.cli import runs
 from mantra.config import load_config
 from mantra.icc import shm
 from mantra.icc.shm import list_segments
-from tests.cli.shell import mantra  # noqa: F401 (a fixture)
 
 CONFIG = """
 [run]
@@ -140,6 +140,23 @@ def test_a_speed_that_is_none(mantra, config, started, tmp_path):
     assert not started
 
 
+@pytest.mark.parametrize(("lost", "problems", "code"), [(0, [], 0), (3, [], 1), (0, ["died"], 1)])
+def test_a_run_that_lost_something_is_exit_code_1(
+    mantra, monkeypatch, config, tmp_path, lost, problems, code
+):
+    report = {"run": "one", "lost": lost, "problems": problems}
+
+    def run_system(made, each_look, until):
+        made.directory.mkdir(parents=True)
+        return report
+
+    monkeypatch.setattr(system, "run_system", run_system)
+    ended = mantra("backtest", config, "--json")
+    assert (ended.code, ended.json) == (code, report)
+    (written,) = (tmp_path / "runs").glob("*/report.json")
+    assert json.loads(written.read_text()) == report
+
+
 # ---------------------------------------------------------------- one whole run
 
 MAIN = "from mantra.cli import main; main()"
@@ -153,7 +170,7 @@ def test_a_backtest_runs_from_config_to_report(config, tmp_path, mantra):
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
     assert (report["lost"], report["problems"]) == (0, [])
-    assert report["ended"] == "done"
+    assert report["ended"] == "end of data"
     for key in ("run", "messages", "queues", "times", "requests", "fills", "positions", "archive"):
         assert key in report
     queues = report["queues"]
