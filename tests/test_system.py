@@ -50,7 +50,7 @@ def test_who_writes_and_reads_is_described():
     assert all("recorder" in queue["read_by"] for queue in queues.values())
     assert described["vectors"]["cache-one"] == {"rows": 4, "written_by": "one"}
     cores = described["cores"]
-    assert [name for line in cores for name in line["actors"]] == [
+    assert [actor for line in cores for actor in line["actors"]] == [
         "feed-sim-a",
         "mock-sim-a",
         "one",

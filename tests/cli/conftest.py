@@ -1,4 +1,4 @@
-"""The `mantra` command as a shell calls it, but in this process: arguments in, code and text out."""
+"""The `mantra` command as a shell calls it, in this process: arguments in, code and text out."""
 
 import json
 import sys

@@ -18,7 +18,7 @@ SIZES = {
     "BALANCE_UPDATE": 6 * WORD + HALF + 2 * QUARTER,
     "SYSTEM_EVENT": 6 * WORD + HALF + 2 * QUARTER,
     "TIMING": 4 * WORD + 2 * HALF + 2 * WORD,
-    "IDEAL_ORDER": 4 * WORD + HALF + 4 * BYTE + 2 * WORD,
+    "IDEAL_ORDER": 4 * WORD + HALF + 4 * BYTE + WORD + 2 * QUARTER + HALF,
 }
 
 OFFSETS = {
@@ -60,12 +60,14 @@ OFFSETS = {
     },
     "TIMING": {
         **HEAD,
-        **{"ts_start": 16, "ts_stop": 24, "timer": 32, "work": 36, "unused": 40},
+        **{"ts_start": 16, "ts_stop": 24, "timer": 32, "work": 36, "detail": 40},
+        "unused": 48,
     },
     "IDEAL_ORDER": {
         **HEAD,
         **{"price": 16, "volume": 24, "instrument": 32, "side": 36, "type": 37},
-        **{"time_in_force": 38, "unused": 39, "revision": 40, "unused_word": 48},
+        **{"time_in_force": 38, "unused": 39, "revision": 40},
+        **{"model": 48, "row": 50, "unused_half": 52},
     },
 }
 

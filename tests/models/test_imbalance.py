@@ -24,9 +24,8 @@ class Twin:
 
     def flow(self, side):
         walk, half_life = self.walk, self.p["half_life_ms"] * MS
-        return sum(
-            v * 0.5 ** ((walk.now - ts) / half_life) for ts, s, v in walk.trades if s == side
-        )
+        of_side = ((ts, v) for ts, s, v in walk.trades if s == side)
+        return sum(v * 0.5 ** ((walk.now - ts) / half_life) for ts, v in of_side)
 
     def signal(self):
         """In parts per thousand, not rounded."""

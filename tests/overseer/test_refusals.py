@@ -1,4 +1,4 @@
-"""Each reason not to send has one number and one name; what may lift it names such reasons."""
+"""Each reason not to send has one number and one name; what may lift it names reasons there are."""
 
 from mantra.overseer import refusals
 from mantra.overseer.refusals import REFUSALS

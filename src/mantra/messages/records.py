@@ -167,10 +167,10 @@ SYSTEM_EVENT = np.dtype(
 )
 
 #   One step of one actor. ts_origin is that of the message handled, so latency is a subtraction.
-#   0         8         16       24      32    36   40
-#   +---------+---------+--------+-------+-----+----+----------------+
-#   |ts_origin|published|ts_start|ts_stop|timer|work| unused         |
-#   +---------+---------+--------+-------+-----+----+----------------+
+#   0         8         16       24      32    36   40     48       56
+#   +---------+---------+--------+-------+-----+----+------+--------+
+#   |ts_origin|published|ts_start|ts_stop|timer|work|detail| unused |
+#   +---------+---------+--------+-------+-----+----+------+--------+
 TIMING = np.dtype(
     [
         *HEAD,
@@ -178,16 +178,22 @@ TIMING = np.dtype(
         ("ts_stop", "i8"),
         ("timer", "i4"),  # index into the actor's timers
         ("work", "i4"),  # messages handled in it
-        ("unused", "i8", (2,)),
+        ("detail", "i8"),  # what else of the inputs a replay has to know; the actor says what
+        ("unused", "i8"),
     ],
     align=True,
 )
 
-#   A row of a model's OrderCache (SeqlockVector): what it wants to have in the market.
+#   A row of a model's OrderCache (SeqlockVector): what it wants to have in the market. Each row
+#   written also travels on [ideals], a step later, so that it is known who wanted what, when.
 #   0         8         16     24     32         36   37   38            39
 #   +---------+---------+------+------+----------+----+----+-------------+------+
-#   |ts_origin|published|price |volume|instrument|side|type|time_in_force|unused|  + 16 unused
+#   |ts_origin|published|price |volume|instrument|side|type|time_in_force|unused|
 #   +---------+---------+------+------+----------+----+----+-------------+------+
+#   40       48    50  52             56
+#   +--------+-----+---+--------------+
+#   |revision|model|row|  unused_half |
+#   +--------+-----+---+--------------+
 IDEAL_ORDER = np.dtype(
     [
         *HEAD,
@@ -199,7 +205,9 @@ IDEAL_ORDER = np.dtype(
         ("time_in_force", "i1"),
         ("unused", "i1"),
         ("revision", "i8"),  # a model raises it to ask again for what was done or refused
-        ("unused_word", "i8"),
+        ("model", "i2"),
+        ("row", "i2"),  # of the model's OrderCache
+        ("unused_half", "i4"),
     ],
     align=True,
 )
@@ -208,6 +216,7 @@ IDEAL_ORDER = np.dtype(
 QUEUE_RECORDS = {
     "l2": L2_UPDATE,
     "trades": TRADE_UPDATE,
+    "ideals": IDEAL_ORDER,
     "requests": ORDER_REQUEST,
     "orders": ORDER_UPDATE,
     "fills": FILL,

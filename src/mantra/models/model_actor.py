@@ -3,7 +3,10 @@
 One step drains what is there, oldest first within a queue: fills before levels before trades, as a
 model that quotes on an old position is worse than one that quotes on an old book.
 
-A row goes to the OrderCache only if the model changed it: the Overseer looks at what changed.
+A row goes to the OrderCache only if the model changed it: the Overseer looks at what changed. A
+copy of it, stamps and all, is published to [ideals] at the beginning of the next step: after the
+Overseer, which may share the core, had its turn. So what a model wanted is in the archive, and
+costs the way of an order no more than the copy.
 """
 
 from typing import Any, ClassVar
@@ -13,9 +16,9 @@ import numpy as np
 from mantra.actors.actor import Actor
 from mantra.actors.spine import Spine
 from mantra.books.book import CONSISTENT, apply_update, clear, new_book
-from mantra.compiled import call_step, compiled, duty_cycle
+from mantra.compiled import JIT, call_step, compiled, duty_cycle
 from mantra.icc.memory import address_of, aligned_zeros, records_at
-from mantra.icc.queue import CONSUMER, DATA, EMPTY, SPED_PAST, show_progress
+from mantra.icc.queue import CONSUMER, DATA, EMPTY, SPED_PAST, publish, show_progress
 from mantra.messages.enums import EVENT_OVERRUN, FIRST, SNAPSHOT
 from mantra.messages.records import FILL as FILL_RECORD
 from mantra.messages.records import (
@@ -26,10 +29,22 @@ from mantra.messages.records import (
 )
 from mantra.messages.tables import Tables
 from mantra.models.contract import BOOK, CALL, FILL, MARKET, TRADE, Model
-from mantra.telemetry.tracked import originate, receive, send, send_row, start_timer, stop_timer
+from mantra.telemetry.tracked import (
+    hold_timer,
+    note_detail,
+    originate,
+    receive,
+    send,
+    send_row,
+    start_timer,
+    stop_timer,
+    tell_held,
+    ticks_now,
+)
 
 BATCH = 64  # messages of one queue in one step: bounds how long the core's other actors wait
 CACHE_PREFIX = "cache-"
+UNTOLD_MAX = 256  # rows that wait for being published; beyond that they do not wait
 BOOK_LEVELS = 4096  # a book's first size; it grows
 
 TIMER_L2, TIMER_TRADE, TIMER_FILL = range(3)
@@ -40,10 +55,13 @@ MODEL = np.dtype(
         ("l2", "i8"),  # addresses of CONSUMERs …
         ("trades", "i8"),
         ("fills", "i8"),
-        ("events", "i8"),  # … an OUTLET …
+        ("events", "i8"),  # … OUTLETs …
+        ("ideals", "i8"),
         ("cache", "i8"),  # … the VECTOR of its rows …
         ("trampoline", "i8"),  # … the model's code …
         ("sent", "i8"),  # … and the rows as last sent
+        ("untold", "i8"),  # address of copies of rows that [ideals] is to be told …
+        ("untold_rows", "i8"),  # … and how many
         ("at", "i8"),  # address of i8 by instrument id: index into `market`, -1: not ours
         ("model", "i8"),  # index among the models
         ("overrun_at", "i8"),  # l2 messages known to be lost
@@ -66,11 +84,20 @@ ROW_BYTES = IDEAL_ORDER.itemsize
 
 @duty_cycle
 def step_model(context_address):
-    """Drain fills, levels and trades, each up to BATCH; the messages handled."""
+    """Drain fills, levels and trades, each up to BATCH; the messages handled.
+
+    A step ends when the model has changed rows: the Overseer may share the core, and is next. What
+    is to be told of that, the rows on [ideals] and the timing, is told at the next step.
+    """
     context = records_at(context_address, 1, MODEL)[0]
+    if context["untold_rows"] > 0:
+        tell_ideals(context_address)
+        tell_held(context["track"])
     work = drain_fills(context_address)
-    work += drain_levels(context_address)
-    work += drain_trades(context_address)
+    if context["untold_rows"] == 0:
+        work += drain_levels(context_address)
+    if context["untold_rows"] == 0:
+        work += drain_trades(context_address)
     if work:
         show_progress(context["l2"])
         show_progress(context["trades"])
@@ -105,8 +132,8 @@ def drain_levels(context_address):
             event = context["call"]["event"]
             event["kind"], event["at"] = BOOK, at
             event["ts_exchange"] = update["ts_exchange"]
-            call_model(context_address)
-            stop_timer(track, TIMER_L2, start, in_group)
+            if call_model(context_address, np.int64(TIMER_L2), start, in_group):
+                return np.int64(work + 1)
             in_group = 0
     return np.int64(BATCH)
 
@@ -127,8 +154,8 @@ def drain_trades(context_address):
         event["kind"], event["at"], event["side"] = TRADE, at, trade["side"]
         event["price"], event["volume"] = trade["price"], trade["volume"]
         event["ts_exchange"] = trade["ts_exchange"]
-        call_model(context_address)
-        stop_timer(track, TIMER_TRADE, start, 1)
+        if call_model(context_address, np.int64(TIMER_TRADE), start, np.int64(1)):
+            return np.int64(work + 1)
     return np.int64(BATCH)
 
 
@@ -150,17 +177,24 @@ def drain_fills(context_address):
         event["kind"], event["at"], event["side"] = FILL, at, fill["side"]
         event["price"], event["volume"] = fill["price"], fill["volume"]
         event["ts_exchange"] = fill["ts_exchange"]
-        call_model(context_address)
-        stop_timer(track, TIMER_FILL, start, 1)
+        if call_model(context_address, np.int64(TIMER_FILL), start, np.int64(1)):
+            return np.int64(work + 1)
     return np.int64(BATCH)
 
 
 @compiled
-def call_model(context_address):
-    """Call the model, then send the rows it changed."""
+def note_levels(context_address):
+    """The timing's detail: l2 messages taken so far. A trade or fill may come amid a group."""
+    context = records_at(context_address, 1, MODEL)[0]
+    note_detail(context["track"], records_at(context["l2"], 1, CONSUMER)[0]["next"])
+
+
+@compiled
+def call_model(context_address, timer, start, work):
+    """Call the model, send the rows it changed, end the step's timer; whether there were any."""
     context = records_at(context_address, 1, MODEL)[0]
     call_step(context["trampoline"], context_address + CALL_AT)
-    rows = context["call"]["rows"]
+    rows, now = context["call"]["rows"], np.int64(0)
     orders = records_at(context["call"]["orders"], rows, IDEAL_ORDER)
     sent = records_at(context["sent"], rows, IDEAL_ORDER)
     for row in range(rows):
@@ -173,9 +207,38 @@ def call_model(context_address):
             or order["type"] != last["type"]
             or order["time_in_force"] != last["time_in_force"]
         ):
-            source = context["call"]["orders"] + row * ROW_BYTES
-            send_row(context["track"], context["cache"], row, source)
-            sent[row] = order
+            if now == 0:
+                now = ticks_now(context["track"])
+            send_ideal(context_address, row, now)
+    note_levels(context_address)
+    if now == 0:
+        stop_timer(context["track"], timer, start, work)
+        return False
+    hold_timer(context["track"], timer, start, now, work)
+    return True
+
+
+@compiled
+def send_ideal(context_address, row, now):
+    """Write a row to the OrderCache, and keep a copy for [ideals]."""
+    context = records_at(context_address, 1, MODEL)[0]
+    orders = records_at(context["call"]["orders"], context["call"]["rows"], IDEAL_ORDER)
+    source = context["call"]["orders"] + row * ROW_BYTES
+    send_row(context["track"], context["cache"], row, source, now)
+    records_at(context["sent"], context["call"]["rows"], IDEAL_ORDER)[row] = orders[row]
+    if context["untold_rows"] == UNTOLD_MAX:
+        tell_ideals(context_address)
+    records_at(context["untold"], UNTOLD_MAX, IDEAL_ORDER)[context["untold_rows"]] = orders[row]
+    context["untold_rows"] += 1
+
+
+@compiled
+def tell_ideals(context_address):
+    """Publish the rows that were written, with the stamps they were written with."""
+    context = records_at(context_address, 1, MODEL)[0]
+    for number in range(context["untold_rows"]):
+        publish(context["ideals"], context["untold"] + number * ROW_BYTES)
+    context["untold_rows"] = 0
 
 
 @compiled
@@ -188,12 +251,10 @@ def distrust_books(context_address):
         clear(market[at]["book"])
         market[at]["trusted"] = 0
     orders = records_at(call["orders"], call["rows"], IDEAL_ORDER)
-    sent = records_at(context["sent"], call["rows"], IDEAL_ORDER)
+    now = ticks_now(context["track"])
     for row in range(call["rows"]):
         orders[row]["volume"] = 0
-        source = call["orders"] + row * ROW_BYTES
-        send_row(context["track"], context["cache"], row, source)
-        sent[row] = orders[row]
+        send_ideal(context_address, row, now)
     lost = records_at(context["l2"], 1, CONSUMER)[0]["lost"]
     event = context["event"]
     event["kind"], event["instrument"], event["venue"] = EVENT_OVERRUN, -1, -1
@@ -207,7 +268,7 @@ class ModelActor(Actor):
     """Runs one model. `index` is its place among the run's models: the model id in messages."""
 
     reads: ClassVar = ("l2", "trades", "fills")
-    writes: ClassVar = ("events",)
+    writes: ClassVar = ("events", "ideals")
     timers: ClassVar = ("l2", "trade", "fill")
     step = step_model
 
@@ -239,9 +300,17 @@ class ModelActor(Actor):
         for queue in self.reads:
             context[queue] = address_of(spine.inlet(queue, paces=True))
         context["events"] = address_of(spine.outlet("events"))
+        context["ideals"] = address_of(spine.outlet("ideals"))
         context["cache"] = address_of(spine.vector(CACHE_PREFIX + self.name, IDEAL_ORDER))
         context["trampoline"] = self.model.call.address
         self._lay_out(context, spine)
+        if JIT:  # Now: at the end it would be late.
+            tell_ideals.compile("(int64,)")
+
+    def on_stop(self) -> None:
+        if self.context is not None:
+            tell_ideals(self.context_address)
+            tell_held(int(self.context["track"][0]))
 
     def _lay_out(self, context: np.void, spine: Spine) -> None:
         """Market, rows, state and parameters: the memory the model sees."""
@@ -261,6 +330,8 @@ class ModelActor(Actor):
             first = index * self.model.orders
             self.orders["instrument"][first : first + self.model.orders] = instrument
             at[instrument] = index
+        self.orders["model"], self.orders["row"] = self.index, np.arange(self.rows)
+        untold = aligned_zeros(UNTOLD_MAX, IDEAL_ORDER)
         sent[:] = self.orders
         call = context["call"]
         call["market"], call["markets"] = address_of(self.market), len(self.market)
@@ -268,4 +339,5 @@ class ModelActor(Actor):
         call["state"] = address_of(self.state)
         call["parameters"] = address_of(self.parameters)
         context["sent"], context["at"] = address_of(sent), address_of(at)
-        spine.keep(sent, at)
+        context["untold"] = address_of(untold)
+        spine.keep(sent, at, untold)

@@ -88,8 +88,10 @@ NOT_NEEDED = 0
 TIMER_ORDERS = 0
 TIMER_FILLS = 1
 TIMER_BALANCES = 2
-TIMER_SWEEP = 3
-TIMERS = ("orders", "fills", "balances", "sweep")
+TIMER_EVENTS = 3
+TIMER_SWEEP = 4
+TIMER_TRADES = 5
+TIMERS = ("orders", "fills", "balances", "events", "sweep", "trades")  # in the order of a step
 
 
 @compiled
@@ -268,16 +270,19 @@ def settle(context_address, order_address):
 def drain_events(context_address):
     """Read halts and resumes; how many messages."""
     context = records_at(context_address, 1, CONTEXT)[0]
-    inlet, count = context["events_in"], 0
+    inlet, count, start = context["events_in"], 0, np.int64(0)
     while count < BATCH:
         status = take(context_address, inlet, context_address + EVENT_AT, np.int64(NEEDED))
         if status == EMPTY:
             break
+        if count == 0:
+            start = start_timer(context["track"])
         count += 1
         if status == DATA:
             apply_event(context_address)
     if count > 0:
         show_progress(inlet)
+        stop_timer(context["track"], np.int64(TIMER_EVENTS), start, count)
     return count
 
 
@@ -306,17 +311,20 @@ def apply_event(context_address):
 def drain_trades(context_address):
     """Read last prices, a few a step: nothing waits for them. Being sped past does no harm."""
     context = records_at(context_address, 1, CONTEXT)[0]
-    inlet, count = context["trades_in"], 0
+    inlet, count, start = context["trades_in"], 0, np.int64(0)
     while count < TRADES_BATCH:
         status = take(context_address, inlet, context_address + TRADE_AT, np.int64(NOT_NEEDED))
         if status == EMPTY:
             break
+        if count == 0:
+            start = start_timer(context["track"])
         count += 1
         if status == DATA:
             apply_trade(context_address)
     if count > 0:
         wake(context_address, np.int64(LIFTED_BY_TRADE))
         show_progress(inlet)
+        stop_timer(context["track"], np.int64(TIMER_TRADES), start, count)
     return count
 
 

@@ -1,0 +1,59 @@
+"""Which replay fits an actor, and the sentence that says what came of it."""
+
+from pathlib import Path
+from typing import Any
+
+from mantra.archive import ArchiveError
+from mantra.exchanges.mock.exchange import MockExchange
+from mantra.models.model_actor import ModelActor
+from mantra.overseer.overseer import Overseer
+from mantra.replay_actor.compare import tell
+from mantra.replay_actor.exchange import replay_exchange
+from mantra.replay_actor.model import replay_model
+from mantra.replay_actor.overseer import replay_overseer
+from mantra.replay_actor.recording import Recording
+
+
+def replay_actor(run_directory: Path | str, actor: str) -> dict[str, Any]:
+    """Feed `actor` of a recorded run what it had read, and compare what it sends.
+
+    Returns `same`; `said`, for people; `fed`, messages by queue; `outputs` by stream: how many
+    were `recorded` and `replayed`, and the first `difference` or None; `lost`, messages that the
+    recording does not have; `notes`. Raises ArchiveError for a run or an actor that cannot be
+    replayed, ConfigError where the run's config does not work here.
+    """
+    recording = Recording(run_directory, actor)
+    of = recording.actor
+    if isinstance(of, ModelActor):
+        fed, outputs, notes = replay_model(recording, of)
+    elif isinstance(of, Overseer):
+        fed, outputs, notes = replay_overseer(recording, of)
+    elif isinstance(of, MockExchange):
+        fed, outputs, notes = replay_exchange(recording, of)
+    else:
+        raise ArchiveError(f"{actor!r} is a {type(of).__name__}: nothing knows how to replay that")
+    lost = recording.lost()
+    notes += [f"the recording lacks {count:,} messages of {queue}" for queue, count in lost.items()]
+    damages = [str(damage) for damage in recording.reader.damages]
+    result: dict[str, Any] = {
+        "actor": actor,
+        "same": all(outcome["difference"] is None for outcome in outputs.values()),
+        "fed": {queue: count for queue, count in fed.items() if count},
+        "outputs": outputs,
+        "lost": lost,
+        "notes": notes + damages,
+    }
+    result["said"] = _sentence(result)
+    return result
+
+
+def _sentence(result: dict[str, Any]) -> str:
+    fed = ", ".join(f"{count:,} {queue}" for queue, count in result["fed"].items())
+    lines = [f"{result['actor']}: fed {fed or 'nothing'}"]
+    for stream, outcome in result["outputs"].items():
+        if outcome["difference"] is None:
+            lines.append(f"[{stream}]: all {outcome['recorded']:,} messages are the same")
+        else:
+            counts = f"{outcome['recorded']:,} recorded, {outcome['replayed']:,} replayed"
+            lines.append(f"[{stream}]: {counts}; the first difference: {tell(outcome)}")
+    return "\n".join([*lines, *result["notes"]])
