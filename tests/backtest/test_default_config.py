@@ -51,7 +51,5 @@ def test_what_is_no_archive_or_has_no_tables_is_refused(tmp_path):
         config_for_archive(tmp_path / "nowhere", "quoter", {})
     with ArchiveWriter(tmp_path / "bare") as writer:
         writer.append("l2", l2_rows(3))
-    with pytest.raises(
-        ConfigError, match=r"--data .*bare: this archive holds no instrument"
-    ):
+    with pytest.raises(ConfigError, match=r"--data .*bare: this archive holds no instrument"):
         config_for_archive(tmp_path / "bare", "quoter", {})
