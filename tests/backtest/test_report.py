@@ -38,6 +38,7 @@ def test_messages_are_counted_by_queue(report):
     counts = {name: queue["messages"] for name, queue in report["queues"].items()}
     assert counts == {
         "l2": 0,
+        "ideals": 0,
         "trades": 1,
         "requests": 1,
         "orders": 0,

@@ -51,7 +51,7 @@ def test_a_dry_run_shows_cores_queues_and_vectors(mantra, config):
     assert set(described) == {"run", "cores", "queues", "vectors", "instruments"}
     assert described["vectors"]["cache-quoter"]["rows"] == 4
     text = mantra("run", config, "--dry").out
-    for word in ("feed-sim-a", "overseer", "cache-quoter", "BTC-USDT@sim-a", "65,536"):
+    for word in ("feed", "overseer", "cache-quoter", "BTC-USDT@sim-a", "65,536"):
         assert word in text
     assert mantra("run", config).code == 2
 
