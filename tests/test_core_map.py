@@ -9,7 +9,7 @@ from mantra.config import ConfigError, check_config, load_config
 from mantra.core_map import core_lines
 from mantra.system import build_system
 
-ACTORS = ["feed-sim-a", "mock-sim-a", "one", "overseer", "recorder"]
+ACTORS = ["feed", "mock-sim-a", "one", "overseer", "recorder"]
 
 
 def config(cores=(), **others):
@@ -62,7 +62,7 @@ def test_without_a_recorder_there_is_no_line_for_it(monkeypatch):
 @pytest.mark.parametrize(
     ("cores", "said"),
     [
-        ([{"actors": ["two"]}], r"cores\[0\].actors: no actor 'two'; there are: feed-sim-a, mock"),
+        ([{"actors": ["two"]}], r"cores\[0\].actors: no actor 'two'; there are: feed, mock"),
         (
             [{"actors": ACTORS}, {"actors": ["one"]}],
             r"cores\[1\].actors: 'one' is on another line already",

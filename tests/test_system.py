@@ -20,8 +20,7 @@ def build(**changes):
 def test_the_example_is_wired():
     system = build_system(load_config(None), "wired")
     assert [actor.name for actor in system.actors] == [
-        "feed-sim-a",
-        "feed-sim-b",
+        "feed",
         "mock-sim-a",
         "mock-sim-b",
         "quoter-btc-a",
@@ -34,7 +33,7 @@ def test_the_example_is_wired():
     assert system.directory.name == "wired"
     assert system.models == ["quoter-btc-a", "quoter-eth-a", "quoter-btc-b", "imbalance-b"]
     names = system.tables.instrument_names()
-    assert [names[i] for i in system.actors[7].instruments] == ["BTC-USDT@sim-b", "ETH-USDT@sim-b"]
+    assert [names[i] for i in system.actors[6].instruments] == ["BTC-USDT@sim-b", "ETH-USDT@sim-b"]
 
 
 def test_who_writes_and_reads_is_described():
@@ -42,7 +41,7 @@ def test_who_writes_and_reads_is_described():
     queues = {queue["name"]: queue for queue in described["queues"]}
     assert (queues["l2"]["capacity"], queues["l2"]["record_bytes"]) == (64, 56)
     assert queues["timings-one"]["capacity"] == 32
-    assert queues["l2"]["written_by"] == ["feed-sim-a"]
+    assert queues["l2"]["written_by"] == ["feed"]
     assert queues["l2"]["read_by"] == ["mock-sim-a", "one", "recorder"]
     assert queues["requests"]["written_by"] == ["overseer"]
     assert queues["fills"]["read_by"] == ["one", "overseer", "recorder"]
@@ -51,7 +50,7 @@ def test_who_writes_and_reads_is_described():
     assert described["vectors"]["cache-one"] == {"rows": 4, "written_by": "one"}
     cores = described["cores"]
     assert [actor for line in cores for actor in line["actors"]] == [
-        "feed-sim-a",
+        "feed",
         "mock-sim-a",
         "one",
         "overseer",
@@ -70,15 +69,15 @@ def test_fees_of_the_config_replace_those_of_the_tables():
     assert (build().tables.instruments["taker_fee_ppm"] == before["taker_fee_ppm"]).all()
 
 
-def test_messages_and_rate_are_shared_among_the_sources():
-    other = VENUE | {"name": "sim-b"}
-    system = build(
-        venues=[VENUE, other], source={"kind": "simulated", "messages": 5, "rate": 1000, "seed": 3}
-    )
-    first, second = system.actors[:2]
-    assert (first.messages, second.messages) == (3, 3)
-    assert (first.rate, second.rate) == (500, 500)
-    assert (first.seed, second.seed) == (3, 4)
+def test_one_source_feeds_all_venues():
+    source = {"kind": "simulated", "messages": 5, "rate": 1000, "seed": 3}
+    system = build(venues=[VENUE, VENUE | {"name": "sim-b"}], source=source)
+    feed, *others = system.actors
+    assert [actor.is_source for actor in others] == [False] * len(others)
+    assert (feed.messages, feed.rate, feed.seed) == (5, 1000, 3)
+    names = system.tables.instrument_names()
+    venues = [names[market.instrument].split("@")[1] for market in feed.markets]
+    assert set(venues) == {"sim-a", "sim-b"}
 
 
 @pytest.mark.parametrize(

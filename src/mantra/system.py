@@ -128,9 +128,12 @@ def _market(config: Config) -> tuple[Tables, list[Actor]]:
     source = config.source
     if isinstance(source, Simulated):
         tables = default_tables()
-        markets = [
-            market for venue in config.venues for market in default_markets(tables, venue.name)
-        ]
+        markets = []
+        for index, venue in enumerate(config.venues):
+            try:
+                markets += default_markets(tables, venue.name)
+            except LookupError as error:
+                raise ConfigError(f"venues[{index}].name: {error}") from None
         # One actor sends for all venues: its queues then have one producer, the faster kind.
         feed = SimulatedVenue(
             FEED,

@@ -120,20 +120,20 @@ def test_fills_are_handled_before_levels_and_levels_before_trades(desk):
     desk.trade(1, 1)
     desk.levels([(BID, 100, 7), (ASK, 120, 7)])
     desk.fill(10, model=5)
-    desk.stepper.step()
-    context = desk.actor.context[0]
-    assert context["call"]["event"]["kind"] == TRADE
-    stamps = {kind: int(desk.row(3 + kind)[1]["published"]) for kind in (FILL, BOOK, TRADE)}
-    assert stamps[FILL] <= stamps[BOOK] <= stamps[TRADE]
+    kinds = []
+    while desk.stepper.step():
+        kinds.append(int(desk.actor.context[0]["call"]["event"]["kind"]))
+    assert kinds == [FILL, BOOK, TRADE]  # a step each, as each changed a row
 
 
-def test_a_step_drains_at_most_a_batch_of_each_queue(desk):
-    for _ in range(BATCH + 10):
-        desk.trade(1, 1)
+def test_a_step_ends_when_rows_changed_or_after_a_batch_of_each_queue(desk):
     desk.levels([(BID, 100, 7), (ASK, 120, 7)])
-    assert desk.stepper.step() == BATCH + 2
-    assert desk.stepper.step() == 10
-    assert desk.stepper.step() == 0
+    for _ in range(1 + BATCH + 10):
+        desk.trade(1, 1)
+    for volume in (3, 4):  # another model's change no rows
+        desk.fill(volume, model=4)
+    assert [desk.stepper.step() for _ in range(5)] == [2 + 2, 1, BATCH, 10, 0]
+    assert calls(desk) == 1 + 1 + BATCH + 10
 
 
 # ---------------------------------------------------------------- levels lost

@@ -78,7 +78,8 @@ def print_json(data: Any) -> None:
 def main() -> None:
     """Entry point: errors of the user's making become one line, without a traceback."""
     try:
-        sys.exit(commands(standalone_mode=False))  # It returns the code of an Exit.
+        # It returns the code of an Exit.
+        sys.exit(commands(prog_name="mantra", standalone_mode=False))
     except click.ClickException as error:
         error.show()
         sys.exit(2)

@@ -63,7 +63,8 @@ def backtest_command(
         loaded = _config_for(data, model or "quoter", changes)
     else:
         if data is not None:
-            changes |= {"source": {"kind": "replay", "data": str(data)}}
+            # First, as --speed changes what it says.
+            changes = {"source": {"kind": "replay", "data": str(data)}} | changes
         loaded = load_config(config, changes)
         if model is not None:
             models = [m.model_copy(update={"model": model}) for m in loaded.models]
