@@ -1,4 +1,4 @@
-"""Runs in real processes that several tests look at: made once, kept till the end of the session."""
+"""Runs in real processes that several tests look at: made once, kept till the session ends."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Real recorded market data through the whole engine, in real processes, and every fill explained."""
+"""Real recorded market data through the whole engine, in real processes; each fill explained."""
 
 import os
 from pathlib import Path
