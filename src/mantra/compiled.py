@@ -63,7 +63,9 @@ def cache_directory() -> Path:
         directory.mkdir(parents=True, exist_ok=True)
         os.utime(directory)
     except OSError:
-        return Path(tempfile.gettempdir()) / f"mantra-compiled-{os.getuid()}" / directory.name
+        directory = Path(tempfile.gettempdir()) / f"mantra-compiled-{os.getuid()}" / directory.name
+        directory.mkdir(parents=True, exist_ok=True)
+        return directory
     for stale in sorted(root.iterdir(), key=lambda path: path.stat().st_mtime)[:-CACHES_KEPT]:
         shutil.rmtree(stale, ignore_errors=True)
     return directory

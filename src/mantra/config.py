@@ -11,10 +11,22 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
+    ValidationError,
+    field_validator,
+)
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,31}$")]
 Decimal = Annotated[str, Field(pattern=r"^\d+(\.\d+)?$")]  # text: no binary floats for amounts
+
+# What Pydantic puts behind a key when it has tried several kinds of value.
+KINDS_TRIED = ("float", "int", "bool", "literal['max']")
 
 EXAMPLE = Path(__file__).parent / "example.toml"
 
@@ -34,7 +46,8 @@ class Simulated(Section):
 
     kind: Literal["simulated"]
     seed: int = Field(1, ge=0)
-    rate: int = Field(100_000, ge=0, description="messages/s over all instruments; 0: as fast …")
+    # messages/s over all instruments; 0: as fast as nothing is lost
+    rate: int = Field(100_000, ge=0, le=1_000_000_000)
     messages: int = Field(1_000_000, ge=1, description="how many, then the run ends")
 
 
@@ -49,7 +62,7 @@ class Replay(Section):
     @field_validator("speed")
     @classmethod
     def positive(cls, speed: float | str) -> float | str:
-        if speed != "max" and float(speed) <= 0:
+        if speed != "max" and not 0 < float(speed) < float("inf"):
             raise ValueError("expected 'max' or a factor above 0: 1 is the recorded pace")
         return speed
 
@@ -81,7 +94,7 @@ class ModelConfig(Section):
     name: Name
     model: str
     instruments: list[str] = Field(min_length=1, description="as SYMBOL@venue")
-    parameters: dict[str, int | float | bool] = {}
+    parameters: dict[str, StrictInt | StrictFloat | StrictBool] = {}
     limits: Limits = Limits()
 
     @field_validator("instruments")
@@ -154,6 +167,8 @@ def load_config(path: Path | None, changes: dict[str, Any] | None = None) -> Con
         table = raw
         for parent in parents:
             table = table.setdefault(parent, {})
+            if not isinstance(table, dict):
+                raise ConfigError(f"{where}: {parent} = {table!r}: expected a table")
         table[last] = value
     return check_config(raw, str(where))
 
@@ -163,18 +178,25 @@ def check_config(raw: dict[str, Any], where: str) -> Config:
     try:
         return Config.model_validate(raw)
     except ValidationError as error:
-        raise ConfigError("\n".join(_line(where, problem) for problem in error.errors())) from None
+        said: dict[str, list[str]] = {}  # A union says one thing for each kind it tried.
+        for problem in error.errors():
+            key, what = _line(where, problem)
+            said.setdefault(key, []).append(what)
+        lines = [f"{key}{' or '.join(dict.fromkeys(what))}" for key, what in said.items()]
+        raise ConfigError("\n".join(lines)) from None
 
 
-def _line(where: str, problem: Any) -> str:
+def _line(where: str, problem: Any) -> tuple[str, str]:
+    """The key with its value, and what is wrong with it."""
     key = ""
-    for part in problem["loc"]:
-        if part in ("simulated", "replay"):  # The variant that was tried, not a key.
+    for at, part in enumerate(problem["loc"]):
+        # The variant or kind that was tried is no key of the file.
+        if at > 0 and part in ("simulated", "replay", *KINDS_TRIED):
             continue
         key += f"[{part}]" if isinstance(part, int) else f".{part}" if key else str(part)
     said = problem["msg"].removeprefix("Value error, ")
     if problem["type"] == "missing":
-        return f"{where}: {key} is missing"
+        return f"{where}: {key} ", "is missing"
     if problem["type"] == "extra_forbidden":
-        return f"{where}: {key} = {problem['input']!r}: there is no such key"
-    return f"{where}: {key} = {problem['input']!r}: {said[0].lower()}{said[1:]}"
+        return f"{where}: {key} = {problem['input']!r}: ", "there is no such key"
+    return f"{where}: {key} = {problem['input']!r}: ", f"{said[0].lower()}{said[1:]}"

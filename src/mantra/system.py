@@ -54,8 +54,9 @@ from mantra.overseer.state import COUNTERS
 from mantra.telemetry.clock import describe, ns_per_tick
 
 FEED, OVERSEER, RECORDER = "feed", "overseer", "recorder"
-MARKET_DATA_CAPACITY = 1 << 17  # 8 MB: a quarter of a second at 500,000 messages/s
-CAPACITIES = {"l2": MARKET_DATA_CAPACITY, "trades": 1 << 16}
+MARKET_DATA_CAPACITY = 1 << 16
+UNREAD_CAPACITY = 1 << 10  # of timings that nobody records: the latest, for observers
+CAPACITIES = {"l2": MARKET_DATA_CAPACITY, "trades": 1 << 14}
 
 
 @dataclass
@@ -75,7 +76,13 @@ class System:
 
     @property
     def capacities(self) -> dict[str, int]:
-        return {**CAPACITIES, **self.config.queues}
+        """Slots by queue, where they are not the spine's defaults."""
+        unread = {} if self.config.recorder.enabled else self._unread_timings()
+        return {**CAPACITIES, **unread, **self.config.queues}
+
+    def _unread_timings(self) -> dict[str, int]:
+        names = spine.queue_names(self.actors)
+        return {n: UNREAD_CAPACITY for n in names if n.startswith(spine.TIMINGS_PREFIX)}
 
 
 def new_run_name() -> str:
@@ -103,6 +110,9 @@ def build_system(config: Config, run: str | None = None) -> System:
     ]
     if config.recorder.enabled:
         actors.append(_recorder(config, run, directory, tables))
+    there = spine.queue_names(actors)
+    if unknown := [name for name in config.queues if name not in there]:
+        raise ConfigError(f"queues: no queue {unknown[0]!r}; there are: {', '.join(there)}")
     return System(config, run, directory, tables, actors, core_lines(config, actors))
 
 
@@ -118,20 +128,19 @@ def _market(config: Config) -> tuple[Tables, list[Actor]]:
     source = config.source
     if isinstance(source, Simulated):
         tables = default_tables()
-        built_in = [row["name"].decode() for row in tables.venues]
-        wanted = [venue.name for venue in config.venues if venue.name in built_in]
-        share = max(len(wanted), 1)
-        return tables, [
-            SimulatedVenue(
-                f"{FEED}-{name}",
-                tables,
-                markets=default_markets(tables, name),
-                seed=source.seed + index,
-                rate=source.rate / share,
-                messages=-(-source.messages // share),
-            )
-            for index, name in enumerate(wanted)
+        markets = [
+            market for venue in config.venues for market in default_markets(tables, venue.name)
         ]
+        # One actor sends for all venues: its queues then have one producer, the faster kind.
+        feed = SimulatedVenue(
+            FEED,
+            tables,
+            markets=markets,
+            seed=source.seed,
+            rate=source.rate,
+            messages=source.messages,
+        )
+        return tables, [feed]
     try:
         content = ArchiveReader(source.data).metadata.get("tables")
     except ArchiveError as error:
@@ -183,6 +192,8 @@ def _models(config: Config, tables: Tables) -> list[ModelActor]:
         except LookupError as error:
             raise ConfigError(f"{where}.instruments: {error}") from None
         for name in model.instruments:
+            if model.instruments.count(name) > 1:
+                raise ConfigError(f"{where}.instruments: {name!r} is there twice")
             if name.split("@")[1] not in mocked:
                 raise ConfigError(
                     f"{where}.instruments: {name!r}: no [[venues]] entry for its venue, so nobody "
@@ -262,7 +273,7 @@ def describe_system(system: System) -> dict:
         "queues": [
             {
                 "name": name,
-                "capacity": system.capacities.get(name, spine.CAPACITY),
+                "capacity": system.capacities.get(name, spine.default_capacity(name)),
                 "record_bytes": spine.record_of(name).itemsize,
                 "written_by": spine.writers(system.actors, name),
                 "read_by": [a.name for a in system.actors if name in a.reads or a.stops_last],

@@ -15,7 +15,8 @@ def test_a_run_has_every_queue_and_one_of_timings_per_timed_actor(run):
     spine.build(run, actors)
     assert set(spine.queue_names(actors)) == {*QUEUE_RECORDS, "timings-counter"} - {"timings"}
     for name in spine.queue_names(actors):
-        assert queue_segment.attach(run, name, spine.record_of(name)).capacity == spine.CAPACITY
+        made = queue_segment.attach(run, name, spine.record_of(name))
+        assert made.capacity == spine.default_capacity(name)
 
 
 def test_a_queue_with_several_writers_is_mpmc(run):

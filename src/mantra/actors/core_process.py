@@ -70,7 +70,7 @@ def _settle(line: CoreLine) -> None:
 def _loop(run: str, line: CoreLine, spines: list[Spine], ticks_per_second: float) -> None:
     control = attach(run)
     rows = [control.rows[given.publisher] for given in spines]
-    core = _core_record(line, spines, ticks_per_second)
+    core = core_record(line, spines, ticks_per_second)
 
     def stop(*_: object) -> None:
         rows[0]["stop"] = 1
@@ -93,7 +93,8 @@ def _loop(run: str, line: CoreLine, spines: list[Spine], ticks_per_second: float
         row["state"] = ENDED
 
 
-def _core_record(line: CoreLine, spines: list[Spine], ticks_per_second: float) -> np.ndarray:
+def core_record(line: CoreLine, spines: list[Spine], ticks_per_second: float) -> np.ndarray:
+    """The CORE record of a line whose actors have started. ValueError if it has too many."""
     if len(line.actors) > core_loop.ACTORS_PER_CORE:
         raise ValueError(
             f"core line {line.label!r} has {len(line.actors)} actors; "

@@ -19,8 +19,9 @@ from mantra.telemetry import timers
 from mantra.telemetry.clock import CLOCK_FIX
 from mantra.telemetry.tracked import OUTLET, TRACK
 
-CAPACITY = 1 << 16  # slots of a queue unless the config says otherwise
+CAPACITY = 1 << 13  # half a megabyte: what is rare stays in the cache
 TIMINGS_PREFIX = "timings-"
+TIMINGS_CAPACITY = 1 << 16  # at a million a second a recorder may sleep for 65 ms
 CLOCK_VECTOR = "clock"
 EVENTS = "events"  # the supervisor writes there too, so it is always MPMC
 
@@ -28,6 +29,11 @@ EVENTS = "events"  # the supervisor writes there too, so it is always MPMC
 def record_of(queue_name: str) -> np.dtype:
     """The record that travels on a queue."""
     return TIMING if queue_name.startswith(TIMINGS_PREFIX) else QUEUE_RECORDS[queue_name]
+
+
+def default_capacity(queue_name: str) -> int:
+    """Slots of a queue unless the config says otherwise."""
+    return TIMINGS_CAPACITY if queue_name.startswith(TIMINGS_PREFIX) else CAPACITY
 
 
 def queue_names(actors: Iterable[Actor]) -> list[str]:
@@ -48,7 +54,7 @@ def build(run: str, actors: list[Actor], capacities: dict[str, int] | None = Non
         for name in queue_names(actors):
             alone = len(writers(actors, name)) <= 1 and name != EVENTS
             mode = queue.SPMC if alone else queue.MPMC
-            capacity = (capacities or {}).get(name, CAPACITY)
+            capacity = (capacities or {}).get(name, default_capacity(name))
             queue_segment.create(run, name, record_of(name), capacity, mode)
         seqlock_vector.create(run, CLOCK_VECTOR, CLOCK_FIX, 1)
         for actor in actors:

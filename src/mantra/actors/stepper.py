@@ -18,10 +18,15 @@ _runs = count()
 class Stepper:
     """A run of its own, without processes. A context manager: shared memory goes at the end."""
 
-    def __init__(self, actors: list[Actor], capacities: dict[str, int] | None = None):
+    def __init__(
+        self,
+        actors: list[Actor],
+        capacities: dict[str, int] | None = None,
+        timings: bool = True,
+    ):
         self.run = f"step-{os.getpid()}-{next(_runs)}"
         self.actors = actors
-        self._capacities = capacities
+        self._capacities, self._timings = capacities, timings
         self.control: Control
         self.spines: list[spine.Spine] = []
 
@@ -29,7 +34,7 @@ class Stepper:
         spine.build(self.run, self.actors, self._capacities)
         try:
             self.control = attach(self.run)
-            self.spines = [spine.Spine(self.run, actor) for actor in self.actors]
+            self.spines = [spine.Spine(self.run, actor, self._timings) for actor in self.actors]
             for actor, given in zip(self.actors, self.spines, strict=True):
                 actor.on_start(given)
         except BaseException:

@@ -4,6 +4,7 @@ In:        an archive's tables, the name of a model.
 Out:       a checked Config: its venues mocked with ample balances, one model per instrument.
 """
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +32,7 @@ def config_for_archive(data: Path, model: str, changes: dict[str, Any]) -> Confi
             for venue in tables.venues
         ],
         "models": [
-            {"name": f"{Path(model).stem[:NAME_LETTERS]}-{index}", "model": model}
-            | {"instruments": [name]}
+            {"name": f"{_word(model)}-{index}", "model": model} | {"instruments": [name]}
             for index, name in enumerate(tables.instrument_names())
         ],
     }
@@ -42,9 +42,16 @@ def config_for_archive(data: Path, model: str, changes: dict[str, Any]) -> Confi
     return check_config(raw, "the options")
 
 
+def _word(model: str) -> str:
+    """A model's file as the beginning of an actor's name."""
+    return re.sub(r"[^A-Za-z0-9_-]", "-", Path(model).stem)[:NAME_LETTERS]
+
+
 def _balances(tables: Tables, venue: int) -> dict[str, str]:
     balances: dict[str, str] = {}
     for row in tables.instruments[tables.instruments["venue"] == venue]:
-        for role in ("base", "quote"):  # An asset that is both is ample as a quote.
-            balances[tables.assets[row[role]]["name"].decode()] = AMPLE[role]
+        for role in ("base", "quote"):
+            asset = tables.assets[row[role]]["name"].decode()
+            if role == "quote" or asset not in balances:  # One that is both is ample as a quote.
+                balances[asset] = AMPLE[role]
     return balances

@@ -7,6 +7,7 @@ data (for `--json` and `report.json`), and `show` prints it. Times are in ns, am
 from pathlib import Path
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -120,7 +121,7 @@ def show(report: dict, console: Console | None = None) -> None:
         f"[{'green' if not report['lost'] else 'red'}]{report['lost']:,} lost[/]"
     )
     for problem in report["problems"]:
-        console.print(f"[red]{problem}")
+        console.print(problem, style="red", markup=False)
     console.print(_queue_table(report), _time_table(report), sep="\n")
     requests = ", ".join(f"{count:,} {kind}" for kind, count in report["requests"].items())
     orders = ", ".join(f"{count:,} {event}" for event, count in report["orders"].items() if count)
@@ -132,19 +133,28 @@ def show(report: dict, console: Console | None = None) -> None:
             )
     console.print(_position_table(report))
     for name, place in report["places"].items():
-        console.print(f"{name}: {place}")
+        console.print(f"{name}: {place}", markup=False, soft_wrap=True)
     if archive := report.get("archive"):
         console.print(
             f"archive: {archive['directory']} ({archive['bytes'] / 1e6:.1f} MB in "
-            f"{archive['files']} files, {archive['ratio']:.1f} x smaller than 64-byte records)"
+            f"{archive['files']} files, {archive['ratio']:.1f} x smaller than 64-byte records)",
+            markup=False,
+            soft_wrap=True,
         )
 
 
+def _table(*columns: str, title: str) -> Table:
+    """A table that fits 80 columns: numbers are never cut, text (the first and last) wraps."""
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column(columns[0], overflow="fold")
+    for column in columns[1:]:
+        table.add_column(column, justify="right", no_wrap=True, overflow="fold")
+    return table
+
+
 def _queue_table(report: dict) -> Table:
-    table = Table("queue", title="messages", title_justify="left")
-    for column in ("messages", "per second", "lost"):
-        table.add_column(column, justify="right")
-    table.add_column("read by")
+    table = _table("queue", "messages", "per second", "lost", title="messages")
+    table.add_column("read by", overflow="fold")
     for name, queue in report["queues"].items():
         table.add_row(
             name,
@@ -156,54 +166,55 @@ def _queue_table(report: dict) -> Table:
     return table
 
 
+QUANTILES = ("p50", "p90", "p99", "p99.9", "max")
+
+
 def _time_table(report: dict) -> Table:
-    table = Table(
-        "actor",
-        "what",
-        title="times: business = a step, latency = origin to published; gross of the clock",
-        title_justify="left",
-    )
-    for column in ("count", "p50", "p90", "p99", "p99.9", "max"):
-        table.add_column(column, justify="right")
+    title = "times: business = a step, latency = origin to published; gross of the clock"
+    table = _table("actor", "count", *QUANTILES, title=title)
     for actor, lines in report["times"].items():
+        if lines:
+            table.add_row(f"[bold]{actor}")
         for line in lines:
-            table.add_row(
-                actor,
-                f"{line['kind']} {line['name']}",
-                f"{line['count']:,}",
-                *(duration(line[f"{key}_ns"]) for key in ("p50", "p90", "p99", "p99.9", "max")),
-            )
+            _add_times(table, f"  {line['kind']} {line['name']}", line)
     if trade := report["tick_to_trade"]:
         table.add_section()
-        table.add_row(
-            "[bold]tick to trade",
-            "origin to request",
-            f"{trade['count']:,}",
-            *(duration(trade[f"{key}_ns"]) for key in ("p50", "p90", "p99", "p99.9", "max")),
-        )
+        table.add_row("[bold]tick to trade")
+        _add_times(table, "  origin to request", trade)
     return table
 
 
+def _add_times(table: Table, what: str, line: dict) -> None:
+    table.add_row(
+        what, f"{line['count']:,}", *(duration(line[f"{quantile}_ns"]) for quantile in QUANTILES)
+    )
+
+
 def _position_table(report: dict) -> Table:
-    table = Table("model", "instrument", title="positions", title_justify="left")
-    columns = ("fills", "bought", "sold", "position", "pnl before fees", "fees", "pnl")
-    for column in columns:
-        table.add_column(column, justify="right")
-    table.add_column("in")
+    """Three lines a position: side by side its amounts do not fit a terminal."""
+    table = _table(
+        "model\n  instrument",
+        "fills\nas maker",
+        "bought\nsold\nposition",
+        "pnl before fees\nfees\npnl",
+        title="positions",
+    )
     for line in report["positions"]:
-        cells = (line[column.replace(" ", "_")] for column in columns)
+        amounts = (line[name] for name in ("pnl_before_fees", "fees", "pnl"))
         table.add_row(
-            line["model"],
-            line["instrument"],
-            *("-" if cell is None else str(cell) for cell in cells),
-            line["quote"],
+            f"{line['model']}\n  {line['instrument']}",
+            f"{line['fills']:,}\n{line['maker_fills']:,}",
+            f"{line['bought']}\n{line['sold']}\n{line['position']}",
+            "\n".join("-" if a is None else f"{a} {line['quote']}" for a in amounts),
+            end_section=True,
         )
     return table
 
 
 def duration(ns: float) -> str:
-    """A time in the unit that suits it."""
+    """A time in the unit that suits it, to three digits."""
     for unit, size in (("s", 1e9), ("ms", 1e6), ("µs", 1e3)):
         if ns >= size:
-            return f"{ns / size:.3g} {unit}"
+            value = ns / size
+            return f"{value:.{0 if value >= 100 else 1 if value >= 10 else 2}f} {unit}"
     return f"{ns:.0f} ns"

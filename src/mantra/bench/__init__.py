@@ -9,6 +9,7 @@ book.py        level updates a second, beside other books
 book_rows.py   the rows they are measured on
 icc.py         the queue between processes: one way, write, read, throughput; beside the floor
 icc_peers.py   multiprocessing.Queue, Pipe and iceoryx2 under the same clock; the forked workers
+pipeline.py    the whole engine on two cores: tick to trade, the Overseer, the cost of tracking
 startup.py     cold compile and warm start of the whole engine
 archive.py     bytes a row, rows a second; a recorder beside a producer at full rate
 """

@@ -35,7 +35,7 @@ from mantra.icc.memory import address_of, aligned_zeros, records_at
 from mantra.messages.enums import FIRST, LAST
 from mantra.messages.records import L2_UPDATE, TIMING
 from mantra.telemetry.clock import Calibration
-from mantra.telemetry.tracked import originate, send, stop_timer
+from mantra.telemetry.tracked import originate, send, start_timer, stop_timer
 from mantra.telemetry.tsc import read_tsc
 
 LOAD_PER_S = 500_000
@@ -180,7 +180,8 @@ def flood(context_address):
             target[word] = source[word]
         start = originate(context["track"])
         send(context["track"], context["outlet"], context_address + MESSAGE_AT)
-        start = stop_timer(context["track"], 0, start, 1)
+        stop_timer(context["track"], 0, start, 1)
+        start = start_timer(context["track"])
         stop_timer(context["track"], 1, start, 1)
         context["fraction"] += context["interval"]
         context["next_at"] += context["fraction"] >> FRACTION_BITS

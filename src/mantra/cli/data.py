@@ -1,5 +1,7 @@
 """import, archive."""
 
+import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -50,9 +52,12 @@ def import_command(
 
     FILES are one session, in this order. Every line is accounted for; malformed ones are named.
     """
-    from mantra.backtest.importer import import_captures
+    from mantra.backtest.importer import import_captures, parse_instrument
 
-    exponents = dict(_exponents(text) for text in instruments)
+    try:
+        exponents = dict(parse_instrument(text) for text in instruments)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
     with progress_bar(f"import {venue}", is_quiet(as_json)) as progress:
         report = import_captures(files, out, venue=name, exponents=exponents, progress=progress)
     if as_json:
@@ -61,16 +66,6 @@ def import_command(
         _show_import(report.as_dict(), out)
     if report.malformed or report.gaps or report.damaged:
         raise click.exceptions.Exit(1)
-
-
-def _exponents(text: str) -> tuple[str, tuple[int, int]]:
-    try:
-        symbol, price, volume = text.split(":")
-        return symbol, (int(price), int(volume))
-    except ValueError:
-        raise click.BadParameter(
-            f"{text!r}: expected SYMBOL:PRICE:VOLUME, as BTCUSDT:2:5"
-        ) from None
 
 
 def _show_import(report: dict[str, Any], out: Path) -> None:
@@ -139,32 +134,35 @@ def archive_ls(directory: Path, as_json: bool) -> None:
 @archive_command.command("cat")
 @DIRECTORY
 @click.argument("stream")
-@click.option("--limit", default=LIMIT, show_default=True, help="Rows; 0: all.")
+@click.option(
+    "--limit", type=click.IntRange(0), default=LIMIT, show_default=True, help="Rows; 0: all."
+)
 @JSON
 def archive_cat(directory: Path, stream: str, limit: int, as_json: bool) -> None:
-    """Print the rows of STREAM, one a line."""
+    """Print the rows of STREAM, one a line; with --json all in one object."""
     from mantra.archive import ArchiveError, ArchiveReader
 
     reader = ArchiveReader(directory)
     if stream not in reader.streams:
         raise ArchiveError(f"{directory}: no stream {stream!r}; has {', '.join(reader.streams)}")
     names = [name for name in reader.dtype(stream).names or () if not name.startswith("unused")]
-    printed = 0
-    for block in reader.blocks(stream):
-        take = block if limit == 0 else block[: limit - printed]
-        _print_rows(take, names, as_json)
-        printed += len(take)
-        if limit and printed >= limit:
-            break
+    rows = _rows(reader.blocks(stream), names, limit)
+    if as_json:
+        print_json({"stream": stream, "rows": list(rows)})
+        return
+    for fields in rows:
+        click.echo(" ".join(f"{name}={value}" for name, value in fields.items()))
 
 
-def _print_rows(rows: np.ndarray, names: list[str], as_json: bool) -> None:
-    for row in rows:
-        fields = {name: row[name].tolist() for name in names}
-        if as_json:
-            print_json(fields)
-        else:
-            click.echo(" ".join(f"{name}={value}" for name, value in fields.items()))
+def _rows(blocks: Iterable[np.ndarray], names: list[str], limit: int) -> Iterator[dict[str, Any]]:
+    """The first `limit` rows, or all; no block is read that is not needed."""
+    left = limit or sys.maxsize
+    for block in blocks:
+        for row in block[:left]:
+            yield {name: row[name].tolist() for name in names}
+        left -= len(block)
+        if left <= 0:
+            return
 
 
 @archive_command.command("verify")
@@ -180,8 +178,13 @@ def archive_verify(directory: Path, as_json: bool) -> None:
     if as_json:
         print_json(asdict(report) | {"ok": report.ok})
     else:
-        for stream in report.streams:
-            click.echo(str(stream))
+        for name, stream in report.streams.items():
+            click.echo(
+                f"{name}: {stream.rows:,} rows in {stream.blocks:,} blocks, "
+                f"{stream.segments:,} files, {stream.bytes:,} bytes"
+            )
+        for damage in report.damages:
+            click.echo(str(damage))
         click.echo("all blocks are whole" if report.ok else "DAMAGED")
     if not report.ok:
         raise click.exceptions.Exit(1)

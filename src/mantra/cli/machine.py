@@ -80,6 +80,9 @@ def bench_command(name: str | None, quick: bool, as_json: bool) -> None:
     from mantra.bench.harness import BENCHES
 
     if name is None:
+        if as_json:
+            print_json({"benches": BENCHES})
+            return
         for known, module in BENCHES.items():
             click.echo(f"{known:10} {module}")
         return

@@ -78,9 +78,7 @@ def print_json(data: Any) -> None:
 def main() -> None:
     """Entry point: errors of the user's making become one line, without a traceback."""
     try:
-        commands(standalone_mode=False)
-    except click.exceptions.Exit as leaving:
-        sys.exit(leaving.exit_code)
+        sys.exit(commands(standalone_mode=False))  # It returns the code of an Exit.
     except click.ClickException as error:
         error.show()
         sys.exit(2)

@@ -179,7 +179,25 @@ def _emit_copy_out(builder, private, shared, words):
 
 
 def _copy(builder, target, source, words):
-    with cgutils.for_range(builder, words) as loop:
-        offset = builder.mul(loop.index, WORD(WORD_BYTES))
-        value = _load(builder, builder.add(source, offset), "monotonic")
-        _store(builder, builder.add(target, offset), value, "monotonic")
+    """Whole lines of eight words, then the seven of a slot's payload, or what is left, in a loop.
+
+    Unrolled by hand: LLVM leaves loops of atomic accesses as they are.
+    """
+    lines = builder.lshr(words, WORD(3))
+    with cgutils.for_range(builder, lines) as loop:
+        _copy_words(builder, target, source, builder.shl(loop.index, WORD(6)), 8)
+    done = builder.shl(lines, WORD(6))
+    left = builder.and_(words, WORD(7))
+    with builder.if_else(builder.icmp_signed("==", left, WORD(7))) as (payload, other):
+        with payload:
+            _copy_words(builder, target, source, done, 7)
+        with other, cgutils.for_range(builder, left) as loop:
+            offset = builder.add(done, builder.shl(loop.index, WORD(3)))
+            _copy_words(builder, target, source, offset, 1)
+
+
+def _copy_words(builder, target, source, offset, words):
+    target, source = builder.add(target, offset), builder.add(source, offset)
+    for at in range(0, words * WORD_BYTES, WORD_BYTES):
+        value = _load(builder, builder.add(source, WORD(at)), "monotonic")
+        _store(builder, builder.add(target, WORD(at)), value, "monotonic")

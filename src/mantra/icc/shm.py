@@ -182,7 +182,7 @@ def attach(run: str, name: str, layout: int | None = None, writable: bool = True
 
 def _map(path: Path, descriptor: int, size: int, writable: bool) -> Segment:
     access = mmap.PROT_READ | (mmap.PROT_WRITE if writable else 0)
-    buffer = mmap.mmap(descriptor, size, flags=mmap.MAP_SHARED, prot=access)
+    buffer = mmap.mmap(descriptor, size, flags=mmap.MAP_SHARED | mmap.MAP_POPULATE, prot=access)
     return Segment(path, buffer, np.frombuffer(buffer, np.uint8))
 
 

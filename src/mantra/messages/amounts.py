@@ -24,6 +24,9 @@ UP = 1
 AMOUNT_MAX = (1 << 63) - 1
 PPM = 1_000_000  # fee rates are parts per million
 
+SURELY = 1 << 31  # two factors below it have a product that fits
+SMALL, LARGE = 1 << 13, 1 << 50  # and so have these: an amount and a rate
+
 LIMB_BITS = 21  # three limbs are an int64's 63 bits
 LIMB_MASK = (1 << LIMB_BITS) - 1
 DIVISOR_LIMIT = 10**12  # below 2 ** 42: a remainder and a limb fit an int64 together
@@ -38,7 +41,9 @@ def mul_div(a, b, divisor, rounding):
     """
     negative = (a < 0) != (b < 0)
     a, b = abs(a), abs(b)
-    if b == 0 or a <= AMOUNT_MAX // b:
+    small, large = min(a, b), max(a, b)
+    plainly_fits = large < SURELY or (small < SMALL and large < LARGE)  # told without a division
+    if plainly_fits or b == 0 or a <= AMOUNT_MAX // b:
         quotient, rest = a * b // divisor, a * b % divisor
     else:
         quotient, rest = _wide_mul_div(a, b, divisor)

@@ -22,13 +22,15 @@ import importlib.util
 import inspect
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numba
 import numpy as np
-from numba.core.errors import NumbaError
 
 from mantra.compiled import (
     CACHE,
@@ -153,8 +155,10 @@ def load_model(name: str) -> Model:
     path = find_model(name)
     module = _import(path)
     on_event = getattr(module, "on_event", None)
-    if on_event is None:
-        raise ModelError(f"{path}: has no function on_event(event, market, state, …)")
+    if not callable(on_event):
+        raise ModelError(
+            f"{_place(path, 'on_event')}: has no function on_event(event, market, state, …)"
+        )
     function = getattr(on_event, "py_func", on_event)
     if len(inspect.signature(function).parameters) != 5:
         raise ModelError(
@@ -164,10 +168,10 @@ def load_model(name: str) -> Model:
         )
     model = Model(
         path=path,
-        parameters=_dtype(module, "PARAMETERS"),
-        defaults=dict(getattr(module, "DEFAULTS", {})),
-        state=_dtype(module, "STATE"),
-        orders=_orders(module),
+        parameters=_dtype(path, module, "PARAMETERS"),
+        defaults=_defaults(path, module),
+        state=_dtype(path, module, "STATE"),
+        orders=_orders(path, module),
         call=_trampoline(path, module, function),
     )
     model.parameter_record({})
@@ -177,16 +181,55 @@ def load_model(name: str) -> Model:
 def _import(path: Path) -> ModuleType:
     if path.parent == BUILT_IN:
         return importlib.import_module(f"mantra.models.{path.stem}")
-    spec = importlib.util.spec_from_file_location(f"mantra_model_{path.stem}", path)
+    name = f"mantra_model_{path.stem}_{_folder_hash(path)}"
+    spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     try:
-        spec.loader.exec_module(module)
+        with _beside(path):
+            sys.modules[name] = module  # The compiler looks it up when it loads from the cache.
+            spec.loader.exec_module(module)
     except Exception as error:
         line = _line_in(path, error)
         raise ModelError(f"{path}:{line}: {type(error).__name__}: {error}") from error
     return module
+
+
+_helpers: set[str] = set()  # Modules beside a user's models, to be imported anew by the next model.
+
+
+@contextmanager
+def _beside(path: Path) -> Iterator[None]:
+    """Import with the model's folder on the path, what is compiled cached under the folder's hash.
+
+    The compiler knows a cached function stale by the date of its own file only: one that calls
+    a helper's would not see the helper edited. No byte code is left in the user's folder.
+    """
+    for name in _helpers:
+        sys.modules.pop(name, None)
+    before, no_byte_code, cache = set(sys.modules), sys.dont_write_bytecode, numba.config.CACHE_DIR
+    sys.path.insert(0, str(path.parent))
+    sys.dont_write_bytecode = True
+    numba.config.CACHE_DIR = str(CACHE / f"user-{_folder_hash(path)}")
+    importlib.invalidate_caches()
+    try:
+        yield
+    finally:
+        sys.path.remove(str(path.parent))
+        sys.dont_write_bytecode, numba.config.CACHE_DIR = no_byte_code, cache
+        for name in set(sys.modules) - before:
+            file = getattr(sys.modules[name], "__file__", None)
+            if file and Path(file).parent == path.parent and Path(file) != path:
+                _helpers.add(name)
+
+
+def _folder_hash(path: Path) -> str:
+    """Of the model's file and the files beside it."""
+    digest = hashlib.sha256()
+    for source in sorted(path.parent.glob("*.py")):
+        digest.update(source.name.encode() + b"\0" + source.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def _line_in(path: Path, error: BaseException) -> int:
@@ -200,31 +243,42 @@ def _line_in(path: Path, error: BaseException) -> int:
     return line
 
 
-def _dtype(module: ModuleType, name: str) -> np.dtype:
+def _place(path: Path, name: str) -> str:
+    """The file, with the first line that begins with `name`, a pattern, if there is one."""
+    found = re.search(rf"^{name}\b", path.read_text(), re.MULTILINE)
+    return f"{path}:{found.string.count(chr(10), 0, found.start()) + 1}" if found else str(path)
+
+
+def _defaults(path: Path, module: ModuleType) -> dict[str, Any]:
+    defaults = getattr(module, "DEFAULTS", {})
+    if not isinstance(defaults, dict):
+        raise ModelError(
+            f"{_place(path, 'DEFAULTS')}: DEFAULTS is {defaults!r}; expected {{name: value}}"
+        )
+    return defaults
+
+
+def _dtype(path: Path, module: ModuleType, name: str) -> np.dtype:
     dtype = getattr(module, name, NO_FIELDS)
     if not isinstance(dtype, np.dtype) or not dtype.names or not dtype.isalignedstruct:
         raise ModelError(
-            f"{module.__file__}: {name} is {dtype!r}; expected np.dtype([...], align=True)"
+            f"{_place(path, name)}: {name} is {dtype!r}; expected np.dtype([...], align=True)"
         )
     return dtype
 
 
-def _orders(module: ModuleType) -> int:
+def _orders(path: Path, module: ModuleType) -> int:
     orders = getattr(module, "ORDERS", None)
     if not isinstance(orders, int) or not 1 <= orders <= ORDERS_MAX:
         raise ModelError(
-            f"{module.__file__}: ORDERS is {orders!r}; expected the number of ideal orders "
+            f"{_place(path, 'ORDERS')}: ORDERS is {orders!r}; expected the number of ideal orders "
             f"per instrument, 1 to {ORDERS_MAX}"
         )
     return orders
 
 
 def _trampoline(path: Path, module: ModuleType, function: Any) -> DutyCycle:
-    digest = hashlib.sha256()
-    for source in sorted(path.parent.glob("*.py")):
-        digest.update(source.name.encode() + b"\0" + source.read_bytes())
-    name = f"model_{path.stem}_{digest.hexdigest()[:16]}.py"
-    file = CACHE / name
+    file = CACHE / f"model_{path.stem}_{_folder_hash(path)}.py"
     text = TRAMPOLINE.format(path=path)
     if not file.exists() or file.read_text() != text:
         partial = file.with_suffix(".partial")
@@ -240,8 +294,8 @@ def _trampoline(path: Path, module: ModuleType, function: Any) -> DutyCycle:
         CALL=CALL,
         MARKET=MARKET,
         IDEAL_ORDER=IDEAL_ORDER,
-        STATE=_dtype(module, "STATE"),
-        PARAMETERS=_dtype(module, "PARAMETERS"),
+        STATE=_dtype(path, module, "STATE"),
+        PARAMETERS=_dtype(path, module, "PARAMETERS"),
     )
     sys.modules[made.__name__] = made
     exec(compile(text, str(file), "exec"), made.__dict__)
@@ -252,12 +306,17 @@ def compile_model(model: Model) -> None:
     """Compile a model, or load it from the cache. Raises ModelError, naming the user's line."""
     try:
         _ = model.call.address
-    except NumbaError as error:
-        place = re.search(
-            rf'File "({re.escape(model.path.name)}|[^"]*{re.escape(model.path.name)})'
-            r'", line (\d+)',
-            str(error),
-        )
-        where = f"{model.path}:{place.group(2)}" if place else str(model.path)
+    except Exception as error:  # Of the compiler's own errors not all have one base.
         said = [line for line in str(error).splitlines() if line.strip()]
+        where = _compiled_place(model.path, str(error))
         raise ModelError(f"{where}: does not compile: " + "\n".join(said)) from None
+
+
+def _compiled_place(path: Path, said: str) -> str:
+    """The file, with the line of it that the compiler names if it does."""
+    file = rf'[^"\s]*{re.escape(path.name)}'
+    places = re.findall(rf'File "{file}", line (\d+)|{file} \((\d+)\)', said)
+    if places:
+        return f"{path}:{''.join(places[0])}"
+    unknown = re.search(r"name '(\w+)' is not defined", said)  # This it says without a place.
+    return _place(path, rf".*\b{unknown.group(1)}") if unknown else str(path)

@@ -19,7 +19,7 @@ from mantra.books.book import CONSISTENT, apply_update, clear, new_book
 from mantra.compiled import JIT, call_step, compiled, duty_cycle
 from mantra.icc.memory import address_of, aligned_zeros, records_at
 from mantra.icc.queue import CONSUMER, DATA, EMPTY, SPED_PAST, publish, show_progress
-from mantra.messages.enums import EVENT_OVERRUN, SNAPSHOT
+from mantra.messages.enums import EVENT_OVERRUN, FIRST, SNAPSHOT
 from mantra.messages.records import FILL as FILL_RECORD
 from mantra.messages.records import (
     IDEAL_ORDER,
@@ -30,6 +30,7 @@ from mantra.messages.records import (
 from mantra.messages.tables import Tables
 from mantra.models.contract import BOOK, CALL, FILL, MARKET, TRADE, Model
 from mantra.telemetry.tracked import (
+    hold_timer,
     note_detail,
     originate,
     receive,
@@ -37,6 +38,8 @@ from mantra.telemetry.tracked import (
     send_row,
     start_timer,
     stop_timer,
+    tell_held,
+    ticks_now,
 )
 
 BATCH = 64  # messages of one queue in one step: bounds how long the core's other actors wait
@@ -81,13 +84,20 @@ ROW_BYTES = IDEAL_ORDER.itemsize
 
 @duty_cycle
 def step_model(context_address):
-    """Drain fills, levels and trades, each up to BATCH; the messages handled."""
+    """Drain fills, levels and trades, each up to BATCH; the messages handled.
+
+    A step ends when the model has changed rows: the Overseer may share the core, and is next. What
+    is to be told of that, the rows on [ideals] and the timing, is told at the next step.
+    """
     context = records_at(context_address, 1, MODEL)[0]
     if context["untold_rows"] > 0:
         tell_ideals(context_address)
+        tell_held(context["track"])
     work = drain_fills(context_address)
-    work += drain_levels(context_address)
-    work += drain_trades(context_address)
+    if context["untold_rows"] == 0:
+        work += drain_levels(context_address)
+    if context["untold_rows"] == 0:
+        work += drain_trades(context_address)
     if work:
         show_progress(context["l2"])
         show_progress(context["trades"])
@@ -115,16 +125,15 @@ def drain_levels(context_address):
         if at < 0:
             continue
         market = records_at(context["call"]["market"], at + 1, MARKET)[at]
-        if update["flags"] & SNAPSHOT:
+        if update["flags"] & (FIRST | SNAPSHOT) == FIRST | SNAPSHOT:
             market["trusted"] = 1
         status = apply_update(market["book"], context_address + UPDATE_AT)
         if status == CONSISTENT and market["trusted"]:
             event = context["call"]["event"]
             event["kind"], event["at"] = BOOK, at
             event["ts_exchange"] = update["ts_exchange"]
-            call_model(context_address)
-            note_levels(context_address)
-            stop_timer(track, TIMER_L2, start, in_group)
+            if call_model(context_address, np.int64(TIMER_L2), start, in_group):
+                return np.int64(work + 1)
             in_group = 0
     return np.int64(BATCH)
 
@@ -145,9 +154,8 @@ def drain_trades(context_address):
         event["kind"], event["at"], event["side"] = TRADE, at, trade["side"]
         event["price"], event["volume"] = trade["price"], trade["volume"]
         event["ts_exchange"] = trade["ts_exchange"]
-        call_model(context_address)
-        note_levels(context_address)
-        stop_timer(track, TIMER_TRADE, start, 1)
+        if call_model(context_address, np.int64(TIMER_TRADE), start, np.int64(1)):
+            return np.int64(work + 1)
     return np.int64(BATCH)
 
 
@@ -169,9 +177,8 @@ def drain_fills(context_address):
         event["kind"], event["at"], event["side"] = FILL, at, fill["side"]
         event["price"], event["volume"] = fill["price"], fill["volume"]
         event["ts_exchange"] = fill["ts_exchange"]
-        call_model(context_address)
-        note_levels(context_address)
-        stop_timer(track, TIMER_FILL, start, 1)
+        if call_model(context_address, np.int64(TIMER_FILL), start, np.int64(1)):
+            return np.int64(work + 1)
     return np.int64(BATCH)
 
 
@@ -183,11 +190,11 @@ def note_levels(context_address):
 
 
 @compiled
-def call_model(context_address):
-    """Call the model, then send the rows it changed."""
+def call_model(context_address, timer, start, work):
+    """Call the model, send the rows it changed, end the step's timer; whether there were any."""
     context = records_at(context_address, 1, MODEL)[0]
     call_step(context["trampoline"], context_address + CALL_AT)
-    rows = context["call"]["rows"]
+    rows, now = context["call"]["rows"], np.int64(0)
     orders = records_at(context["call"]["orders"], rows, IDEAL_ORDER)
     sent = records_at(context["sent"], rows, IDEAL_ORDER)
     for row in range(rows):
@@ -200,16 +207,25 @@ def call_model(context_address):
             or order["type"] != last["type"]
             or order["time_in_force"] != last["time_in_force"]
         ):
-            send_ideal(context_address, row)
-            sent[row] = order
+            if now == 0:
+                now = ticks_now(context["track"])
+            send_ideal(context_address, row, now)
+    note_levels(context_address)
+    if now == 0:
+        stop_timer(context["track"], timer, start, work)
+        return False
+    hold_timer(context["track"], timer, start, now, work)
+    return True
 
 
 @compiled
-def send_ideal(context_address, row):
+def send_ideal(context_address, row, now):
     """Write a row to the OrderCache, and keep a copy for [ideals]."""
     context = records_at(context_address, 1, MODEL)[0]
     orders = records_at(context["call"]["orders"], context["call"]["rows"], IDEAL_ORDER)
-    send_row(context["track"], context["cache"], row, context["call"]["orders"] + row * ROW_BYTES)
+    source = context["call"]["orders"] + row * ROW_BYTES
+    send_row(context["track"], context["cache"], row, source, now)
+    records_at(context["sent"], context["call"]["rows"], IDEAL_ORDER)[row] = orders[row]
     if context["untold_rows"] == UNTOLD_MAX:
         tell_ideals(context_address)
     records_at(context["untold"], UNTOLD_MAX, IDEAL_ORDER)[context["untold_rows"]] = orders[row]
@@ -235,9 +251,10 @@ def distrust_books(context_address):
         clear(market[at]["book"])
         market[at]["trusted"] = 0
     orders = records_at(call["orders"], call["rows"], IDEAL_ORDER)
+    now = ticks_now(context["track"])
     for row in range(call["rows"]):
         orders[row]["volume"] = 0
-        send_ideal(context_address, row)
+        send_ideal(context_address, row, now)
     lost = records_at(context["l2"], 1, CONSUMER)[0]["lost"]
     event = context["event"]
     event["kind"], event["instrument"], event["venue"] = EVENT_OVERRUN, -1, -1
@@ -293,6 +310,7 @@ class ModelActor(Actor):
     def on_stop(self) -> None:
         if self.context is not None:
             tell_ideals(self.context_address)
+            tell_held(int(self.context["track"][0]))
 
     def _lay_out(self, context: np.void, spine: Spine) -> None:
         """Market, rows, state and parameters: the memory the model sees."""

@@ -47,8 +47,8 @@ def on_event(event, market, state, parameters, orders):
     for side in (BID, ASK):
         sign = 1 - 2 * side
         middle = bid + ask - 2 * skew  # twice the price, so that it stays an integer
-        inner = middle // 2 - sign * parameters["half_spread"] * tick
-        inner = sign * (sign * inner // tick) * tick  # to the tick away from the middle
+        twice = middle - 2 * sign * parameters["half_spread"] * tick
+        inner = sign * (sign * twice // (2 * tick)) * tick  # to the tick away from the middle
         # Never through the other side: post-only would be refused.
         inner = min(inner, ask - tick) if side == BID else max(inner, bid + tick)
         row = first + PAIR * side

@@ -176,6 +176,7 @@ def end_order(context_address, order_address, before):
     row = records_at(model["first_row"], model["rows"], ROW)[order["row"]]
     after = order["state"]
     row["slot"] = NOWHERE
+    row["freed"] = records_at(context["track"], 1, WORD)[0]  # its origin word
     row["blocked"] = FREE
     if after == FILLED or (order["ends_itself"] and after == ENDED_EXPIRED):
         row["blocked"] = UNTIL_REWRITTEN

@@ -5,7 +5,8 @@ Out:       requests, events; the vector "<name>-counters"; its ACTOR_ROW's `pend
 Must not know: venues' words, books, processes.
 
 A step, straight down: is trading on? read the answers; look at the rows that changed; then what
-nothing waits for: last prices, time, counters. A request carries the origin of its ideal order.
+nothing waits for: last prices, time, counters. A request carries the origin of its ideal order,
+or of the venue's word it waited for, if that came later.
 """
 
 from collections.abc import Mapping, Sequence
@@ -52,7 +53,7 @@ from mantra.overseer.state import (
 from mantra.overseer.sweep import sweep_model
 from mantra.overseer.watch import let_time_pass, look_at_control, show_counters, show_open
 from mantra.telemetry.clock import CLOCK_FIX, Calibration
-from mantra.telemetry.tracked import note_detail, stop_timer, ticks_now
+from mantra.telemetry.tracked import note_detail, stop_timer, ticks_early, ticks_now
 
 CACHE_PREFIX = "cache-"
 COUNTERS_SUFFIX = "-counters"
@@ -102,7 +103,7 @@ def sweep_models(context_address):
     for model in range(context["model_count"]):
         owner = models[model]
         if writes(owner["cache"]) != owner["writes"] or owner["dirty"]:
-            start = ticks_now(context["track"])
+            start = ticks_early(context["track"])
             requests = sweep_model(context_address, model, start)
             note_detail(context["track"], model << MODEL_SHIFT | owner["writes"])
             stop_timer(context["track"], np.int64(TIMER_SWEEP), start, requests)

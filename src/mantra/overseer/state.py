@@ -91,6 +91,7 @@ ROW = np.dtype(
         ("version", "i8"),  # of the vector's row, as last looked at
         ("dirty", "i8"),  # look again although the version is the same
         ("slot", "i8"),  # of its live order, or NOWHERE
+        ("freed", "i8"),  # origin of the venue's word that ended its last order
         ("blocked", "i8"),  # FREE, UNTIL_*
         ("blocked_version", "i8"),
         ("blocked_price", "i8"),

@@ -104,7 +104,8 @@ def serve_row(context_address, model, index, now):
     context = records_at(context_address, 1, CONTEXT)[0]
     owner = model_at(context_address, model)
     row = records_at(owner["first_row"], owner["rows"], ROW)[index]
-    records_at(context["track"], 1, WORD)[0] = context["ideal"]["ts_origin"]
+    # The later of the two that a request waited for: the ideal order, the end of the last one.
+    records_at(context["track"], 1, WORD)[0] = max(context["ideal"]["ts_origin"], row["freed"])
     stopped = context["mode"] != 0 or owner["halted"] != 0
     wanted = context["ideal"]["volume"] != 0
     if row["slot"] == NOWHERE:

@@ -1,7 +1,7 @@
 """What the exchange has to say about the message in hand, in the order in which it says it.
 
 The functions that match know no queues: they write reports, and whoever called them sends these,
-right after the message that caused them, so that they inherit its origin.
+right after the message that caused them.
 """
 
 import numpy as np
