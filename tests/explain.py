@@ -152,57 +152,81 @@ def ceil_div(a, b):
     return -(-a // b)
 
 
+def hold_of(facts, order, leaves):
+    """What a limit order holds with so much left: (asset, amount)."""
+    if order["side"] == BID:
+        multiplier, divisor = int(facts["quote_multiplier"]), int(facts["quote_divisor"])
+        return int(facts["quote"]), ceil_div(order["price"] * leaves * multiplier, divisor)
+    return int(facts["base"]), leaves * int(facts["base_multiplier"])
+
+
 def settle(facts, order, fill):
-    """What a fill moves: {asset: change}, and the fee. `order["leaves"]`: before the fill."""
+    """What a fill of a limit order moves: {asset: change}; the fee's asset and amount.
+
+    `order["leaves"]`: before the fill. A bid's cost is rounded up once for the whole order, not
+    once a fill: it pays at most what its hold falls by.
+    """
     multiplier, divisor = int(facts["quote_multiplier"]), int(facts["quote_divisor"])
     base, quote = int(facts["base"]), int(facts["quote"])
-
-    def cost(price, volume):
-        return ceil_div(price * volume * multiplier, divisor)
-
     in_base = fill["volume"] * int(facts["base_multiplier"])
+    in_quote = fill["price"] * fill["volume"] * multiplier
     ppm = int(facts["maker_fee_ppm" if fill["liquidity"] == MAKER else "taker_fee_ppm"])
     if fill["side"] == BID:
-        paid = cost(fill["price"], fill["volume"])
-        if order["price"]:  # Rounded once for the whole order, not once a fill.
-            after = order["leaves"] - fill["volume"]
-            held = cost(order["price"], order["leaves"]) - cost(order["price"], after)
-            paid = min(paid, held)
+        after = order["leaves"] - fill["volume"]
+        released = hold_of(facts, order, order["leaves"])[1] - hold_of(facts, order, after)[1]
         fee = ceil_div(in_base * ppm, 1_000_000)
-        return {base: in_base - fee, quote: -paid}, base, fee
-    got = fill["price"] * fill["volume"] * multiplier // divisor
+        return {base: in_base - fee, quote: -min(ceil_div(in_quote, divisor), released)}, base, fee
+    got = in_quote // divisor
     fee = ceil_div(got * ppm, 1_000_000)
     return {base: -in_base, quote: got - fee}, quote, fee
 
 
 def explain_balances(run, venue):
-    """Assert that a venue's balances begin as configured and move by its fills alone; the ends."""
-    tables, orders = run.tables, new_orders(run)
+    """Assert that a venue's totals move by its fills alone, what is held by its orders; the ends.
+
+    For runs of limit orders that are not amended. A fill is told with two rows, base and quote;
+    an order's beginning and its end with one, of the asset that it holds.
+    """
+    instruments, orders = run.tables.instruments, new_orders(run)
     fills = [
-        fill
-        for fill in as_dicts(run.rows("fills"))
-        if tables.instruments[fill["instrument"]]["venue"] == venue
+        f for f in as_dicts(run.rows("fills")) if instruments[f["instrument"]]["venue"] == venue
     ]
     rows = [row for row in as_dicts(run.rows("balances")) if row["venue"] == venue]
-    totals, held, at = {}, {}, 0
+    totals, held, open_holds, at, second = {}, {}, {}, 0, None
     for row in rows:
-        asset = row["asset"]
-        if row["order_id"] == 0:
+        asset, order_id = row["asset"], row["order_id"]
+        if order_id == 0:
             assert asset not in totals, row
-            totals[asset] = row["total"]
+            totals[asset], held[asset] = row["total"], 0
             continue
+        order = orders[order_id]
+        facts = instruments[order["instrument"]]
         if row["total"] != totals[asset]:
             fill, at = fills[at], at + 1
-            order = orders[fill["order_id"]]
-            changes, fee_asset, fee = settle(tables.instruments[fill["instrument"]], order, fill)
-            order["leaves"] -= fill["volume"]
+            assert (order_id, row["ts_origin"]) == (fill["order_id"], fill["ts_origin"]), (
+                row,
+                fill,
+            )
+            changes, fee_asset, fee = settle(facts, order, fill)
             assert (fill["fee_asset"], fill["fee"]) == (fee_asset, fee), fill
-            assert (row["order_id"], row["ts_origin"]) == (fill["order_id"], fill["ts_origin"]), row
+            order["leaves"] -= fill["volume"]
             for moved, change in changes.items():
                 totals[moved] += change
+            second = (order_id, sum(changes) - asset)
+            hold = hold_of(facts, order, order["leaves"])
+        elif (order_id, asset) == second:
+            second = None
+            hold = open_holds[order_id]
+        else:
+            assert second is None, (row, second)
+            is_new = order_id not in open_holds
+            hold = hold_of(facts, order, order["leaves"] if is_new else 0)
+        before = open_holds.get(order_id, (hold[0], 0))
+        open_holds[order_id] = hold
+        held[hold[0]] += hold[1] - before[1]
         assert row["total"] == totals[asset], (row, fills[at - 1])
-        assert 0 <= row["held"] <= row["total"], row
-        held[asset] = row["held"]
+        assert row["held"] == held[asset] >= 0, row
+        assert row["held"] <= row["total"], row
     assert at == len(fills), (at, len(fills))
     assert not any(held.values()), held  # All orders are canceled in the end.
     return totals

@@ -83,7 +83,16 @@ def test_a_fill_without_a_cause_is_found(run, stream, edit):
     ],
 )
 def test_a_balance_that_no_fill_made_is_found(run, stream, edit):
-    both = [run.tables.venue(venue.name) for venue in run.config.venues]
+    liar = lying(run, stream, edit)
     with pytest.raises((AssertionError, KeyError, IndexError)):
-        for venue in both:
-            explain_balances(lying(run, stream, edit), venue)
+        explain_all_balances(liar)
+
+
+def explain_all_balances(run):
+    for venue in run.config.venues:
+        explain_balances(run, run.tables.venue(venue.name))
+
+
+def test_the_truth_is_explained(run):
+    explain_fills(run)
+    explain_all_balances(run)
