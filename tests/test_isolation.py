@@ -41,9 +41,10 @@ def test_a_model_trades_its_own_instruments_only(run):
 
 
 def test_a_row_of_one_model_never_becomes_a_request_of_another(run):
-    wanted = {(i["model"], i["row"], i["ts_origin"]) for i in as_dicts(run.rows("ideals"))}
+    fields = ("model", "row", "instrument", "side", "type", "time_in_force", "price", "volume")
+    wanted = {tuple(ideal[f] for f in fields) for ideal in as_dicts(run.rows("ideals"))}
     for order in new_orders(run).values():
-        assert (order["model"], order["row"], order["ts_origin"]) in wanted, order
+        assert tuple(order[f] for f in fields) in wanted, order
 
 
 def test_every_fill_has_a_cause_in_its_own_market(run):
