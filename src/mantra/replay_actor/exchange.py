@@ -52,9 +52,11 @@ def replay_exchange(recording: Recording, actor: MockExchange) -> tuple[dict, di
         recorded = recording.rows(stream)
         numbers = np.flatnonzero(recorded["published"] & PUBLISHER_MASK == recording.publisher)
         before, after = recorded[numbers], bench.sent[stream]
-        if stream == "balances":
-            for side in (before, after):  # The first ones are nobody's consequence.
-                side["ts_origin"][side["order_id"] == 0] = 0
+        for side in (
+            before,
+            after,
+        ):  # What a venue says begins an origin: a moment, no inheritance.
+            side["ts_origin"] = 0
         outcomes[stream] = compare(stream, numbers, before, after)
     return bench.fed, outcomes, []
 

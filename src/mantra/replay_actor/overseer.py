@@ -97,7 +97,7 @@ class _Rerun:
                 self.bench.control["state"] = CANCELING
             if timer == TIMER_SWEEP:
                 sweeps += 1
-                self._write_ideals(details[at] >> MODEL_SHIFT, details[at] & WRITES_MASK)
+                self._write_ideals(kinds, details, at)
                 self._sweep(start, sweeps, context)
             else:
                 self._feed(TIMERS[timer], works[at])
@@ -124,6 +124,15 @@ class _Rerun:
             rows = rows[rows["published"] & PUBLISHER_MASK != self.recording.publisher]
         self.bench.feed(queue, rows)
 
-    def _write_ideals(self, model: int, writes: int) -> None:
-        self.bench.write_ideals(self.ideals[model][self.written[model] : writes])
-        self.written[model] = max(writes, self.written[model])
+    def _write_ideals(self, kinds: list[int], details: list[int], at: int) -> None:
+        """Write what is there at a sweep, and at those of later models in the same step.
+
+        Of all at once: a model may be looked at for another reason than its own new rows, and then
+        sees these as well.
+        """
+        last = -1
+        while at < len(kinds) and kinds[at] == TIMER_SWEEP and details[at] >> MODEL_SHIFT > last:
+            last, writes = details[at] >> MODEL_SHIFT, details[at] & WRITES_MASK
+            self.bench.write_ideals(self.ideals[last][self.written[last] : writes])
+            self.written[last] = max(writes, self.written[last])
+            at += 1
