@@ -81,12 +81,17 @@ def _set_bars(bench: Bench) -> None:
 def pipeline_config(directory: str, rate: int, messages: int, recorded: bool) -> Config:
     """One quoter on one of a venue's two instruments, on the first two cores there are."""
     cores = sorted(os.sched_getaffinity(0))
+    shared = recorded and len(cores) < 3  # The recorder then lives on what the venue leaves.
     lines: list[dict[str, Any]] = [
-        {"core": cores[0], "actors": [FEED, "mock-sim-a"], "idle": "pause"},
+        {
+            "core": cores[0],
+            "actors": [FEED, "mock-sim-a"],
+            "idle": "yield" if shared else "pause",
+        },
         {"core": cores[1 % len(cores)], "actors": ["quoter", OVERSEER], "idle": "pause"},
     ]
     if recorded:
-        core = cores[2] if len(cores) > 2 else cores[0]
+        core = cores[0] if shared else cores[2]
         lines.append({"core": core, "actors": ["recorder"], "idle": "sleep"})
     raw = {
         "run": {"directory": directory},
