@@ -91,3 +91,12 @@ def test_an_archive_that_no_run_made_is_refused(copy_of_run):
     change(lambda facts: facts.pop("config"))
     with pytest.raises(ArchiveError, match="no run of mantra made it"):
         replay_actor(directory, "overseer")
+
+
+def test_models_on_another_core_than_the_overseer_are_named(copy_of_run):
+    directory, change = copy_of_run
+    lines = [{"actors": ["quoter-btc-a", "overseer"]}, {"actors": ["imbalance-b"]}]
+    change(lambda facts: facts["config"].update(cores=lines))
+    notes = replay_actor(directory, "overseer")["notes"]
+    assert len(notes) == 1
+    assert "quoter-eth-a, quoter-btc-b, imbalance-b had another core" in notes[0]

@@ -40,6 +40,11 @@ def replay_overseer(recording: Recording, actor: Overseer) -> tuple[dict, dict, 
     notes = []
     if rerun.unexplained:
         notes.append(f"{rerun.unexplained} recorded sweeps found nothing to look at in the replay")
+    if elsewhere := _models_elsewhere(recording, actor):
+        notes.append(
+            f"{', '.join(elsewhere)} had another core than {actor.name}: a row written amid a sweep "
+            f"may have been seen, and nothing recorded tells"
+        )
     replayed = bench.sent["requests"]
     compared = requests.copy()
     # A cancel that no ideal order caused begins an origin of its own: a moment, not an inheritance.
@@ -48,6 +53,13 @@ def replay_overseer(recording: Recording, actor: Overseer) -> tuple[dict, dict, 
     replayed["ts_origin"][of_both] = 0
     outcome = compare("requests", np.arange(len(requests)), compared, replayed)
     return bench.fed | {"ideals": sum(rerun.written)}, {"requests": outcome}, notes
+
+
+def _models_elsewhere(recording: Recording, actor: Overseer) -> list[str]:
+    """Models that did not share the Overseer's core; the map made by default lets all share it."""
+    lines = [set(line["actors"]) for line in recording.metadata["config"].get("cores", [])]
+    shared = next((line for line in lines if actor.name in line), None)
+    return [] if shared is None else [name for name, _ in actor.models if name not in shared]
 
 
 def _canceling_from(timings: np.ndarray, requests: np.ndarray) -> tuple[int, np.ndarray]:
