@@ -42,8 +42,8 @@ def replay_overseer(recording: Recording, actor: Overseer) -> tuple[dict, dict, 
         notes.append(f"{rerun.unexplained} recorded sweeps found nothing to look at in the replay")
     if elsewhere := _models_elsewhere(recording, actor):
         notes.append(
-            f"{', '.join(elsewhere)} had another core than {actor.name}: a row written amid a sweep "
-            f"may have been seen, and nothing recorded tells"
+            f"{', '.join(elsewhere)} had another core than {actor.name}: a row written amid "
+            "a sweep may have been seen, and nothing recorded tells"
         )
     replayed = bench.sent["requests"]
     compared = requests.copy()
