@@ -1,11 +1,7 @@
 """A run in real processes, recorded; then each of its actors alone, fed what it had read."""
 
-import json
-import shutil
-
 import pytest
 
-from mantra.archive import ArchiveError
 from mantra.messages.enums import NEW
 from mantra.replay_actor import replay_actor
 from mantra.replay_actor.recording import Recording
@@ -20,20 +16,6 @@ VENUES = ("mock-sim-a", "mock-sim-b")
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     return example_run(tmp_path_factory)
-
-
-@pytest.fixture
-def copy_of_run(run, tmp_path):
-    """A copy whose run.json may be changed: (directory, change)."""
-    shutil.copytree(run.directory, tmp_path / "run")
-    path = tmp_path / "run" / "archive" / "run.json"
-
-    def change(edit):
-        facts = json.loads(path.read_text())
-        edit(facts)
-        path.write_text(json.dumps(facts))
-
-    return tmp_path / "run", change
 
 
 def tamper(monkeypatch, stream, edit):
@@ -118,45 +100,3 @@ def test_an_output_that_was_another_is_found_and_named(run, monkeypatch, actor, 
 def test_other_inputs_make_other_outputs(run, monkeypatch, actor, stream, edit):
     tamper(monkeypatch, stream, edit)
     assert not replay_actor(run.directory, actor)["same"]
-
-
-def test_messages_that_the_recording_lacks_are_said(copy_of_run):
-    directory, change = copy_of_run
-    change(lambda facts: facts["recorded"]["l2"].update(lost=1234))
-    result = replay_actor(directory, "quoter-btc-a")
-    assert result["lost"] == {"l2": 1234}
-    assert "the recording lacks 1,234 messages of l2" in result["said"]
-
-
-def test_the_data_the_run_was_made_from_is_not_needed(copy_of_run):
-    directory, change = copy_of_run
-    source = {"kind": "replay", "data": "/nowhere", "speed": "max", "lead": 256}
-    change(lambda facts: facts["config"].update(source=source))
-    assert replay_actor(directory, "overseer")["same"]
-
-
-@pytest.mark.parametrize(
-    ("actor", "sentence"),
-    [
-        ("feed-sim-a", "is a source: it has no inputs"),
-        ("recorder", "sends nothing"),
-        ("nobody", "no actor 'nobody' in this run; there are: mock-sim-a"),
-    ],
-)
-def test_what_cannot_be_replayed_is_said(run, actor, sentence):
-    with pytest.raises(ArchiveError, match=sentence):
-        replay_actor(run.directory, actor)
-
-
-def test_a_run_without_timings_cannot_be_replayed(copy_of_run):
-    directory, change = copy_of_run
-    change(lambda facts: facts["config"]["run"].update(timings=False))
-    with pytest.raises(ArchiveError, match="Record a run with timings"):
-        replay_actor(directory, "overseer")
-
-
-def test_an_archive_that_no_run_made_is_refused(copy_of_run):
-    directory, change = copy_of_run
-    change(lambda facts: facts.pop("config"))
-    with pytest.raises(ArchiveError, match="no run of mantra made it"):
-        replay_actor(directory, "overseer")
