@@ -1,4 +1,4 @@
-"""The pipeline bench, tiny: it runs the whole engine, loses nothing, and prints what it promises."""
+"""The pipeline bench, tiny: it runs the whole engine, loses nothing, prints what it promises."""
 
 import pytest
 
