@@ -266,6 +266,7 @@ def _advance(program: Program, fed: tuple, view: tuple) -> Thread:
     return Thread(fed, _place(generator), pending, tuple(log), view)
 
 
+# long: the search is one loop over one frontier; pieces of it would share all its state.
 def explore(
     programs: list[Program],
     initial: dict[int, int],

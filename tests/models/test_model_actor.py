@@ -207,3 +207,30 @@ def test_the_rest_of_a_snapshot_whose_beginning_was_lost_is_no_snapshot(small):
     small.run()
     assert calls(small) == called
     assert small.wanted()[BOOK] is None
+
+
+def test_a_model_that_lost_fills_wants_nothing_for_good_and_says_so(probe):
+    with ModelDesk(probe, instruments=(0, 1), capacities={"fills": 4}) as desk:
+        desk.levels(BOTH_SIDES, snapshot=True)
+        desk.run()
+        assert any(desk.wanted())
+        for _ in range(10):
+            desk.fill(3)
+        desk.run()
+        (event,) = desk.events()
+        assert (event["kind"], event["value"]) == (EVENT_OVERRUN, 6)
+        desk.levels(BOTH_SIDES, snapshot=True)
+        desk.run()
+        assert not any(desk.wanted())
+
+
+def test_lost_trades_are_told_and_the_model_goes_on(probe):
+    with ModelDesk(probe, instruments=(0, 1), capacities={"trades": 4}) as desk:
+        for _ in range(10):
+            desk.trade(1, 1)
+        desk.run()
+        (event,) = desk.events()
+        assert (event["kind"], event["value"]) == (EVENT_OVERRUN, 6)
+        desk.levels(BOTH_SIDES, snapshot=True)
+        desk.run()
+        assert any(desk.wanted())

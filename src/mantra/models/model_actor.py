@@ -18,7 +18,7 @@ from mantra.actors.spine import Spine
 from mantra.books.book import CONSISTENT, apply_update, clear, new_book
 from mantra.compiled import JIT, call_step, compiled, duty_cycle
 from mantra.icc.memory import address_of, aligned_zeros, records_at
-from mantra.icc.queue import CONSUMER, DATA, EMPTY, SPED_PAST, publish, show_progress
+from mantra.icc.queue import CONSUMER, EMPTY, SPED_PAST, publish, show_progress
 from mantra.messages.enums import EVENT_OVERRUN, FIRST, SNAPSHOT
 from mantra.messages.records import FILL as FILL_RECORD
 from mantra.messages.records import (
@@ -64,7 +64,8 @@ MODEL = np.dtype(
         ("untold_rows", "i8"),  # … and how many
         ("at", "i8"),  # address of i8 by instrument id: index into `market`, -1: not ours
         ("model", "i8"),  # index among the models
-        ("overrun_at", "i8"),  # l2 messages known to be lost
+        ("told", "i8", (3,)),  # messages told to be lost, of l2, trades, fills
+        ("blind", "i8"),  # 1: fills were lost, so positions are not known: no more events
         ("update", L2_UPDATE),
         ("trade", TRADE_UPDATE),
         ("fill", FILL_RECORD),
@@ -143,8 +144,12 @@ def drain_trades(context_address):
     context = records_at(context_address, 1, MODEL)[0]
     trade, track = context["trade"], context["track"]
     for work in range(BATCH):
-        if receive(track, context["trades"], context_address + TRADE_AT) != DATA:
+        status = receive(track, context["trades"], context_address + TRADE_AT)
+        if status == EMPTY:
             return work
+        if status == SPED_PAST:
+            tell_lost(context_address, np.int64(TIMER_TRADE), context["trades"])
+            continue
         at = records_at(context["at"] + 8 * trade["instrument"], 1, INDEX)[0]
         if at < 0:
             continue
@@ -164,12 +169,18 @@ def drain_fills(context_address):
     context = records_at(context_address, 1, MODEL)[0]
     fill, track = context["fill"], context["track"]
     for work in range(BATCH):
-        if receive(track, context["fills"], context_address + FILL_AT) != DATA:
+        status = receive(track, context["fills"], context_address + FILL_AT)
+        if status == EMPTY:
             return work
+        if status == SPED_PAST:
+            go_blind(context_address)
+            continue
         if fill["model"] != context["model"]:
             continue
         start = start_timer(track)
         at = records_at(context["at"] + 8 * fill["instrument"], 1, INDEX)[0]
+        if at < 0:
+            continue
         market = records_at(context["call"]["market"], at + 1, MARKET)[at]
         sign = 1 - 2 * np.int64(fill["side"])
         market["position"] += sign * fill["volume"]
@@ -193,6 +204,8 @@ def note_levels(context_address):
 def call_model(context_address, timer, start, work):
     """Call the model, send the rows it changed, end the step's timer; whether there were any."""
     context = records_at(context_address, 1, MODEL)[0]
+    if context["blind"]:
+        return False
     call_step(context["trampoline"], context_address + CALL_AT)
     rows, now = context["call"]["rows"], np.int64(0)
     orders = records_at(context["call"]["orders"], rows, IDEAL_ORDER)
@@ -250,16 +263,38 @@ def distrust_books(context_address):
     for at in range(call["markets"]):
         clear(market[at]["book"])
         market[at]["trusted"] = 0
-    orders = records_at(call["orders"], call["rows"], IDEAL_ORDER)
+    want_nothing_at_all(context_address)
+    tell_lost(context_address, np.int64(TIMER_L2), context["l2"])
+
+
+@compiled
+def go_blind(context_address):
+    """Fills were lost: the positions are not known any more. Want nothing for good; and say so."""
+    context = records_at(context_address, 1, MODEL)[0]
+    context["blind"] = 1
+    want_nothing_at_all(context_address)
+    tell_lost(context_address, np.int64(TIMER_FILL), context["fills"])
+
+
+@compiled
+def want_nothing_at_all(context_address):
+    context = records_at(context_address, 1, MODEL)[0]
+    orders = records_at(context["call"]["orders"], context["call"]["rows"], IDEAL_ORDER)
     now = ticks_now(context["track"])
-    for row in range(call["rows"]):
+    for row in range(context["call"]["rows"]):
         orders[row]["volume"] = 0
         send_ideal(context_address, row, now)
-    lost = records_at(context["l2"], 1, CONSUMER)[0]["lost"]
+
+
+@compiled
+def tell_lost(context_address, inlet, consumer_address):
+    """Say how many messages of an inlet were lost."""
+    context = records_at(context_address, 1, MODEL)[0]
+    lost = records_at(consumer_address, 1, CONSUMER)[0]["lost"]
     event = context["event"]
     event["kind"], event["instrument"], event["venue"] = EVENT_OVERRUN, -1, -1
-    event["value"] = lost - context["overrun_at"]
-    context["overrun_at"] = lost
+    event["value"], event["detail"] = lost - context["told"][inlet], inlet
+    context["told"][inlet] = lost
     originate(context["track"])
     send(context["track"], context["events"], context_address + EVENT_AT)
 

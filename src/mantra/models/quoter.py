@@ -37,7 +37,7 @@ def on_event(event, market, state, parameters, orders):
     here = market[event["at"]]
     bid, ask = best_price(here["book"], BID), best_price(here["book"], ASK)
     first = here["first_row"]
-    if bid == 0 or ask == 0 or bid >= ask:
+    if bid == 0 or ask == 0 or bid >= ask or parameters["position_max"] <= 0:
         for row in range(first, first + ORDERS):
             want_nothing(orders, row)
         return
