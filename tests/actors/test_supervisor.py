@@ -88,9 +88,11 @@ def test_recorders_are_stopped_last(run, tmp_path):
 
 
 def test_an_actor_that_cannot_start_is_named_and_nothing_stays(run, capfd):
+    handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     with pytest.raises(RuntimeError, match="did not start: failing"):
         Supervisor(run, lines(Counter("counter", 1), FailsToStart("failing"))).__enter__()
     assert "no such exchange" in capfd.readouterr().err
+    assert [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)] == handlers
     assert not [s for s in shm.list_segments() if s.run == run]
 
 

@@ -63,6 +63,7 @@ class Supervisor:
     def __enter__(self) -> "Supervisor":
         self.actors = [actor for line in self.lines for actor in line.actors]
         self.processes = [Process(line) for line in self.lines]
+        self._handlers = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)}
         fill_cache([actor.step for actor in self.actors])
         for actor in self.actors:
             _ = actor.step.address  # Compiled or loaded here, once: the children inherit it.
@@ -73,6 +74,7 @@ class Supervisor:
             self._start()
         except BaseException:
             self._kill_all()
+            self._restore_handlers()
             spine.unlink(self.run)
             raise
         return self
@@ -84,8 +86,7 @@ class Supervisor:
             self._stop_cores()
         finally:
             self._kill_all()
-            for number, handler in self._handlers.items():
-                signal.signal(number, handler)
+            self._restore_handlers()
             spine.unlink(self.run)
 
     @property
@@ -104,7 +105,6 @@ class Supervisor:
     # ------------------------------------------------------------ start
 
     def _start(self) -> None:
-        self._handlers = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)}
         self.control = control.attach(self.run)
         self._clock = seqlock_vector.attach(self.run, spine.CLOCK_VECTOR, CLOCK_FIX)
         self._events = queue_segment.attach(self.run, spine.EVENTS, SYSTEM_EVENT)
@@ -130,6 +130,10 @@ class Supervisor:
             time.sleep(LOOK_S / 10)
         self.control.record["state"] = control.RUNNING
 
+    def _restore_handlers(self) -> None:
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+
     def _on_signal(self, number: int, _frame: object) -> None:
         if self.stop_asked:
             raise KeyboardInterrupt  # A second Ctrl-C does not wait for venues.
@@ -138,8 +142,7 @@ class Supervisor:
     def _fork(self, process: Process) -> None:
         process.pid = os.fork()
         if process.pid == 0:
-            for number, handler in self._handlers.items():
-                signal.signal(number, handler)
+            self._restore_handlers()
             rate = float(self.calibration.fix["ticks_per_second"])
             run_core_process(self.run, process.line, rate, self.timings)
         process.exit_status = None

@@ -75,7 +75,7 @@ class Worker:
         return self._pipe.recv()[1]
 
     def end(self) -> None:
-        self._process.terminate()
+        self._process.kill()
         self._process.join()
 
 
