@@ -57,7 +57,7 @@ def run(tmp_path_factory):
         ("fills", add("leaves", -1)),
         ("fills", add("model", 1)),
         ("fills", add("side", 1, where=lambda rows: rows["side"] == 0)),
-        ("fills", add("trade_id", 1)),
+        ("fills", add("trade_id", 10**9)),  # the next one might be of the same order and price
         ("fills", add("price", -1, where=lambda rows: rows["liquidity"] == 1)),
         ("fills", lambda rows: rows[[*range(10), *range(9, len(rows))]]),  # one twice
         ("trades", halve("volume")),

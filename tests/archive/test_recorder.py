@@ -77,7 +77,7 @@ def assert_recorded(directory: Path, talker: Talker) -> None:
 def test_every_queue_of_the_run_is_recorded_timings_too(directory: Path) -> None:
     talker, recorder = Talker("talker"), Recorder("recorder", directory, {"run": "x"})
     with Stepper([talker, recorder]) as stepper:
-        assert recorder.queues == sorted([*SENDS, "events", "timings-talker"])
+        assert recorder.queues == sorted([*SENDS, "events", "ideals", "timings-talker"])
         for queue in SENDS:
             talker.talk(queue, 20)
         stepper.run_until_idle()

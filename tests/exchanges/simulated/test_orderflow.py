@@ -200,6 +200,6 @@ def test_compiled_functions_have_one_signature():
         pytest.skip("nothing is compiled")
     orderflow.next_event(generator().address)
     assert len(orderflow.next_event.signatures) == 1
-    assert len(orderflow.put_level.signatures) == 1
-    assert len(orderflow.find_level.signatures) == 1
-    assert len(orderflow.finish_group.signatures) == 1
+    assert len(orderflow.put_level.signatures) <= 1  # none if `next_event` came from the cache
+    assert len(orderflow.find_level.signatures) <= 1
+    assert len(orderflow.finish_group.signatures) <= 1
