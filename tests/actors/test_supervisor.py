@@ -51,7 +51,8 @@ def events_of(run):
 
 def test_a_run_ends_with_its_data_and_all_of_it_arrives(run, tmp_path):
     total = tmp_path / "sum"
-    with Supervisor(run, lines(Counter("counter", 50_000), Summer("summer", total))) as watched:
+    actors = lines(Counter("counter", 50_000), Summer("summer", total))
+    with Supervisor(run, actors, {"l2": 1 << 16}) as watched:  # Room for all: nobody paces.
         assert watched.watch(until=until()) == "end of data"
         assert (watched.rows["pid"] != os.getpid()).all()
     assert watched.problems == []
