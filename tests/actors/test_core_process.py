@@ -18,7 +18,7 @@ def test_a_line_with_too_many_actors_is_refused(run):
         core_record(CoreLine(actors), [], 1e9)
 
 
-def test_thecore_record_points_at_what_the_spines_gave(run):
+def test_the_core_record_points_at_what_the_spines_gave(run):
     actors = [Counter("feed", 1), Summer("model")]
     spine.build(run, actors)
     spines = [spine.Spine(run, actor) for actor in actors]
