@@ -157,7 +157,7 @@ def test_no_registry_is_named():
 
 def test_no_path_of_one_machine():
     assert said_of_text(tidy.no_machine_paths, "cd /wo" + "rk/data")
-    assert not said_of_text(tidy.no_machine_paths, "see ../shared/work/data or /proc/self")
+    assert not said_of_text(tidy.no_machine_paths, "see ../shared/data or /proc/self")
 
 
 @pytest.mark.parametrize(

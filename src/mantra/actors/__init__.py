@@ -8,7 +8,7 @@ actor.py        the contract
 control.py      the run's control segment: state, halt, one row per actor with heartbeat and gauges
 spine.py        what an actor is given: its queues, vectors, track, timers
 core_loop.py    the compiled loop over the actors of one core
-pacing.py       the room a source has on a queue so that nobody who paces loses a message
+pacing.py       what sources share: phases, and room on a queue for those that wait
 stepper.py      runs actors in the caller's thread, step by step
 core_process.py one core of the map: a pinned process
 supervisor.py   start order, heartbeats, restart or halt, clean end

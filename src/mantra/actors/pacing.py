@@ -1,4 +1,4 @@
-"""How far a source may go on so that nobody loses a message: the room it has on a queue.
+"""What sources share: their phases, and how far they may go on so that nobody loses a message.
 
 A live venue never waits. A replay does: it stays within LEAD messages, and within half a ring, of
 the slowest consumer that asked for it (`spine.inlet(name, paces=True)`).
@@ -10,11 +10,23 @@ a source finds no room for BLOCKED_CALLS calls, for a consumer that died never m
 
 import numpy as np
 
+from mantra.actors.control import ACTOR_ROW, CONTROL
 from mantra.compiled import compiled
 from mantra.icc import shm
 from mantra.icc.atomics import load_acquire
 from mantra.icc.memory import CACHE_LINE, records_at
 from mantra.icc.queue_segment import CONSUMERS_AT, CONSUMERS_MAX, COUNT_AT, Queue
+
+# Phases of a source.
+WAITING = 0  # for the run to begin
+BEGINNING = 1
+SENDING = 2
+OVER = 3
+
+# Words a source looks at and sets: the run's state, its own state, what it has left.
+STATE_AT = CONTROL.fields["state"][1]  # type: ignore[index]
+ROW_STATE_AT = ACTOR_ROW.fields["state"][1]  # type: ignore[index]
+PENDING_AT = ACTOR_ROW.fields["pending"][1]  # type: ignore[index]
 
 LEAD = 256
 BLOCKED_CALLS = 1 << 20

@@ -24,8 +24,21 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from mantra.actors.actor import CALL_PYTHON, Actor
-from mantra.actors.control import ACTOR_ROW, CONTROL, DONE, RUNNING
-from mantra.actors.pacing import BLOCKED_CALLS, LEAD, ROOM, has_room, set_room
+from mantra.actors.control import DONE, RUNNING
+from mantra.actors.pacing import (
+    BEGINNING,
+    BLOCKED_CALLS,
+    LEAD,
+    OVER,
+    PENDING_AT,
+    ROOM,
+    ROW_STATE_AT,
+    SENDING,
+    STATE_AT,
+    WAITING,
+    has_room,
+    set_room,
+)
 from mantra.actors.spine import Spine
 from mantra.archive import ArchiveError, ArchiveReader
 from mantra.compiled import compiled, duty_cycle
@@ -39,21 +52,12 @@ from mantra.telemetry.clock import Calibration
 from mantra.telemetry.histogram import record_value
 from mantra.telemetry.tracked import TRACK, originate, send, ticks_now
 
-# Phases.
-WAITING = 0  # for the run to begin
-BEGINNING = 1
-SENDING = 2
-OVER = 3
-
 STREAMS = {"l2": L2_UPDATE, "trades": TRADE_UPDATE}
 L2, TRADES = 0, 1  # in an order
 BATCH = 64  # messages of a step, the rest of a group not counted
 SLACK_MS = 20  # a stage is loaded when nothing is due for so long
 L2_BYTES = L2_UPDATE.itemsize
 TRADE_BYTES = TRADE_UPDATE.itemsize
-STATE_AT = CONTROL.fields["state"][1]  # type: ignore[index]
-ROW_STATE_AT = ACTOR_ROW.fields["state"][1]  # type: ignore[index]
-PENDING_AT = ACTOR_ROW.fields["pending"][1]  # type: ignore[index]
 
 # A stage is one column of the fields with two values.
 CONTEXT = np.dtype(

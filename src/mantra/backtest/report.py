@@ -145,7 +145,8 @@ def show(report: dict, console: Console | None = None) -> None:
 
 def _table(*columns: str, title: str) -> Table:
     """A table that fits 80 columns: numbers are never cut, text (the first and last) wraps."""
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table.title, table.title_justify = title, "left"
     table.add_column(columns[0], overflow="fold")
     for column in columns[1:]:
         table.add_column(column, justify="right", no_wrap=True, overflow="fold")

@@ -17,8 +17,21 @@ from typing import ClassVar
 import numpy as np
 
 from mantra.actors.actor import CALL_PYTHON, Actor
-from mantra.actors.control import ACTOR_ROW, CONTROL, DONE, RUNNING
-from mantra.actors.pacing import BLOCKED_CALLS, LEAD, ROOM, has_room, set_room
+from mantra.actors.control import DONE, RUNNING
+from mantra.actors.pacing import (
+    BEGINNING,
+    BLOCKED_CALLS,
+    LEAD,
+    OVER,
+    PENDING_AT,
+    ROOM,
+    ROW_STATE_AT,
+    SENDING,
+    STATE_AT,
+    WAITING,
+    has_room,
+    set_room,
+)
 from mantra.actors.spine import Spine
 from mantra.compiled import compiled, duty_cycle
 from mantra.exchanges.simulated.generator import (
@@ -39,18 +52,9 @@ from mantra.telemetry.clock import Calibration
 from mantra.telemetry.histogram import record_value
 from mantra.telemetry.tracked import TRACK, originate, send, ticks_now
 
-# Phases.
-WAITING = 0  # for the run to begin
-BEGINNING = 1
-SENDING = 2
-OVER = 3
-
 NS_PER_MS = 1_000_000
 L2_BYTES = L2_UPDATE.itemsize
 TRADE_BYTES = TRADE_UPDATE.itemsize
-STATE_AT = CONTROL.fields["state"][1]  # type: ignore[index]
-ROW_STATE_AT = ACTOR_ROW.fields["state"][1]  # type: ignore[index]
-PENDING_AT = ACTOR_ROW.fields["pending"][1]  # type: ignore[index]
 
 CONTEXT = np.dtype(
     [
