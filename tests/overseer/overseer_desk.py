@@ -128,9 +128,10 @@ class Desk:
         cache = self.scripts.caches[self.names.index(model)]
         write_row(address_of(cache), row, address_of(ideal))
 
-    def update(self, request, event, reason=0, leaves=-1):
+    def update(self, request, event, reason=0, leaves=-1, origin=0):
         self.say(
             "orders",
+            ts_origin=origin,
             order_id=request["order_id"],
             event=event,
             reason=reason,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mantra.messages.enums import ACCEPTED, AMEND, NEW
+from mantra.messages.enums import ACCEPTED, AMEND, CANCEL, CANCELED, NEW
 from mantra.overseer.overseer import VenueTerms
 from tests.overseer.overseer_desk import Desk, play, scenarios, text
 
@@ -225,6 +225,23 @@ def test_a_request_carries_the_origin_model_row_and_terms_of_its_ideal_order():
         assert (request["ts_origin"], request["model"], request["row"]) == (4711, 1, 2)
         assert (request["instrument"], request["side"], request["type"]) == (3, 1, 0)
         assert (request["time_in_force"], request["kind"]) == (2, NEW)
+
+
+@pytest.mark.parametrize(("freed", "carried"), [(900, 900), (300, 500)])
+def test_a_new_order_carries_the_later_of_its_causes_the_wish_or_the_end_of_the_last(
+    freed, carried
+):
+    with Desk() as desk:
+        desk.want("a", 0, price=100, volume=10, origin=100)
+        (first,) = desk.step()
+        desk.update(first, ACCEPTED, origin=200)
+        desk.step()
+        desk.want("a", 0, price=101, volume=10, origin=500)
+        (cancel,) = desk.step()
+        assert (cancel["kind"], cancel["ts_origin"]) == (CANCEL, 500)
+        desk.update(first, CANCELED, origin=freed)
+        (second,) = desk.step()
+        assert (second["kind"], second["price"], second["ts_origin"]) == (NEW, 101, carried)
 
 
 def test_an_amend_carries_the_new_price_and_the_order_is_then_what_was_amended():
