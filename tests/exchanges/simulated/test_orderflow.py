@@ -198,7 +198,8 @@ def test_a_price_far_from_where_it_began_is_pulled_back(offset):
 def test_compiled_functions_have_one_signature():
     if not JIT:
         pytest.skip("nothing is compiled")
-    orderflow.next_event(generator().address)
+    made = generator()  # kept: the address points into it
+    orderflow.next_event(made.address)
     assert len(orderflow.next_event.signatures) == 1
     assert len(orderflow.put_level.signatures) <= 1  # none if `next_event` came from the cache
     assert len(orderflow.find_level.signatures) <= 1
