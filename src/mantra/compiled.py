@@ -80,6 +80,11 @@ llvmlite.binding.initialize_native_asmparser()  # for the inline assembly of ato
 # no_cfunc_wrapper: nobody takes their addresses, and the wrappers were a sixth of compile time.
 compiled = numba.njit(cache=True, nogil=True, no_cfunc_wrapper=True)
 
+# For what a tick goes through on its way to an order, where it is called in one place: one straight
+# piece of code. Left to itself LLVM keeps such calls, and a call is far (through a register),
+# carries a status to test, and is mispredicted when it was not made for a while.
+inlined = numba.njit(cache=True, nogil=True, no_cfunc_wrapper=True, forceinline=True)
+
 # For a user's own files, whose imports the hash above does not see (models/contract.py).
 compiled_uncached = numba.njit(nogil=True, no_cfunc_wrapper=True)
 

@@ -35,6 +35,9 @@ def core_lines(config: Config, actors: list[Actor]) -> list[CoreLine]:
             if name in placed:
                 raise ConfigError(f"cores[{index}].actors: {name!r} is on another line already")
             placed.append(name)
+            actor = by_name[name]
+            if isinstance(actor, Overseer):
+                actor.rehearses = line.idle in ("spin", "pause")
         if line.core is not None and line.core not in there:
             raise ConfigError(
                 f"cores[{index}].core = {line.core}: this process may use {sorted(there)}"

@@ -295,14 +295,15 @@ def describe_system(system: System) -> dict:
 def compile_system(system: System) -> None:
     """Compile every actor and model, or load them. Raises ConfigError for a model's mistake."""
     models = [actor for actor in system.actors if isinstance(actor, ModelActor)]
-    fill_cache([*(a.step for a in system.actors), *(m.model.call for m in models)])
+    cycles = [cycle for actor in system.actors for cycle in (actor.step, *actor.helpers)]
+    fill_cache([*cycles, *(m.model.call for m in models)])
     for model in models:
         try:
             compile_model(model.model)
         except ModelError as error:
             raise ConfigError(f"model {model.name!r}: {error}") from None
-    for actor in system.actors:
-        _ = actor.step.address
+    for cycle in cycles:
+        _ = cycle.address
 
 
 def warm_up() -> None:

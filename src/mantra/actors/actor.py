@@ -36,6 +36,7 @@ class Actor:
     is_source: ClassVar[bool] = False  # begins origins; a run ends when all its sources are DONE
     stops_last: ClassVar[bool] = False  # sees what all others have sent: recorders
     step: ClassVar[DutyCycle]
+    helpers: ClassVar[tuple[DutyCycle, ...]] = ()  # duty cycles that `step` calls by address
 
     def __init__(self, name: str):
         self.name = name

@@ -93,6 +93,10 @@ def cpu_pause() -> None:
     """Tell the core that this is a spin loop."""
 
 
+def prefetch(address: int) -> None:
+    """Ask for the line at `address`, to be written soon. Nothing waits, nothing is read."""
+
+
 def copy_in(shared: int, private: int, words: int) -> None:
     """Copy `words` words from private memory into shared memory, each word relaxed."""
     for offset in range(0, words * WORD_BYTES, WORD_BYTES):
@@ -166,6 +170,15 @@ def _emit_fetch_add(builder, address, increment):
 def _emit_cpu_pause(builder):
     mnemonic = "pause" if "x86_64" in builder.module.triple else "isb"
     builder.asm(ir.FunctionType(ir.VoidType(), []), mnemonic, "", [], side_effect=True)
+
+
+@emits(prefetch, void, int64)
+def _emit_prefetch(builder, address):
+    line = builder.inttoptr(address, ir.IntType(8).as_pointer())
+    flag = ir.IntType(32)
+    kind = ir.FunctionType(ir.VoidType(), [line.type, flag, flag, flag])
+    asked = builder.module.declare_intrinsic("llvm.prefetch", (line.type,), kind)
+    builder.call(asked, [line, flag(1), flag(3), flag(1)])  # to write, keep, data
 
 
 @emits(copy_in, void, int64, int64, int64)

@@ -14,7 +14,7 @@ nobody can afford, so it fails where it is compared with a balance.
 
 import numpy as np
 
-from mantra.compiled import compiled
+from mantra.compiled import compiled, inlined
 from mantra.icc.memory import records_at
 from mantra.messages.tables import INSTRUMENT
 
@@ -32,7 +32,7 @@ LIMB_MASK = (1 << LIMB_BITS) - 1
 DIVISOR_LIMIT = 10**12  # below 2 ** 42: a remainder and a limb fit an int64 together
 
 
-@compiled
+@inlined
 def mul_div(a, b, divisor, rounding):
     """a × b / divisor, rounded DOWN or UP, saturated at ±AMOUNT_MAX.
 

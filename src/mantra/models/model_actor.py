@@ -16,9 +16,9 @@ import numpy as np
 from mantra.actors.actor import Actor
 from mantra.actors.spine import Spine
 from mantra.books.book import CONSISTENT, apply_update, clear, new_book
-from mantra.compiled import JIT, call_step, compiled, duty_cycle
+from mantra.compiled import JIT, call_step, compiled, duty_cycle, inlined
 from mantra.icc.memory import address_of, aligned_zeros, records_at
-from mantra.icc.queue import CONSUMER, EMPTY, SPED_PAST, publish, show_progress
+from mantra.icc.queue import CONSUMER, EMPTY, SPED_PAST, has_news, publish, show_progress
 from mantra.messages.enums import EVENT_OVERRUN, FIRST, SNAPSHOT
 from mantra.messages.records import FILL as FILL_RECORD
 from mantra.messages.records import (
@@ -94,19 +94,21 @@ def step_model(context_address):
     if context["untold_rows"] > 0:
         tell_ideals(context_address)
         tell_held(context["track"])
-    work = drain_fills(context_address)
-    if context["untold_rows"] == 0:
+    work = np.int64(0)
+    if has_news(context["fills"]):
+        work += drain_fills(context_address)
+    if context["untold_rows"] == 0 and has_news(context["l2"]):
         work += drain_levels(context_address)
-    if context["untold_rows"] == 0:
+    if context["untold_rows"] == 0 and has_news(context["trades"]):
         work += drain_trades(context_address)
-    if work:
+    if work > 0:
         show_progress(context["l2"])
         show_progress(context["trades"])
         show_progress(context["fills"])
     return work
 
 
-@compiled
+@inlined
 def drain_levels(context_address):
     context = records_at(context_address, 1, MODEL)[0]
     update, track = context["update"], context["track"]
@@ -193,7 +195,7 @@ def drain_fills(context_address):
     return np.int64(BATCH)
 
 
-@compiled
+@inlined
 def note_levels(context_address):
     """The timing's detail: l2 messages taken so far. A trade or fill may come amid a group."""
     context = records_at(context_address, 1, MODEL)[0]
@@ -231,7 +233,7 @@ def call_model(context_address, timer, start, work):
     return True
 
 
-@compiled
+@inlined
 def send_ideal(context_address, row, now):
     """Write a row to the OrderCache, and keep a copy for [ideals]."""
     context = records_at(context_address, 1, MODEL)[0]

@@ -11,6 +11,7 @@ Must not know: books, what a model thinks, how a venue is reached.
     orders.py     the table of orders; what an end means for a row
     ledger.py     positions, profit and loss, loss limits
     watch.py      kill switch, time-outs, counters shown
+    rehearsal.py  an idle desk goes through the way of an order, to keep it warm
     lifecycle.py  the states of an order, as one table
     refusals.py   why an ideal order is not sent
     state.py      the records all of this lives in

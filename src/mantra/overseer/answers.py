@@ -27,7 +27,7 @@ another queue can make us spend twice.
 
 import numpy as np
 
-from mantra.compiled import compiled
+from mantra.compiled import compiled, inlined
 from mantra.icc.memory import records_at
 from mantra.icc.queue import CONSUMER, DATA, EMPTY, SPED_PAST, show_progress
 from mantra.messages.enums import (
@@ -77,7 +77,7 @@ from mantra.overseer.state import (
     TRADE_AT,
     UPDATE_AT,
 )
-from mantra.telemetry.tracked import receive, start_timer, stop_timer, ticks_now
+from mantra.telemetry.tracked import hold_timer, receive, start_timer, ticks_now
 
 BATCH = 64  # messages of one queue in one step: an answer waits for at most so many others
 TRADES_BATCH = 16
@@ -94,7 +94,7 @@ TIMER_TRADES = 5
 TIMERS = ("orders", "fills", "balances", "events", "sweep", "trades")  # in the order of a step
 
 
-@compiled
+@inlined
 def take(context_address, inlet, target, needed):
     """`receive`; an overrun is told, and where every message is needed we are blind from then on.
 
@@ -111,7 +111,14 @@ def take(context_address, inlet, target, needed):
     return status
 
 
-@compiled
+@inlined
+def end_step(context_address, timer, start, work):
+    """End the timer of a piece of work; it is told at the end of the step, after the requests."""
+    track = records_at(context_address, 1, CONTEXT)[0]["track"]
+    hold_timer(track, timer, start, start_timer(track), work)
+
+
+@inlined
 def drain_orders(context_address):
     """Read what venues say of orders; how many messages."""
     context = records_at(context_address, 1, CONTEXT)[0]
@@ -127,11 +134,11 @@ def drain_orders(context_address):
             apply_update(context_address)
     if count > 0:
         show_progress(inlet)
-        stop_timer(context["track"], np.int64(TIMER_ORDERS), start, count)
+        end_step(context_address, np.int64(TIMER_ORDERS), start, count)
     return count
 
 
-@compiled
+@inlined
 def apply_update(context_address):
     """Apply the ORDER_UPDATE in hand."""
     context = records_at(context_address, 1, CONTEXT)[0]
@@ -161,7 +168,7 @@ def apply_update(context_address):
         order["retry_at"] = ticks_now(context["track"]) + context["retry_ticks"]
 
 
-@compiled
+@inlined
 def drain_fills(context_address):
     """Read fills; how many messages."""
     context = records_at(context_address, 1, CONTEXT)[0]
@@ -178,7 +185,7 @@ def drain_fills(context_address):
     if count > 0:
         wake(context_address, np.int64(LIFTED_BY_FILL))
         show_progress(inlet)
-        stop_timer(context["track"], np.int64(TIMER_FILLS), start, count)
+        end_step(context_address, np.int64(TIMER_FILLS), start, count)
     return count
 
 
@@ -214,7 +221,7 @@ def order_left(order_address):
     return max(order["volume"] - order["filled"], np.int64(0))
 
 
-@compiled
+@inlined
 def drain_balances(context_address):
     """Read balances; how many messages."""
     context = records_at(context_address, 1, CONTEXT)[0]
@@ -231,11 +238,11 @@ def drain_balances(context_address):
     if count > 0:
         wake(context_address, np.int64(LIFTED_BY_BALANCE))
         show_progress(inlet)
-        stop_timer(context["track"], np.int64(TIMER_BALANCES), start, count)
+        end_step(context_address, np.int64(TIMER_BALANCES), start, count)
     return count
 
 
-@compiled
+@inlined
 def apply_balance(context_address):
     """Take over the BALANCE_UPDATE in hand; it may settle the order that caused it."""
     context = records_at(context_address, 1, CONTEXT)[0]
@@ -258,7 +265,7 @@ def apply_balance(context_address):
         settle(context_address, order_address)
 
 
-@compiled
+@inlined
 def settle(context_address, order_address):
     """The venue's numbers account for an order: end its reservation."""
     if records_at(order_address, 1, ORDER)[0]["state"] >= FIRST_END:
@@ -282,7 +289,7 @@ def drain_events(context_address):
             apply_event(context_address)
     if count > 0:
         show_progress(inlet)
-        stop_timer(context["track"], np.int64(TIMER_EVENTS), start, count)
+        end_step(context_address, np.int64(TIMER_EVENTS), start, count)
     return count
 
 
@@ -324,7 +331,7 @@ def drain_trades(context_address):
     if count > 0:
         wake(context_address, np.int64(LIFTED_BY_TRADE))
         show_progress(inlet)
-        stop_timer(context["track"], np.int64(TIMER_TRADES), start, count)
+        end_step(context_address, np.int64(TIMER_TRADES), start, count)
     return count
 
 

@@ -14,7 +14,7 @@ needs the last cent is refused here. Never the other way round.
 
 import numpy as np
 
-from mantra.compiled import compiled
+from mantra.compiled import compiled, inlined
 from mantra.icc.memory import records_at
 from mantra.messages.amounts import (
     AMOUNT_MAX,
@@ -62,7 +62,7 @@ VENUE_BYTES = VENUE_STATE.itemsize
 INSTRUMENT_BYTES = INSTRUMENT.itemsize
 
 
-@compiled
+@inlined
 def refusal(context_address, model, now):
     """Why the ideal order in hand may not be sent as a new one, or REFUSED_NOT.
 
@@ -80,7 +80,7 @@ def refusal(context_address, model, now):
     return reason
 
 
-@compiled
+@inlined
 def refusal_of_state(context_address, model):
     """Is there such an order at all, and is anybody halted?"""
     context = records_at(context_address, 1, CONTEXT)[0]
@@ -107,7 +107,7 @@ def refusal_of_state(context_address, model):
     return REFUSED_NOT
 
 
-@compiled
+@inlined
 def refusal_of_size(context_address, model):
     """Volume, and the position if all live orders and this one were filled."""
     ideal = records_at(context_address, 1, CONTEXT)[0]["ideal"]
@@ -124,7 +124,7 @@ def refusal_of_size(context_address, model):
     return REFUSED_NOT
 
 
-@compiled
+@inlined
 def refusal_of_price(context_address, model):
     """The collar around the last price, and the notional."""
     context = records_at(context_address, 1, CONTEXT)[0]
@@ -144,7 +144,7 @@ def refusal_of_price(context_address, model):
     return REFUSED_NOT
 
 
-@compiled
+@inlined
 def refusal_of_balance(context_address):
     """Is what the order costs there? Sets the context's `cost` and `cost_asset`."""
     context = records_at(context_address, 1, CONTEXT)[0]
@@ -158,7 +158,7 @@ def refusal_of_balance(context_address):
     return REFUSED_NOT
 
 
-@compiled
+@inlined
 def set_cost(context_address):
     """What the ideal order in hand costs: the context's `cost` of its `cost_asset`."""
     context = records_at(context_address, 1, CONTEXT)[0]
@@ -176,7 +176,7 @@ def set_cost(context_address):
     context["cost"] = notional + min(fee, AMOUNT_MAX - notional)
 
 
-@compiled
+@inlined
 def refusal_of_rate(context_address, model, now):
     """Requests a second, of the model and of the venue; both are charged if both allow it."""
     if bucket_allows(model_bucket(context_address, model), now):
@@ -187,7 +187,7 @@ def refusal_of_rate(context_address, model, now):
     return REFUSED_RATE
 
 
-@compiled
+@inlined
 def charge(context_address, model, venue, now):
     """Take one request from both rates. Cancels are charged too, but never refused."""
     charge_bucket(model_bucket(context_address, model), now)

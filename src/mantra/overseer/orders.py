@@ -15,7 +15,7 @@ When an order has ended, its row's ideal order is not simply sent again:
 
 import numpy as np
 
-from mantra.compiled import compiled
+from mantra.compiled import compiled, inlined
 from mantra.icc.memory import records_at
 from mantra.icc.seqlock_vector import row_version
 from mantra.messages.enums import EVENT_ORDER_ILLEGAL, EVENT_ORDER_UNKNOWN
@@ -114,7 +114,7 @@ def balance_of(context_address, venue, asset):
     ]
 
 
-@compiled
+@inlined
 def take_slot(context_address, model, row):
     """Take a slot for an order of a row; address of its ORDER. OPEN_MAX sees that there is one."""
     context = records_at(context_address, 1, CONTEXT)[0]
@@ -141,7 +141,7 @@ def take_slot(context_address, model, row):
     return address
 
 
-@compiled
+@inlined
 def happen(context_address, order_address, event):
     """Let an event happen to an order; its state after, or ILLEGAL: told, nothing changed."""
     order = records_at(order_address, 1, ORDER)[0]

@@ -19,10 +19,11 @@ import numpy as np
 from mantra.actors.actor import Actor
 from mantra.actors.control import ACTOR_ROW
 from mantra.actors.spine import CLOCK_VECTOR, Spine
-from mantra.compiled import compiled, duty_cycle
+from mantra.compiled import duty_cycle, inlined
 from mantra.icc.memory import address_of, aligned_zeros, records_at
 from mantra.icc.queue import has_news
 from mantra.icc.seqlock_vector import try_read_row, writes
+from mantra.messages.amounts import PPM
 from mantra.messages.records import IDEAL_ORDER
 from mantra.messages.tables import Tables
 from mantra.overseer.answers import (
@@ -34,6 +35,14 @@ from mantra.overseer.answers import (
     drain_fills,
     drain_orders,
     drain_trades,
+    end_step,
+)
+from mantra.overseer.rehearsal import (
+    UNDERSTUDY,
+    Rehearsal,
+    keep_warm,
+    one_market,
+    rehearse,
 )
 from mantra.overseer.state import (
     BALANCE,
@@ -53,11 +62,12 @@ from mantra.overseer.state import (
 from mantra.overseer.sweep import sweep_model
 from mantra.overseer.watch import let_time_pass, look_at_control, show_counters, show_open
 from mantra.telemetry.clock import CLOCK_FIX, Calibration
-from mantra.telemetry.tracked import note_detail, stop_timer, ticks_early, ticks_now
+from mantra.telemetry.tracked import note_detail, tell_held, ticks_early, ticks_now
 
 CACHE_PREFIX = "cache-"
 COUNTERS_SUFFIX = "-counters"
 STEPS_A_CHECK = 256  # steps between looks at the clock: some microseconds when idle
+NEVER_BITES = 10**12
 MODELS_MAX = 64
 ROWS_MAX = 1024  # of one model: a row is two bytes in a request, and a sweep has an end
 MODEL_SHIFT = 48  # a sweep's timing details the model, and the writes of its rows by then
@@ -94,7 +104,7 @@ class VenueTerms:
     requests_burst: int = 1
 
 
-@compiled
+@inlined
 def sweep_models(context_address):
     """Look at each model whose ideal orders were written, or that has rows to be looked at."""
     context = records_at(context_address, 1, CONTEXT)[0]
@@ -106,7 +116,7 @@ def sweep_models(context_address):
             start = ticks_early(context["track"])
             requests = sweep_model(context_address, model, start)
             note_detail(context["track"], model << MODEL_SHIFT | owner["writes"])
-            stop_timer(context["track"], np.int64(TIMER_SWEEP), start, requests)
+            end_step(context_address, np.int64(TIMER_SWEEP), start, requests)
             sent += requests + 1
     return sent
 
@@ -131,7 +141,12 @@ def step(context_address):
         work += sweep_models(context_address)
     if has_news(context["trades_in"]):
         work += drain_trades(context_address)
-    show_open(context_address)
+    if work > 0:
+        tell_held(context["track"])
+        show_open(context_address)
+        context["idle"] = 0
+    else:
+        keep_warm(context_address)
     context["steps"] += 1
     if context["steps"] % STEPS_A_CHECK == 0:
         now = ticks_now(context["track"])
@@ -149,6 +164,7 @@ class Overseer(Actor):
     reads: ClassVar = ("orders", "fills", "balances", "events", "trades")
     writes: ClassVar = ("requests", "events")
     timers: ClassVar = TIMERS
+    helpers: ClassVar = (rehearse,)
     step = step
 
     def __init__(
@@ -163,11 +179,13 @@ class Overseer(Actor):
         request_timeout_s: float = 5.0,
         retry_s: float = 0.1,
         market_slack_ppm: int = 20_000,
+        rehearses: bool = False,
     ):
         """`models`: name and rows of each. `limits` by model name; `venues` by venue id.
 
         `total_loss_max`: of all models together, a day, by id of the quote asset.
         `retry_s`: pause after a refused cancel, and how often what waits for time is looked at.
+        `rehearses`: keep the way of an order warm while idle (rehearsal.py).
         `market_slack_ppm`: a market bid is budgeted at the last price plus this.
         Raises ValueError for limits of models, instruments or assets there are not.
         """
@@ -179,6 +197,7 @@ class Overseer(Actor):
         self.venue_terms = dict(venues or {})
         self.request_timeout_s, self.retry_s = request_timeout_s, retry_s
         self.market_slack_ppm = market_slack_ppm
+        self.rehearses = rehearses
         self._check_settings()
 
     def vectors(self) -> dict[str, tuple[np.dtype, int]]:
@@ -222,11 +241,23 @@ class Overseer(Actor):
         context["timeout_ticks"] = round(self.request_timeout_s * ticks_per_second)
         context["market_slack_ppm"] = self.market_slack_ppm
         self._fill_models(spine, ticks_per_second)
+        if self.rehearses:
+            self._rehearse(context)
         spine.keep(self.arrays, self.rows)
 
     def on_stop(self) -> None:
         if self.context is not None:
             show_counters(self.context_address)
+
+    def _rehearse(self, context: np.void) -> None:
+        """Make an understudy, with limits of all kinds that never bite."""
+        tables, quote = one_market()
+        of_orders = OrderLimits(NEVER_BITES, NEVER_BITES, PPM, NEVER_BITES)
+        limits = ModelLimits({0: of_orders}, NEVER_BITES, 1e6, NEVER_BITES, {quote: NEVER_BITES})
+        understudy = Overseer(UNDERSTUDY, [(UNDERSTUDY, 1)], tables, {UNDERSTUDY: limits})
+        self._rehearsal = Rehearsal(understudy, quote)
+        context["rehearse"] = rehearse.address
+        context["rehearsal"] = self._rehearsal.address
 
     def _fill_models(self, spine: Spine, ticks_per_second: float) -> None:
         assets, instruments = len(self.tables.assets), len(self.tables.instruments)

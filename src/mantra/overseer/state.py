@@ -230,6 +230,9 @@ CONTEXT = np.dtype(
         ("check_at", "i8"),  # ticks of the next look at what time does
         ("retry_ticks", "i8"),
         ("timeout_ticks", "i8"),
+        ("rehearse", "i8"),  # address of the duty cycle of rehearsals …
+        ("rehearsal", "i8"),  # … and of a REHEARSAL, or 0
+        ("idle", "i8"),  # idle steps since the last one
         ("day_end", "i8"),  # ns since the epoch
         ("market_slack_ppm", "i8"),
         ("cost", "i8"),  # what the order in hand needs …

@@ -27,7 +27,7 @@ reservation for it ends.
 
 import numpy as np
 
-from mantra.compiled import compiled
+from mantra.compiled import compiled, inlined
 from mantra.icc.memory import records_at
 from mantra.icc.seqlock_vector import BUSY, row_version, try_read_row, writes
 from mantra.messages.enums import AMEND, CANCEL, IOC, LIMIT, MARKET, NEW
@@ -76,7 +76,7 @@ TIME_IN_FORCE_SHIFT = 8 * 6
 WORD = np.dtype("i8")
 
 
-@compiled
+@inlined
 def sweep_model(context_address, model, now):
     """Look at the rows of a model that changed, or are to be looked at again; requests sent."""
     owner = model_at(context_address, model)
@@ -98,7 +98,7 @@ def sweep_model(context_address, model, now):
     return sent
 
 
-@compiled
+@inlined
 def serve_row(context_address, model, index, now):
     """Send what the row in hand asks for; 1 if a request was sent."""
     context = records_at(context_address, 1, CONTEXT)[0]
@@ -142,7 +142,7 @@ def serve_row(context_address, model, index, now):
     return 1
 
 
-@compiled
+@inlined
 def is_same(context_address, order_address):
     """Whether the order is what the ideal order in hand asks for."""
     ideal = records_at(context_address + IDEAL_AT, IDEAL_WORDS, WORD)
@@ -154,7 +154,7 @@ def is_same(context_address, order_address):
     )
 
 
-@compiled
+@inlined
 def blocked(context_address, model, index):
     """Whether the ideal order in hand was done or refused already, and not asked for again."""
     owner = model_at(context_address, model)
@@ -176,7 +176,7 @@ def blocked(context_address, model, index):
     return still
 
 
-@compiled
+@inlined
 def try_new(context_address, model, index, now):
     """Send the ideal order in hand as a new order, or count why not; 1 if sent."""
     reason = refusal(context_address, model, now)
@@ -229,7 +229,7 @@ def may_amend(context_address, order_address):
     return context["cost"] <= order["cost"]
 
 
-@compiled
+@inlined
 def request(context_address, order_address, kind, now):
     """Send a request for an order: from here on it waits for the answer."""
     context = records_at(context_address, 1, CONTEXT)[0]
@@ -272,7 +272,7 @@ def note_refusal(context_address, model, index, reason):
         row["dirty"] = owner["waiting"] = 1
 
 
-@compiled
+@inlined
 def forget_refusal(context_address, model, index):
     """Nothing is refused in this row any more."""
     owner = model_at(context_address, model)

@@ -1,8 +1,9 @@
 """Replay of a MockExchange: [l2] [trades] [requests] in; [orders] [fills] [balances] out.
 
-Its TIMINGs say how many market events it took at once, and each request. Of the events it takes
-the one of the earlier origin first, whichever queue it came on; so their common order is known,
-except where one was published so late that its elder successor on the other queue had been taken.
+Its TIMINGs say how many market events it took since the last one told, and each request. Of the
+events it takes the one of the earlier origin first, whichever queue it came on; so their common
+order is known, except where one was published so late that its elder successor on the other queue
+had been taken.
 """
 
 import numpy as np
@@ -37,16 +38,15 @@ def replay_exchange(recording: Recording, actor: MockExchange) -> tuple[dict, di
             strict=True,
         ):
             if timer == TIMER_MARKET:
-                end = min(taken + work, len(is_trade))
-                trades = int(trades_before[end])
-                _feed_until(bench, "trades", rows["trades"], trades)
-                _feed_until(bench, "l2", rows["l2"], end - trades)
-                taken = end
+                taken = min(taken + work, len(is_trade))
+                _take_market(bench, rows, trades_before, taken, ticks)
             else:
                 _feed_until(bench, "requests", rows["requests"], bench.fed["requests"] + work)
                 if exchange["groups_open"] > 0:  # It had waited in vain for the rest of a group.
                     context["waited"] = PATIENCE
-            bench.step(ticks)
+                bench.step(ticks)
+        # What it took after the last TIMING: nothing of that had consequences.
+        _take_market(bench, rows, trades_before, len(is_trade), ticks)
     outcomes = {}
     for stream in OUTPUTS:
         recorded = recording.rows(stream)
@@ -70,6 +70,18 @@ def common_order(updates: np.ndarray, trades: np.ndarray) -> np.ndarray:
     keys = [np.maximum.accumulate(k) if len(k) else k for k in (trades, updates)]
     is_trade = np.repeat([True, False], [len(trades), len(updates)])
     return is_trade[np.argsort(np.concatenate(keys), kind="stable")]
+
+
+def _take_market(bench: Bench, rows: dict, trades_before: np.ndarray, end: int, ticks: int) -> None:
+    """Feed market events up to the `end`-th in their common order, and let it take them all."""
+    taken = bench.fed["l2"] + bench.fed["trades"]
+    while taken < end:
+        taken = min(taken + FEED_MAX, end)
+        trades = int(trades_before[taken])
+        _feed_until(bench, "trades", rows["trades"], trades)
+        _feed_until(bench, "l2", rows["l2"], taken - trades)
+        while bench.step(ticks) > 0:
+            pass
 
 
 def _feed_until(bench: Bench, queue: str, rows: np.ndarray, end: int) -> None:

@@ -22,6 +22,8 @@ from mantra.messages.records import PUBLISHER_BITS, TIMING
 from mantra.telemetry.histogram import HISTOGRAM, record_value
 from mantra.telemetry.tsc import read_tsc, read_tsc_early
 
+HELD_MAX = 8  # the queues an actor reads in one step, and some; more are told at once
+
 TRACK = np.dtype(
     [
         ("origin", "i8"),  # ticks; of the message in hand
@@ -33,8 +35,9 @@ TRACK = np.dtype(
         ("overruns", "i8"),  # times it was sped past; its consumers know how many were lost
         ("timings", "i8"),  # address of the OUTLET of this actor's timing queue
         ("histograms", "i8"),  # address of the business histogram of timer 0
-        ("held", "i8"),  # 1: `timing` is to be told
-        ("timing", TIMING),
+        ("detail", "i8"),  # what the next timing tells beside times: whatever the actor defines
+        ("held", "i8"),  # timings that are to be told
+        ("timing", TIMING, (HELD_MAX,)),
     ],
     align=True,
 )
@@ -46,6 +49,7 @@ PUBLISHED_AT = 8
 LATENCIES_AT = PRODUCER.itemsize
 TIMING_AT = TRACK.fields["timing"][1]  # type: ignore[index]
 HISTOGRAM_BYTES = HISTOGRAM.itemsize
+TIMING_BYTES = TIMING.itemsize
 WORD = np.dtype("i8")
 
 
@@ -122,7 +126,7 @@ def ticks_early(track_address):
 
 @compiled
 def start_timer(track_address):
-    """Ticks at the beginning of a step, or 0 when timings are off."""
+    """Ticks at the beginning of a step, or at the end of a held one; 0 when timings are off."""
     if records_at(track_address, 1, TRACK)[0]["enabled"]:
         return ticks_early(track_address)
     return np.int64(0)
@@ -130,8 +134,8 @@ def start_timer(track_address):
 
 @compiled
 def note_detail(track_address, detail):
-    """What the next `stop_timer` tells beside times: whatever the actor defines."""
-    records_at(track_address, 1, TRACK)[0]["timing"]["detail"] = detail
+    """What timings tell beside times from here on: whatever the actor defines."""
+    records_at(track_address, 1, TRACK)[0]["detail"] = detail
 
 
 @compiled
@@ -147,25 +151,29 @@ def stop_timer(track_address, timer, start, work):
 
 @compiled
 def hold_timer(track_address, timer, start, stop, work):
-    """End a step at `stop`, to be told by `tell_held`: when another actor's turn comes first."""
+    """End a step at `stop`, to be told by `tell_held`: after what is urgent, of whichever actor."""
     track = records_at(track_address, 1, TRACK)[0]
-    timing = track["timing"]
+    if track["enabled"] == 0:
+        return
+    if track["held"] == HELD_MAX:
+        tell_held(track_address)
+    timing = track["timing"][track["held"]]
+    track["held"] += 1
     timing["ts_origin"] = track["origin"]
     timing["published"] = (stop - track["origin"]) << PUBLISHER_BITS | track["publisher"]
     timing["ts_start"], timing["ts_stop"] = start, stop
     timing["timer"], timing["work"] = timer, work
-    track["held"] = track["enabled"]
+    timing["detail"] = track["detail"]
 
 
 @compiled
 def tell_held(track_address):
-    """Count and tell the step that `hold_timer` ended."""
+    """Count and tell the steps that `hold_timer` ended."""
     track = records_at(track_address, 1, TRACK)[0]
-    if track["held"] == 0:
-        return
+    for number in range(track["held"]):
+        timing = track["timing"][number]
+        business = timing["ts_stop"] - timing["ts_start"]
+        record_value(track["histograms"] + timing["timer"] * HISTOGRAM_BYTES, business)
+        if track["timings"] != 0:
+            publish(track["timings"], track_address + TIMING_AT + number * TIMING_BYTES)
     track["held"] = 0
-    timing = track["timing"]
-    business = timing["ts_stop"] - timing["ts_start"]
-    record_value(track["histograms"] + timing["timer"] * HISTOGRAM_BYTES, business)
-    if track["timings"] != 0:
-        publish(track["timings"], track_address + TIMING_AT)

@@ -13,6 +13,9 @@ When it is sped past by updates it publishes OVERRUN, and its books wait for sna
 are refused, resting ones stay and are not filled. Lost trades or requests are published likewise,
 and are lost: no fill is made up. Its time is the market's; it reads no clock. A run that is being
 canceled or stopped is no concern of it: it goes on answering.
+
+Every request is timed. Of the steps that only read the market those are that had consequences:
+whoever replays it knows from their TIMING how many events were read since the last one.
 """
 
 from collections.abc import Mapping
@@ -34,15 +37,25 @@ from mantra.exchanges.mock.reports import report_balance
 from mantra.exchanges.mock.requests import handle_request
 from mantra.exchanges.mock.state import ExchangeState, MockOptions, read_balances
 from mantra.icc.memory import address_of, aligned_zeros, records_at
-from mantra.icc.queue import CONSUMER, DATA, SPED_PAST, show_progress
+from mantra.icc.queue import CONSUMER, DATA, SPED_PAST, has_news, show_progress
 from mantra.messages.enums import EVENT_OVERRUN
 from mantra.messages.records import L2_UPDATE, ORDER_REQUEST, SYSTEM_EVENT, TRADE_UPDATE
 from mantra.messages.tables import Tables
-from mantra.telemetry.tracked import TRACK, originate, receive, send, start_timer, stop_timer
+from mantra.telemetry.tracked import (
+    TRACK,
+    hold_timer,
+    originate,
+    receive,
+    send,
+    start_timer,
+    stop_timer,
+    tell_held,
+)
 
 # Messages a step takes.
 EVENTS_PER_STEP = 128
 REQUESTS_PER_STEP = 16
+UNTOLD_MAX = 128  # events read after which a step is timed, consequences or not
 PATIENCE = 1 << 16  # idle steps that requests wait for the rest of a group: some milliseconds
 
 UPDATES, TRADES, REQUESTS = 0, 1, 2  # inlets; also the `detail` of an OVERRUN
@@ -58,6 +71,9 @@ CONTEXT = np.dtype(
         ("events", "i8"),  # outlet
         ("opened", "i8"),  # 1: the balances at the start are published
         ("waited", "i8"),  # idle steps with half a group
+        ("untold", "i8"),  # events read that no TIMING has told …
+        ("market_start", "i8"),  # … and when the last step with such events began and ended
+        ("market_stop", "i8"),
         ("assets", "i8"),  # address of the ids of those it holds
         ("assets_used", "i8"),
         ("update_held", "i8"),  # 1: `update` was received and is to be handled
@@ -142,7 +158,7 @@ def drain_market(context_address):
     track = records_at(context["track"], 1, TRACK)[0]
     exchange = records_at(context["exchange"], 1, EXCHANGE)[0]
     update, trade = context["update"], context["trade"]
-    work, start = np.int64(0), np.int64(0)
+    work, start, sent = np.int64(0), np.int64(0), False
     while work < EVENTS_PER_STEP:
         # Updates first: a trade of an earlier origin than the update found is there by then.
         if context["update_held"] == 0:
@@ -167,11 +183,27 @@ def drain_market(context_address):
             on_update(context["exchange"], context_address + UPDATE_AT)
         if exchange["waiting"] > 0:
             send_reports(context_address)
+            sent = True
     if work > 0:
         show_progress(context["inlets"][UPDATES])
         show_progress(context["inlets"][TRADES])
-        stop_timer(context["track"], np.int64(TIMER_MARKET), start, work)
+        context["market_start"], context["market_stop"] = start, start_timer(context["track"])
+        context["untold"] += work
+        if sent or context["untold"] >= UNTOLD_MAX:
+            tell_market(context_address)
     return work
+
+
+@compiled
+def tell_market(context_address):
+    """Tell the last step that read the market, with all events read since the one told before."""
+    context = records_at(context_address, 1, CONTEXT)[0]
+    if context["untold"] == 0:
+        return
+    start, stop = context["market_start"], context["market_stop"]
+    hold_timer(context["track"], np.int64(TIMER_MARKET), start, stop, context["untold"])
+    tell_held(context["track"])
+    context["untold"] = 0
 
 
 @compiled
@@ -180,6 +212,9 @@ def drain_requests(context_address):
     context = records_at(context_address, 1, CONTEXT)[0]
     track = context["track"]
     work = np.int64(0)
+    if not has_news(context["inlets"][REQUESTS]):
+        return work
+    tell_market(context_address)
     while work < REQUESTS_PER_STEP:
         if take(context_address, np.int64(REQUESTS), context_address + REQUEST_AT) == 0:
             break
