@@ -132,6 +132,22 @@ def test_a_held_timer_is_told_when_asked_for_and_once(bench):
     assert tracked.receive(bench.at, address_of(timings_in), address_of(timing)) == EMPTY
 
 
+def test_several_held_timers_are_told_in_order_and_none_is_lost_when_they_are_many(bench):
+    timings, timings_in = bench.outlet("timings-m", TIMING, capacity=16)
+    bench.track["timings"] = timings
+    number = tracked.HELD_MAX + 2
+    for work in range(number):
+        tracked.note_detail(bench.at, 10 * work)
+        tracked.hold_timer(bench.at, 1, 1000, 1250, work)
+    tracked.tell_held(bench.at)
+    timing = aligned_zeros(1, TIMING)
+    told = []
+    while tracked.receive(bench.at, address_of(timings_in), address_of(timing)) == DATA:
+        told.append((int(timing["work"][0]), int(timing["detail"][0])))
+    assert told == [(work, 10 * work) for work in range(number)]
+    assert bench.histograms["count"][1] == number
+
+
 def test_timings_off_leave_stamps_on(bench):
     outlet, _ = bench.outlet("l2", L2_UPDATE)
     bench.track["enabled"] = 0
