@@ -7,15 +7,16 @@ from mantra.messages import decimals
 
 def test_the_record_is_laid_out_as_drawn():
     drawn = {"kind": 0, "status": 8, "position": 16, "instrument": 24, "first_id": 32}
-    drawn |= {"last_id": 40, "previous_id": 48, "ts_exchange": 56, "count": 64, "bids": 72}
-    drawn |= {"symbol": 80, "symbol_length": 88, "scratch": 96}
+    drawn |= {"last_id": 40, "previous_id": 48, "ts_exchange": 56, "checksum": 64}
+    drawn |= {"connection_id": 72, "count": 80, "bids": 88, "symbol": 96, "symbol_length": 104}
+    drawn |= {"text": 112, "records": 120, "capacity": 128, "scratch": 136}
     assert {name: DECODED.fields[name][1] for name in DECODED.names} == drawn
-    assert DECODED.itemsize == 96 + 64 * 8
+    assert DECODED.itemsize == 136 + 64 * 8
 
 
 def test_every_kind_and_status_has_its_name():
-    assert KINDS[decoded.BOOK_TICKER] == "book ticker"
-    assert len(KINDS) == decoded.BOOK_TICKER + 1
+    assert KINDS[decoded.CONTROL] == "control"
+    assert len(KINDS) == decoded.CONTROL + 1
     assert STATUSES[decoded.TOO_MANY_LEVELS] == "too many levels"
     assert len(STATUSES) == decoded.TOO_MANY_LEVELS + 1
 

@@ -86,7 +86,7 @@ def pipeline_config(directory: str, rate: int, messages: int, recorded: bool) ->
         {
             "core": cores[0],
             "actors": [FEED, "mock-sim-a"],
-            "idle": "yield" if shared else "pause",
+            "idle": "sleep" if shared else "pause",
         },
         {"core": cores[1 % len(cores)], "actors": ["quoter", OVERSEER], "idle": "pause"},
     ]

@@ -5,6 +5,8 @@ Out:       L2Update and TradeUpdate records; the reason and place where bytes ar
 Must not know: sockets, files, queues, clocks. A codec does no I/O and makes no Python objects.
 
 json_scanner.py  what all JSON venues share: strings, numbers, values, with bounds respected
+fields.py        what is in them: walks, numbers, times; levels and trades into records
+listing.py       a venue's listing of instruments, in one form for all
 decoded.py       what a decoder says of a message: kinds, reasons of refusal, the result record
 symbols.py       a venue's symbol -> instrument and exponents, by hash
 binance/         spot and USD-margined futures

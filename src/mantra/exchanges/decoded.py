@@ -15,6 +15,9 @@ PARTIAL_DEPTH = 3  # only the best 5, 10, 20 levels, again and again: no base fo
 TRADE = 4
 AGGREGATE_TRADE = 5  # several trades of one order at one price, as one
 BOOK_TICKER = 6  # best bid and ask; recognised, not turned into records
+CHECKSUM = 7  # of a book as it is now, in a message of its own
+HEARTBEAT = 8
+CONTROL = 9  # answers to subscriptions, errors, the state of the venue: for the session, in Python
 KINDS = (
     "unknown",
     "depth",
@@ -23,6 +26,9 @@ KINDS = (
     "trade",
     "aggregate trade",
     "book ticker",
+    "checksum",
+    "heartbeat",
+    "control",
 )
 
 # Why a message was refused. The first four are those of decimals.
@@ -43,11 +49,16 @@ STATUSES = (
 )
 
 NO_ID = -(1 << 63)  # a venue's number that is not in the message
+SCRATCH = 64
 
-#   0    8      16       24         32       40      48          56          64    72   80     88
-#   +----+------+--------+----------+--------+-------+-----------+-----------+-----+----+------+---
-#   |kind|status|position|instrument|first_id|last_id|previous_id|ts_exchange|count|bids|symbol| …
-#   +----+------+--------+----------+--------+-------+-----------+-----------+-----+----+------+---
+#   0    8      16       24         32       40      48          56          64
+#   +----+------+--------+----------+--------+-------+-----------+-----------+---
+#   |kind|status|position|instrument|first_id|last_id|previous_id|ts_exchange| …
+#   +----+------+--------+----------+--------+-------+-----------+-----------+---
+#   64       72         80    88   96     104           112  120     128      136
+#   +--------+----------+-----+----+------+-------------+----+-------+--------+---------+
+#   |checksum|connection|count|bids|symbol|symbol_length|text|records|capacity| scratch |
+#   +--------+----------+-----+----+------+-------------+----+-------+--------+---------+
 DECODED = np.dtype(
     [
         ("kind", "i8"),
@@ -58,11 +69,16 @@ DECODED = np.dtype(
         ("last_id", "i8"),
         ("previous_id", "i8"),  # last_id of the message before, where the venue says it; NO_ID
         ("ts_exchange", "i8"),  # ns since the epoch, 0 if the message has none
+        ("checksum", "i8"),  # of the book after the message; NO_ID
+        ("connection_id", "i8"),  # number of the message among all of its connection; NO_ID
         ("count", "i8"),  # records written; 0 if refused
-        ("bids", "i8"),  # so many of them are bids, and come first
+        ("bids", "i8"),  # so many of them are bids, and come first, where the venue parts them
         ("symbol", "i8"),  # byte of the text where the symbol begins
         ("symbol_length", "i8"),  # 0: the message names none
-        ("scratch", "i8", (64,)),  # the decoder's own
+        ("text", "i8"),  # address of the message
+        ("records", "i8"),  # address of the room for its records
+        ("capacity", "i8"),  # records the room holds
+        ("scratch", "i8", (SCRATCH,)),  # the decoder's own
     ],
     align=True,
 )

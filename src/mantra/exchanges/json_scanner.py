@@ -205,7 +205,9 @@ def _member_begin(at, end):
 
 @compiled
 def value_end(at, end):
-    """Over any value, whatever is nested in it. `at` is its first byte."""
+    """Over any value, whatever is nested in it. `at` is its first byte; a refusal stays one."""
+    if at < 0:
+        return at
     depth, objects = np.int64(0), np.int64(0)  # bit n of `objects`: level n is an object
     while True:
         if at >= end:

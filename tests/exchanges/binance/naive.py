@@ -15,10 +15,16 @@ class RefusedError(Exception):
     """The message is not one."""
 
 
+class Bare(str):
+    """The text of a JSON number that is no integer."""
+
+    __slots__ = ()
+
+
 def decode(raw: bytes, symbols: dict[str, tuple[int, int, int]], unnamed: str = "") -> dict:
     """What the message says. `symbols`: (instrument, price exponent, volume exponent) by symbol."""
     try:
-        frame = json.loads(raw.decode("latin-1"), object_pairs_hook=Members)
+        frame = json.loads(raw.decode("latin-1"), object_pairs_hook=Members, parse_float=Bare)
     except ValueError as error:
         raise RefusedError(str(error)) from None
     if isinstance(frame, list):
@@ -27,7 +33,7 @@ def decode(raw: bytes, symbols: dict[str, tuple[int, int, int]], unnamed: str = 
     bare = isinstance(frame, dict) and next(iter(frame), "") in ("e", "u", "lastUpdateId")
     if isinstance(frame, dict) and not bare and "data" in frame and "stream" in frame:
         stream, message = frame["stream"], frame["data"]
-        stream = stream if isinstance(stream, str) else ""
+        stream = stream if type(stream) is str else ""
     if not isinstance(message, dict):
         return {"kind": decoded.UNKNOWN}
     if message is not frame and frame.twice & {"stream", "data"}:
@@ -111,7 +117,7 @@ def _kind(message: dict, stream: str) -> int:
     }
     if "e" in message:
         event = message["e"]
-        kind = events.get(event, decoded.UNKNOWN) if isinstance(event, str) else decoded.UNKNOWN
+        kind = events.get(event, decoded.UNKNOWN) if type(event) is str else decoded.UNKNOWN
     elif "lastUpdateId" in message:
         kind = decoded.SNAPSHOT
     elif {"u", "b", "B", "a", "A"} <= set(message):
@@ -125,9 +131,9 @@ def _kind(message: dict, stream: str) -> int:
 
 
 def _units(text: Any, exponent: int) -> int:
-    if not isinstance(text, str):
-        raise TypeError("a number is a string here")
-    value, status = numbers.parse_decimal(text, exponent)
+    if type(text) not in (str, int, Bare):
+        raise TypeError("not a number")
+    value, status = numbers.parse_decimal(str(text), exponent)
     if status != OK or value < 0:
         raise ValueError(text)
     return value

@@ -143,6 +143,7 @@ def test_what_was_late_is_sent_at_no_more_than_twice_the_rate_and_the_lag_is_sho
         slept = 2 * TICKS_PER_SECOND // 1_000
         before = int(venue.ticks[0])
         venue.ticks += slept
+        assert min(venue.step(venue.context_address) for _ in range(9)) > 0, "late is never idle"
         while not stepper.sources_done():
             stepper.step()
             venue.ticks += 100

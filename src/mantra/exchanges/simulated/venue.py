@@ -104,8 +104,10 @@ def venue_step(context_address):
         return 1
     if context["paced"]:
         now = ticks_now(context["track"])
-        if now < max(context["due"], context["earliest"]):
+        if now < context["due"]:
             return 0
+        if now < context["earliest"]:
+            return 1  # Late: a core that now sleeps or yields for each event never catches up.
         note_lag(context_address, now)
     elif context["trades_at"] + context["l2_at"] == 0 and not may_begin(context_address):
         if context["room_l2"]["blocked"] + context["room_trades"]["blocked"] >= BLOCKED_CALLS:

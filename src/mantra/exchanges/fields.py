@@ -1,0 +1,360 @@
+"""What is inside a venue's JSON: members, items, numbers, times, levels, trades. Shared by venues.
+
+In:        addresses in the text of a message, a venue's SYMBOL slot, the DECODED result.
+Out:       values, records in the room the result names, the reason and place of a refusal.
+Must not know: a venue's keys, or which message has what.
+
+A walk is a loop of its caller: `enter`, then `go_on` until there is no more. Addresses are handed
+on; a negative one is a refusal at its absolute, which every function here hands on as it is:
+
+    item, more = enter(value, end, ARRAY)
+    while more:
+        price, item = decimal(item, end, exponent, result_address)
+        item, more = go_on(item, end, ARRAY)
+    if item < 0: ...                                # else the address after the array
+"""
+
+import numpy as np
+
+from mantra.compiled import compiled
+from mantra.exchanges import decoded
+from mantra.exchanges.decoded import DECODED, NO_ID
+from mantra.exchanges.json_scanner import ARRAY as ARRAY_BEGIN
+from mantra.exchanges.json_scanner import (
+    COMMA,
+    MINUS,
+    NINE,
+    POINT,
+    QUOTE,
+    ZERO,
+    pack,
+    plain_string_end,
+    scan_integer,
+    skip_space,
+    value_begin,
+    value_end,
+    word,
+)
+from mantra.exchanges.json_scanner import OBJECT as OBJECT_BEGIN
+from mantra.exchanges.symbols import SYMBOL
+from mantra.icc.memory import records_at
+from mantra.messages.decimals import byte_at, scan_decimal
+from mantra.messages.enums import FIRST, LAST
+from mantra.messages.records import L2_UPDATE, TRADE_UPDATE
+
+assert L2_UPDATE.itemsize == TRADE_UPDATE.itemsize, "records are written into one room"
+
+# np.int64, not int: as an argument a Python constant is a type of its own to the compiler.
+OBJECT, ARRAY = np.int64(OBJECT_BEGIN), np.int64(ARRAY_BEGIN)
+
+KEY_BYTES = 16  # venues' longest keys that matter
+COLUMNS = 3  # of a key table: first 8 bytes, next 8, length
+
+NS_PER_S = 1_000_000_000
+SECONDS_MAX = (1 << 63) // NS_PER_S - 1  # of an epoch: year 2262
+DASH, COLON, SMALL_T, LARGE_T, LARGE_Z = ord("-"), ord(":"), ord("t"), ord("T"), ord("Z")
+SECOND_BYTES = 19  # 2022-10-19T23:28:22
+SHAPE = "____-__-__T__:__:__"
+FRACTION_MAX = 9
+
+
+# ---------------------------------------------------------------- a message, from begin to end
+
+
+@compiled
+def begin(text, records, capacity, result_address):
+    """Begin a message at `text`, with room for `capacity` records: nothing found yet."""
+    result = records_at(result_address, 1, DECODED)[0]
+    result["kind"], result["status"], result["position"] = decoded.UNKNOWN, decoded.OK, 0
+    result["instrument"], result["ts_exchange"] = -1, 0
+    result["checksum"], result["connection_id"] = NO_ID, NO_ID
+    result["first_id"], result["last_id"], result["previous_id"] = NO_ID, NO_ID, NO_ID
+    result["count"], result["bids"], result["symbol"], result["symbol_length"] = 0, 0, 0, 0
+    result["text"], result["records"], result["capacity"] = text, records, capacity
+    scratch = result["scratch"]
+    for i in range(decoded.SCRATCH):
+        scratch[i] = 0
+
+
+@compiled
+def finish(after, end, result_address):
+    """End a message whose value ended at `after`, or was refused there: the status.
+
+    A refused message has no records; what stands behind the value is refused too.
+    """
+    result = records_at(result_address, 1, DECODED)[0]
+    if after > 0 and skip_space(after, end) != end:
+        after = -after
+    if after <= 0:
+        if result["status"] == decoded.OK:
+            result["status"] = decoded.MALFORMED
+        result["position"] = -after - result["text"]
+        result["count"] = 0
+    if result["symbol"] > 0:
+        result["symbol"] -= result["text"]
+    return result["status"]
+
+
+@compiled
+def refuse(status, at, result_address):
+    """Refuse the message at address `at` for a reason: minus `at`, to be passed up."""
+    records_at(result_address, 1, DECODED)[0]["status"] = status
+    return -at
+
+
+# ---------------------------------------------------------------- walking
+
+
+@compiled
+def enter(at, end, opening):
+    """Into the OBJECT or ARRAY at `at`: (address of its first element, True).
+
+    Or, for an empty one, (address after it, False); (negative, False): refused.
+    """
+    if at < 0:
+        return at, False
+    if at >= end or byte_at(at) != opening:
+        return -at, False
+    at = skip_space(at + 1, end)
+    if at < end and byte_at(at) == opening + 2:  # '}' is '{' + 2, ']' is '[' + 2
+        return at + 1, False
+    return at, True
+
+
+@compiled
+def go_on(at, end, opening):
+    """From after an element: (address of the next, True); (after the whole, False) as `enter`."""
+    if at < 0:
+        return at, False
+    at = skip_space(at, end)
+    if at >= end:
+        return -end, False
+    byte = byte_at(at)
+    if byte == COMMA:
+        return skip_space(at + 1, end), True
+    return (at + 1 if byte == opening + 2 else -at), False
+
+
+def key_table(*keys: str) -> np.ndarray:
+    """Keys for `member`, in the order in which the venue sends them: that is found fastest."""
+    table = np.zeros((len(keys), COLUMNS), np.int64)
+    for row, key in zip(table, keys, strict=True):
+        assert len(key) <= KEY_BYTES
+        row[:] = word(key[:8]), word(key[8:]), len(key)
+    return table
+
+
+@compiled
+def member(at, end, keys, seen, result_address):
+    """Read `"key":` at `at`: (bit of the key, address of its value).
+
+    The bit is 1 << its place in the key table, 0 for a key that is not there. `seen` has the bits
+    of the keys read before: a key that comes again is refused.
+    """
+    key_end = plain_string_end(at, end)
+    if key_end < 0:
+        return np.int64(0), key_end
+    value = value_begin(key_end, end)
+    length = key_end - at - 2
+    if value < 0 or length > KEY_BYTES:
+        return np.int64(0), value
+    first = pack(at + 1, length)
+    second = pack(at + 9, length - 8) if length > 8 else np.int64(0)
+    again = False
+    for i in range(len(keys)):
+        if keys[i, 0] == first and keys[i, 2] == length and keys[i, 1] == second:
+            if not (seen >> i) & 1:
+                return np.int64(1) << i, value
+            again = True
+    if again:
+        return np.int64(0), refuse(decoded.DUPLICATE_FIELD, at, result_address)
+    return np.int64(0), value
+
+
+# ---------------------------------------------------------------- numbers
+
+
+@compiled
+def signed_decimal(value, end, exponent, result_address):
+    """(count of units, address after) of a number, bare or in a string, at `exponent` decimals."""
+    if value < 0 or value >= end:
+        return np.int64(0), -abs(value)
+    quoted = byte_at(value) == QUOTE
+    begins = value + 1 if quoted else value
+    if not quoted:
+        digits = begins + 1 if begins < end and byte_at(begins) == MINUS else begins
+        if digits >= end or not ZERO <= byte_at(digits) <= NINE:
+            return np.int64(0), -value
+        if byte_at(digits) == ZERO and digits + 1 < end and ZERO <= byte_at(digits + 1) <= NINE:
+            return np.int64(0), -value  # JSON has no 01
+    number, status, after = scan_decimal(begins, end, exponent)
+    if status != decoded.OK:
+        return np.int64(0), refuse(status, value, result_address)
+    if quoted:
+        if after >= end or byte_at(after) != QUOTE:
+            return np.int64(0), -after
+        after += 1
+    return number, after
+
+
+@compiled
+def decimal(value, end, exponent, result_address):
+    """As `signed_decimal`; a negative number is refused."""
+    number, after = signed_decimal(value, end, exponent, result_address)
+    if number < 0:
+        return np.int64(0), refuse(decoded.NEGATIVE, value, result_address)
+    return number, after
+
+
+@compiled
+def integer(value, end):
+    """(integer, address after), bare or in a string."""
+    if value < 0:
+        return np.int64(0), value
+    if value < end and byte_at(value) == QUOTE:
+        number, after = scan_integer(value + 1, end)
+        if after > 0 and (after >= end or byte_at(after) != QUOTE):
+            after = -after
+        return number, after + 1 if after > 0 else after
+    return scan_integer(value, end)
+
+
+# ---------------------------------------------------------------- times
+
+
+@compiled
+def _two_digits(at):
+    return (byte_at(at) - ZERO) * 10 + byte_at(at + 1) - ZERO
+
+
+@compiled
+def days_since_epoch(year, month, day):
+    """Days from 1970-01-01, Gregorian; a year here begins in March, so that leap days end it."""
+    year -= np.int64(month <= 2)
+    era_year = year % 400
+    day_of_year = (153 * ((month + 9) % 12) + 2) // 5 + day - 1
+    return (
+        (year // 400) * 146_097
+        + era_year * 365
+        + era_year // 4
+        - era_year // 100
+        + (day_of_year - 719_468)
+    )
+
+
+@compiled
+def rfc3339_time(value, end):
+    """(ns since the epoch, address after) of a string "2023-02-09T20:32:50.714964855Z", in UTC."""
+    if value < 0:
+        return np.int64(0), value
+    at = value + 1
+    if at + SECOND_BYTES >= end or byte_at(value) != QUOTE:
+        return np.int64(0), -value
+    for i in range(SECOND_BYTES):
+        byte = byte_at(at + i)
+        mark = COLON if i in (13, 16) else (DASH if i in (4, 7) else LARGE_T)
+        if i in (4, 7, 10, 13, 16):
+            if byte != mark:
+                return np.int64(0), -(at + i)
+        elif not ZERO <= byte <= NINE:
+            return np.int64(0), -(at + i)
+    year = 100 * _two_digits(at) + _two_digits(at + 2)
+    month, day = _two_digits(at + 5), _two_digits(at + 8)
+    hour, minute, second = _two_digits(at + 11), _two_digits(at + 14), _two_digits(at + 17)
+    if not (1970 <= year <= 2261 and 1 <= month <= 12 and 1 <= day <= 31):
+        return np.int64(0), -at
+    if hour > 23 or minute > 59 or second > 60:
+        return np.int64(0), -at
+    at += SECOND_BYTES
+    fraction, digits = np.int64(0), 0
+    if at < end and byte_at(at) == POINT:
+        at += 1
+        while at < end and ZERO <= byte_at(at) <= NINE:
+            if digits < FRACTION_MAX:  # finer than ns is cut: a time is no amount
+                fraction = fraction * 10 + byte_at(at) - ZERO
+                digits += 1
+            at += 1
+        if digits == 0:
+            return np.int64(0), -at
+    for _ in range(FRACTION_MAX - digits):
+        fraction *= 10
+    if at + 1 >= end or byte_at(at) != LARGE_Z or byte_at(at + 1) != QUOTE:
+        return np.int64(0), -at
+    days = days_since_epoch(year, month, day)
+    seconds = days * 86_400 + hour * 3_600 + minute * 60 + second
+    return seconds * NS_PER_S + fraction, at + 2
+
+
+# ---------------------------------------------------------------- records
+
+
+@compiled
+def put_level(slot, side, price, volume, at, result_address):
+    """Write one level behind those written: `at`, or refused there for lack of room."""
+    result = records_at(result_address, 1, DECODED)[0]
+    count = result["count"]
+    if count >= result["capacity"]:
+        return refuse(decoded.TOO_MANY_LEVELS, at, result_address)
+    level = records_at(result["records"], count + 1, L2_UPDATE)[count]
+    level["price"], level["volume"] = price, volume
+    level["instrument"] = records_at(slot, 1, SYMBOL)[0]["instrument"]
+    level["side"], level["flags"], level["unused"] = side, 0, 0
+    result["count"] = count + 1
+    return at
+
+
+@compiled
+def put_levels(value, end, slot, side, result_address):
+    """Write the levels of [[price, volume, …], …] at `value`: the address after it."""
+    symbol = records_at(slot, 1, SYMBOL)[0]
+    price_exponent = np.int64(symbol["price_exponent"])
+    volume_exponent = np.int64(symbol["volume_exponent"])
+    at, more = enter(value, end, ARRAY)
+    while more:
+        item, _ = enter(at, end, ARRAY)
+        price, item = decimal(item, end, price_exponent, result_address)
+        item, inside = go_on(item, end, ARRAY)
+        if not inside:
+            return item if item < 0 else -item
+        volume, item = decimal(item, end, volume_exponent, result_address)
+        item, inside = go_on(item, end, ARRAY)
+        while inside:  # a venue may add to its levels
+            item = value_end(item, end)
+            item, inside = go_on(item, end, ARRAY)
+        if item > 0:
+            item = put_level(slot, side, price, volume, item, result_address)
+        at, more = go_on(item, end, ARRAY)
+    return at
+
+
+@compiled
+def close_group(first, flags, ts_exchange, sequence, result_address):
+    """Make one atomic group of the levels written from number `first` on."""
+    result = records_at(result_address, 1, DECODED)[0]
+    count = result["count"]
+    levels = records_at(result["records"], max(count, 1), L2_UPDATE)
+    for i in range(first, count):
+        levels[i]["ts_exchange"], levels[i]["sequence"] = ts_exchange, sequence
+        levels[i]["flags"] = flags
+    if count > first:
+        levels[first]["flags"] |= FIRST
+        levels[count - 1]["flags"] |= LAST
+
+
+@compiled
+def put_trade(slot, side, price, volume, trade_id, ts_exchange, at, result_address):
+    """Write one trade behind those written: `at`, or refused there for lack of room.
+
+    `side` is the aggressor's: BID bought.
+    """
+    result = records_at(result_address, 1, DECODED)[0]
+    count = result["count"]
+    if count >= result["capacity"]:
+        return refuse(decoded.TOO_MANY_LEVELS, at, result_address)
+    trade = records_at(result["records"], count + 1, TRADE_UPDATE)[count]
+    trade["price"], trade["volume"], trade["trade_id"] = price, volume, trade_id
+    trade["ts_exchange"], trade["side"] = ts_exchange, side
+    trade["instrument"] = records_at(slot, 1, SYMBOL)[0]["instrument"]
+    trade["flags"], trade["unused"] = FIRST | LAST, 0
+    result["count"], result["last_id"] = count + 1, trade_id
+    return at

@@ -1,0 +1,45 @@
+"""A venue's listing of spot instruments: what its parser hands on, in one form for all venues.
+
+In:        numbers as the venue writes them.
+Out:       Listed: integers in the instrument's own units.
+Must not know: how a venue lists them, tables, the network.
+"""
+
+from dataclasses import dataclass
+
+from mantra.messages.decimals import EXPONENT_MAX, to_units
+
+ONLINE = "online"  # both sides trade
+HALTED = "halted"  # anything less: cancel only, post only, auction, delisted
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One instrument. Sizes are in its own smallest units, the notional in units of the price."""
+
+    symbol: str  # as the venue's market data names it
+    base: str  # in common names: BTC, not XBT; USDT, not UST
+    quote: str
+    price_exponent: int
+    volume_exponent: int
+    tick_size: int  # 1 where the tick depends on the price (significant figures)
+    lot_size: int
+    min_volume: int  # 0: the venue names none
+    min_notional: str  # decimal text in the quote asset, "0": none
+    status: str
+
+
+def decimals_of(step: str) -> int:
+    """Decimals that a step needs: "0.01000000" -> 2, "1E-8" -> 8, "5" -> 0.
+
+    Raises ValueError for what is no number, or needs more than EXPONENT_MAX.
+    """
+    for exponent in range(EXPONENT_MAX + 1):
+        try:
+            to_units(step, exponent)
+        except ValueError as error:
+            if "too precise" not in str(error):
+                raise
+        else:
+            return exponent
+    raise ValueError(f"step {step!r}: more than {EXPONENT_MAX} decimals")
