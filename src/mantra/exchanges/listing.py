@@ -29,6 +29,33 @@ class Listed:
     status: str
 
 
+def from_steps(
+    names: tuple[str, str, str],
+    tick: str,
+    lot: str,
+    minimum: tuple[str, str] = ("0", "0"),
+    online: bool = True,
+) -> Listed:
+    """An instrument whose venue gives it steps: `names` are symbol, base, quote.
+
+    `minimum` is that of the volume, and of the notional. Raises ValueError naming the symbol.
+    """
+    try:
+        price_exponent, volume_exponent = decimals_of(tick), decimals_of(lot)
+        return Listed(
+            *names,
+            price_exponent,
+            volume_exponent,
+            tick_size=to_units(tick, price_exponent),
+            lot_size=to_units(lot, volume_exponent),
+            min_volume=to_units(minimum[0], volume_exponent),
+            min_notional=minimum[1],
+            status=ONLINE if online else HALTED,
+        )
+    except ValueError as error:
+        raise ValueError(f"instrument {names[0]!r}: {error}") from None
+
+
 def decimals_of(step: str) -> int:
     """Decimals that a step needs: "0.01000000" -> 2, "1E-8" -> 8, "5" -> 0.
 
