@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from mantra.messages.decimals import EXPONENT_MAX, to_units
 
 ONLINE = "online"  # both sides trade
+DECIMALS_USUAL = 8
 HALTED = "halted"  # anything less: cancel only, post only, auction, delisted
 
 
@@ -35,13 +36,19 @@ def from_steps(
     lot: str,
     minimum: tuple[str, str] = ("0", "0"),
     online: bool = True,
+    spare: int = 0,
 ) -> Listed:
     """An instrument whose venue gives it steps: `names` are symbol, base, quote.
 
-    `minimum` is that of the volume, and of the notional. Raises ValueError naming the symbol.
+    `minimum` is that of the volume, and of the notional. `spare` decimals beyond the steps', 8 at
+    most: for venues where orders of the days of a finer step still stand in the book. Raises
+    ValueError naming the symbol.
     """
     try:
-        price_exponent, volume_exponent = decimals_of(tick), decimals_of(lot)
+        price_exponent, volume_exponent = (
+            max(decimals, min(decimals + spare, DECIMALS_USUAL))
+            for decimals in (decimals_of(tick), decimals_of(lot))
+        )
         return Listed(
             *names,
             price_exponent,

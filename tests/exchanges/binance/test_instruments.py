@@ -29,8 +29,8 @@ def parse(*rows: dict):
 def test_an_instrument_is_read_from_its_filters():
     (found,) = parse(ROW)
     assert (found.symbol, found.base, found.quote) == ("BTCUSDT", "BTC", "USDT")
-    assert (found.price_exponent, found.volume_exponent) == (2, 5)
-    assert (found.tick_size, found.lot_size, found.min_volume) == (1, 1, 1)
+    assert (found.price_exponent, found.volume_exponent) == (5, 8)  # 3 spare
+    assert (found.tick_size, found.lot_size, found.min_volume) == (1_000, 1_000, 1_000)
     assert (found.min_notional, found.status) == ("5.00000000", ONLINE)
 
 

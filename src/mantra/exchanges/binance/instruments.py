@@ -4,12 +4,16 @@ In:        the bytes of the answer.
 Out:       Listed, in the order of the answer.
 Must not know: the network, tables.
 
-Tick and lot are the filters' tickSize and stepSize, not the precisions beside them.
+Tick and lot are the filters' tickSize and stepSize, not the precisions beside them. Orders older
+than the last change of a step stand in the book as they were made: the recorded book of BTCUSDT,
+whose lot is 0.00001, has an ask of 25.426189 at 200,000.
 """
 
 import json
 
 from mantra.exchanges.listing import Listed, from_steps
+
+SPARE_DECIMALS = 3
 
 
 def parse(listing: bytes) -> list[Listed]:
@@ -31,6 +35,7 @@ def _listed(row: dict) -> Listed:
             lot["stepSize"],
             (lot["minQty"], notional.get("minNotional", "0")),
             row["status"] == "TRADING",
+            SPARE_DECIMALS,
         )
     except KeyError as error:
         raise ValueError(f"instrument {row.get('symbol')!r}: no {error}") from None
