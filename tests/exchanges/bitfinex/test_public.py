@@ -207,6 +207,10 @@ def test_white_space_is_no_matter(connection, indent):
         (UPDATE.replace(b"225206", b"225207"), "unknown symbol", UPDATE[:5].replace(b"6", b"")),
         (BULK.replace(b"[7e-7,1,0.5]", b"[]"), "malformed", None),
         (BULK.replace(b"[7e-7,1,0.5]", b"5"), "malformed", b"5,[1.2"),
+        (UPDATE.replace(b"215350,1", b"215350]1"), "malformed", b"1,-0.068826"),
+        (UPDATE.replace(b"1,-0", b"1]-0"), "malformed", b"-0.068826"),
+        (BULK.replace(b"[7e-7,", b"[]7e-7,"), "malformed", b"7e-7,1,0.5"),
+        (TE.replace(b"0.005,", b"0.005]"), "malformed", b"7245.3"),
         (TE.replace(b"1574694478808", b"-1"), "malformed", None),
         (TE.replace(b"1574694478808", b"9223372036855"), "malformed", None),
         (TE.replace(b"0.005", b"-0"), "malformed", None),
@@ -321,6 +325,11 @@ FIXTURES = {
     "bitfinex-api-go/tests_integration_v2_mock_ws_public_test.go.jsonl": {
         **{"control": 4, "unknown": 1, "snapshot": 1, "depth": 1, "checksum": 1}
     },
+    "bitfinex-api-go/tests_integration_v2_mock_ws_private_test.go.jsonl": {
+        "control": 2,
+        "unknown": 36,
+    },
+    "bitfinex-api-go/tests_integration_v2_reconnect_test.go.jsonl": {"control": 17, "unknown": 1},
     "gocryptotrader/exchanges_bitfinex_bitfinex_test.go.jsonl": {"control": 1, "unknown": 39},
 }
 

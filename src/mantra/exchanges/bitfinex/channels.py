@@ -5,7 +5,8 @@ Out:       the address of a CHANNEL for a number, or 0, for compiled decoders.
 Must not know: what a frame says.
 
 The venue gives each subscription a number, anew after each `subscribe`. A table belongs to one
-connection and is written between messages, in the thread that decodes.
+connection and is written between messages, in the thread that decodes. It holds addresses of the
+index's slots: keep the index alive as long.
 
 Open addressing over SLOTS places; the table of a new connection is `aligned_zeros(SLOTS, CHANNEL)`.
 A closed channel keeps its place, so that others are found behind it, until a new one takes it.
