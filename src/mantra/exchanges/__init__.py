@@ -10,7 +10,9 @@ fields.py        what is in them: walks, numbers, times; levels and trades into 
 listing.py       a venue's listing of instruments, in one form for all
 decoded.py       what a decoder says of a message: kinds, reasons of refusal, the result record
 symbols.py       a venue's symbol -> instrument and exponents, by hash
+crc32.py         the checksum that venues take of their books' text
 binance/         spot and USD-margined futures
+bitfinex/        spot
 mock/            the exchange that answers orders from recorded or live data
 simulated/       the seeded order-flow generator
 
