@@ -9,6 +9,10 @@ import numpy as np
 
 from mantra.compiled import compiled
 from mantra.exchanges.binance import public as binance
+from mantra.exchanges.bitfinex import public as bitfinex
+from mantra.exchanges.bitstamp import public as bitstamp
+from mantra.exchanges.coinbase import public as coinbase
+from mantra.exchanges.kraken import public as kraken
 
 BINANCE, BITFINEX, BITSTAMP, COINBASE, KRAKEN = range(5)
 CODECS = ("binance", "bitfinex", "bitstamp", "coinbase", "kraken")
@@ -21,6 +25,22 @@ def decode(codec, text, length, index_address, unnamed, records, capacity, resul
     """One message by the codec of this number: its status, as in DECODED; or UNKNOWN_CODEC."""
     if codec == BINANCE:
         return binance.decode(
+            text, length, index_address, unnamed, records, capacity, result_address
+        )
+    if codec == BITFINEX:
+        return bitfinex.decode(
+            text, length, index_address, unnamed, records, capacity, result_address
+        )
+    if codec == BITSTAMP:
+        return bitstamp.decode(
+            text, length, index_address, unnamed, records, capacity, result_address
+        )
+    if codec == COINBASE:
+        return coinbase.decode(
+            text, length, index_address, unnamed, records, capacity, result_address
+        )
+    if codec == KRAKEN:
+        return kraken.decode(
             text, length, index_address, unnamed, records, capacity, result_address
         )
     return np.int64(UNKNOWN_CODEC)

@@ -15,16 +15,18 @@ A break is told on [events] before anything else (EVENT_GAP), its repair after t
 import numpy as np
 
 from mantra.actors.spine import Spine
-from mantra.books.book import apply_update, best_price, new_book
+from mantra.books.book import apply_update, best_price, levels, new_book
 from mantra.compiled import compiled
 from mantra.exchanges import codecs, decoded
+from mantra.exchanges.bitfinex import checksum as bitfinex
+from mantra.exchanges.kraken import checksum as kraken
 from mantra.exchanges.binance import bridging
 from mantra.exchanges.decoded import DECODED, NO_ID
 from mantra.exchanges.symbols import SymbolIndex
 from mantra.icc.memory import address_of, aligned_zeros, records_at
 from mantra.market_data import phases
 from mantra.messages import enums
-from mantra.messages.records import L2_UPDATE, SYSTEM_EVENT
+from mantra.messages.records import L2_UPDATE, SYSTEM_EVENT, TRADE_UPDATE
 from mantra.messages.tables import Tables
 from mantra.telemetry.tracked import TRACK, send
 
@@ -63,11 +65,14 @@ FOLLOWED = np.dtype(  # a book that follows, by instrument id
         ("phase", "i8"),
         ("connection", "i8"),
         ("book", "i8"),  # address
+        ("slot", "i8"),  # of its SYMBOL
         ("depth", "i8"),  # levels a side that the venue serves; 0: all
         ("messages", "i8"),
         ("levels", "i8"),  # published
         ("trades", "i8"),
+        ("trade_id", "i8"),  # of the last one
         ("old", "i8"),  # changes that were in the book already
+        ("old_trades", "i8"),
         ("gaps", "i8"),
         ("checked", "i8"),  # checksums
         ("mismatches", "i8"),
@@ -84,6 +89,7 @@ FEED = np.dtype(
         ("trades", "i8"),
         ("events", "i8"),
         ("decoded", "i8"),  # address of the DECODED
+        ("scratch", "i8"),  # room for the text of a checksum
         ("records", "i8"),  # room for the records of one message
         ("capacity", "i8"),
         ("connections", "i8"),  # address of CONNECTION rows
@@ -141,7 +147,9 @@ def take_message(feed_address, connection, text, length, received, unnamed):
     if kind in (decoded.DEPTH, decoded.SNAPSHOT):
         return max(todo, _take_groups(feed_address, connection))
     if kind in (decoded.TRADE, decoded.AGGREGATE_TRADE):
-        _publish_trades(feed_address)
+        _publish_trades(feed_address, connection)
+    elif kind == decoded.CHECKSUM:
+        return max(todo, _take_checksum(feed_address, connection))
     elif kind == decoded.HEARTBEAT:
         link["heartbeats"] += 1
     elif kind == decoded.CONTROL:
@@ -205,18 +213,18 @@ def _take_groups(feed_address, connection):
     feed = records_at(feed_address, 1, FEED)[0]
     result = records_at(feed["decoded"], 1, DECODED)[0]
     count = result["count"]
-    levels = records_at(feed["records"], max(count, 1), L2_UPDATE)
+    rows = records_at(feed["records"], max(count, 1), L2_UPDATE)
     if count == 0 and result["kind"] == decoded.SNAPSHOT:
         # An empty book: a record without a price carries the flags (apply_update).
-        levels[0] = feed["empty"]
-        levels[0]["instrument"] = result["instrument"]
+        rows[0] = feed["empty"]
+        rows[0]["instrument"] = result["instrument"]
         count = 1
     if count == 0:
         return _take_group(feed_address, connection, np.int64(0), np.int64(0))
     todo, first = np.int64(NOTHING), np.int64(0)
     for at in range(count):
-        if levels[at]["flags"] & enums.LAST:
-            result["instrument"] = levels[at]["instrument"]
+        if rows[at]["flags"] & enums.LAST:
+            result["instrument"] = rows[at]["instrument"]
             todo = max(todo, _take_group(feed_address, connection, first, at + 1 - first))
             first = np.int64(at + 1)
     return todo
@@ -232,12 +240,19 @@ def _take_group(feed_address, connection, first, count):
     address = feed["followed"] + instrument * FOLLOWED_BYTES
     followed = records_at(address, 1, FOLLOWED)[0]
     followed["messages"] += 1
+    if followed["connection"] != connection and not link["bridged"]:
+        # Two connections carry it while one replaces the other: a new base is where it changes.
+        if result["kind"] != decoded.SNAPSHOT:
+            followed["old"] += 1
+            return np.int64(NOTHING)
+        followed["connection"] = connection
     if result["kind"] == decoded.SNAPSHOT:
         if not bridging.take_snapshot(address, result["last_id"]):
             followed["old"] += 1
             return np.int64(NOTHING)
         before = happen(address, phases.BASED if link["bridged"] else phases.WHOLE)
-        if not _apply(feed_address, first, count):
+        count = _apply(feed_address, connection, first, count)
+        if count < 0:
             break_book(feed_address, instrument, np.int64(0))
             return np.int64(BROKEN)
         _publish(feed_address, first, count)
@@ -249,7 +264,8 @@ def _take_group(feed_address, connection, first, count):
     )
     if action == bridging.APPLY:
         happen(address, phases.JOINED)
-        if not _apply(feed_address, first, count):
+        count = _apply(feed_address, connection, first, count)
+        if count < 0:
             break_book(feed_address, instrument, np.int64(0))
             return np.int64(BROKEN)
         _publish(feed_address, first, count)
@@ -265,20 +281,56 @@ def _take_group(feed_address, connection, first, count):
 
 
 @compiled
-def _apply(feed_address, first, count):
-    """Apply a group to the book kept here; whether the book is right with it."""
+def _apply(feed_address, connection, first, count):
+    """Apply a group to the book kept here: how many records it has now, or minus 1: it is wrong.
+
+    Where the venue serves a depth and deletes nothing beyond it, deletes are appended (Kraken).
+    """
     feed = records_at(feed_address, 1, FEED)[0]
+    link = records_at(feed["connections"] + connection * CONNECTION_BYTES, 1, CONNECTION)[0]
     result = records_at(feed["decoded"], 1, DECODED)[0]
     address = feed["followed"] + result["instrument"] * FOLLOWED_BYTES
     followed = records_at(address, 1, FOLLOWED)[0]
-    book = followed["book"]
+    book, depth = followed["book"], followed["depth"]
     for at in range(first, first + count):
         apply_update(book, feed["records"] + at * L2_BYTES)
-    bid, ask = best_price(book, np.int64(enums.BID)), best_price(book, np.int64(enums.ASK))
-    if bid > ask and ask != 0:
+    bid, ask = np.int64(enums.BID), np.int64(enums.ASK)
+    if link["codec"] == codecs.KRAKEN:
+        if depth > 0 and max(levels(book, bid), levels(book, ask)) > depth:
+            alone = first + count == result["count"]  # a message has one book's group
+            if not alone or kraken.truncate(book, depth, feed["decoded"]) != decoded.OK:
+                return np.int64(-1)
+            count = result["count"] - first
+        if result["checksum"] != NO_ID:
+            followed["checked"] += 1
+            if kraken.checksum(book) != result["checksum"]:
+                followed["mismatches"] += 1
+                return np.int64(-1)
+        return count
+    if best_price(book, bid) > best_price(book, ask) > 0:
         followed["crossings"] += 1
-        return False
-    return True
+        if link["codec"] != codecs.BITFINEX:  # its levels come one by one, and checksums tell
+            return np.int64(-1)
+    return count
+
+
+@compiled
+def _take_checksum(feed_address, connection):
+    """A checksum in a message of its own holds for the book as it is (Bitfinex)."""
+    feed = records_at(feed_address, 1, FEED)[0]
+    result = records_at(feed["decoded"], 1, DECODED)[0]
+    instrument = result["instrument"]
+    followed = records_at(feed["followed"] + instrument * FOLLOWED_BYTES, 1, FOLLOWED)[0]
+    if followed["phase"] != phases.LIVE or followed["connection"] != connection:
+        return np.int64(NOTHING)
+    followed["checked"] += 1
+    if bitfinex.book_checksum(followed["book"], followed["slot"], feed["scratch"]) == (
+        result["checksum"]
+    ):
+        return np.int64(NOTHING)
+    followed["mismatches"] += 1
+    break_book(feed_address, instrument, np.int64(0))
+    return np.int64(BROKEN)
 
 
 @compiled
@@ -291,14 +343,25 @@ def _publish(feed_address, first, count):
 
 
 @compiled
-def _publish_trades(feed_address):
+def _publish_trades(feed_address, connection):
+    """Trades as they come; not those that the venue repeats, nor those of a second connection."""
     feed = records_at(feed_address, 1, FEED)[0]
+    link = records_at(feed["connections"] + connection * CONNECTION_BYTES, 1, CONNECTION)[0]
     count = records_at(feed["decoded"], 1, DECODED)[0]["count"]
-    trades = records_at(feed["records"], max(count, 1), L2_UPDATE)
+    trades = records_at(feed["records"], max(count, 1), TRADE_UPDATE)
     for at in range(count):
-        instrument = np.int64(trades[at]["instrument"])
-        followed = feed["followed"] + instrument * FOLLOWED_BYTES
-        records_at(followed, 1, FOLLOWED)[0]["trades"] += 1
+        trade = trades[at]
+        address = feed["followed"] + np.int64(trade["instrument"]) * FOLLOWED_BYTES
+        followed = records_at(address, 1, FOLLOWED)[0]
+        if link["bridged"]:  # where ids rise; both connections may have it, either may be first
+            again = trade["trade_id"] <= followed["trade_id"]
+        else:
+            again = followed["connection"] != connection
+        if again or trade["flags"] & enums.SNAPSHOT:
+            followed["old_trades"] += 1
+            continue
+        followed["trade_id"] = trade["trade_id"]
+        followed["trades"] += 1
         send(feed["track"], feed["trades"], feed["records"] + at * L2_BYTES)
 
 
@@ -335,6 +398,8 @@ class Feed:
         feed = self.record[0]
         for name in ("l2", "trades", "events"):
             feed[name] = address_of(spine.outlet(name))
+        self._scratch = aligned_zeros(bitfinex.TEXT_BYTES, np.dtype("u1"))
+        feed["scratch"] = address_of(self._scratch)
         feed["track"], feed["decoded"] = spine.track_address, address_of(self.decoded)
         feed["records"], feed["capacity"] = address_of(self._records), LEVELS_MAX
         feed["connections"], feed["followed"] = (
@@ -366,17 +431,16 @@ class Feed:
 
     def ask(self, connection: int, instrument: int) -> None:
         """The instrument's book, or a new base of it, has been asked for on this connection."""
-        self.followed[instrument]["connection"] = connection
+        followed = self.followed[instrument]
+        followed["connection"] = connection
+        row = self._tables.instruments[instrument]
+        followed["slot"] = self.index(int(row["venue"])).slot(row["symbol"].decode())
         happen(address_of(self.followed) + instrument * FOLLOWED_BYTES, phases.ASKED)
 
     def take(self, connection: int, raw: bytes, received: int, instrument: int = -1) -> int:
         """`take_message` for bytes in Python's hands; `instrument` names what the text does not."""
         text = np.frombuffer(raw, np.uint8)
-        unnamed = 0
-        if instrument >= 0:
-            venue = int(self.connections[connection]["venue"])
-            symbol = self._tables.instruments[instrument]["symbol"].decode()
-            unnamed = self.index(venue).slot(symbol)
+        unnamed = int(self.followed[instrument]["slot"]) if instrument >= 0 else 0
         return int(
             take_message(self.address, connection, address_of(text), len(raw), received, unnamed)
         )

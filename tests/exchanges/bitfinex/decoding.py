@@ -13,7 +13,7 @@ from mantra.messages.records import L2_UPDATE, TRADE_UPDATE
 from mantra.messages.tables import Tables
 from tests.exchanges.bitfinex import naive
 
-EXAMPLES = 1_500 if JIT else 60
+EXAMPLES = 400 if JIT else 60
 CAPACITY = 1_000
 
 # Numbers of channels.
