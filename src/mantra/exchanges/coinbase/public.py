@@ -145,27 +145,28 @@ def _trades(at, end, index_address, result_address):
         seen, at, inside = gather(at, inside, np.int64(0), end, TRADE, values, result_address)
         at = read_trade(seen, values, at, end, index_address, result_address)
         at, more = go_on(at, end, ARRAY)
-    count = result["count"] - first
-    if at > 0 and count > 1:
-        address = result["records"] + first * TRADE_UPDATE.itemsize
-        _oldest_first(address, count)
-        result["last_id"] = records_at(address, count, TRADE_UPDATE)[count - 1]["trade_id"]
+    if at > 0 and result["count"] > first:
+        _oldest_first(first, result_address)
     return at
 
 
 @compiled
-def _oldest_first(address, count):
-    """Turn the `count` trades at `address` round if the newest is first.
+def _oldest_first(first, result_address):
+    """Turn the trades written from number `first` on round if the newest is first.
 
     Ids tell, of one product; times, of several: a sweep's trades have all one time.
     """
-    trades = records_at(address, count, TRADE_UPDATE)
-    one, other = trades[0], trades[count - 1]
+    result = records_at(result_address, 1, DECODED)[0]
+    count = result["count"]
+    trades = records_at(result["records"], count, TRADE_UPDATE)
+    one, other = trades[first], trades[count - 1]
     falls = one["ts_exchange"] > other["ts_exchange"]
     if one["instrument"] == other["instrument"]:
         falls = one["trade_id"] > other["trade_id"]
     if falls:
-        words = records_at(address, count * TRADE_WORDS, WORD)
-        for i in range(count // 2 * TRADE_WORDS):
-            j = (count - 1 - i // TRADE_WORDS) * TRADE_WORDS + i % TRADE_WORDS
-            words[i], words[j] = words[j], words[i]
+        words = records_at(result["records"], count * TRADE_WORDS, WORD)
+        for i in range((count - first) // 2 * TRADE_WORDS):
+            low = first * TRADE_WORDS + i
+            high = (count - 1 - i // TRADE_WORDS) * TRADE_WORDS + i % TRADE_WORDS
+            words[low], words[high] = words[high], words[low]
+    result["last_id"] = trades[count - 1]["trade_id"]
