@@ -45,8 +45,7 @@ def read(raw: bytes) -> tuple[bool, dict[str, bytes], int]:
     end = begin + len(raw)
     fields.begin(begin, 0, 0, address_of(RESULT))
     values = RESULT[0]["scratch"][:8]
-    at, more = fields.enter(begin, end, fields.OBJECT)
-    seen, at, more = gather(at, more, np.int64(0), end, KEYS, values, address_of(RESULT))
+    seen, at, more = gather(begin, np.int64(0), end, KEYS, values, address_of(RESULT))
     stopped, done = bool(more), value_end(values[2], end) if more else at
     at = resume(done, at, more, seen, end, KEYS, values, address_of(RESULT))
     found = {}

@@ -21,10 +21,7 @@ import numpy as np
 from mantra.compiled import compiled
 from mantra.exchanges import decoded, fields
 from mantra.exchanges.coinbase import wire
-from mantra.exchanges.coinbase.wire import PRODUCT_ID, TIME
-from mantra.exchanges.decoded import DECODED
-from mantra.exchanges.fields import ARRAY, OBJECT, enter, key_table, put_levels, refuse
-from mantra.exchanges.json_scanner import skip_space
+from mantra.exchanges.fields import ARRAY, key_table, put_levels, refuse
 from mantra.icc.memory import records_at
 from mantra.messages.enums import ASK, BID, SNAPSHOT
 
@@ -32,12 +29,10 @@ KEYS = key_table(*wire.TRADE_KEYS, "type", "changes", "bids", "asks", "sequence"
 TYPE, CHANGES, BIDS, ASKS, SEQUENCE = range(6, 11)
 # What types there are, the bits of the keys each must have, what it is. The last of those, at place
 # -1, are for any other: tickers, single orders.
-TYPES = key_table(
-    *("l2update", "snapshot", "match", "last_match"),
-    *("heartbeat", "subscriptions", "error", "status"),
-)
-TRADE = int(wire.ALL_OF_TRADE) | 1 << SEQUENCE
-UPDATE, BOOK = 1 << CHANGES | 1 << TIME | 1 << PRODUCT_ID, 1 << BIDS | 1 << ASKS | 1 << PRODUCT_ID
+CONTROLS = ("subscriptions", "error", "status")
+TYPES = key_table("l2update", "snapshot", "match", "last_match", "heartbeat", *CONTROLS)
+PRODUCT, TRADE = 1 << wire.PRODUCT_ID, int(wire.ALL_OF_TRADE) | 1 << SEQUENCE
+UPDATE, BOOK = PRODUCT | 1 << CHANGES | 1 << wire.TIME, PRODUCT | 1 << BIDS | 1 << ASKS
 NEEDED = np.array([UPDATE, BOOK, TRADE, TRADE, 0, 0, 0, 0, 0])
 FEED = (decoded.DEPTH, decoded.SNAPSHOT, decoded.TRADE, decoded.TRADE, decoded.HEARTBEAT)
 KINDS = np.array([*FEED, *3 * (decoded.CONTROL,), decoded.UNKNOWN])
@@ -51,42 +46,32 @@ def decode(text, length, index_address, unnamed, records, capacity, result_addre
     TRADE_UPDATE. `unnamed` is not looked at: every message names its product.
     """
     fields.begin(text, records, capacity, result_address)
-    result = records_at(result_address, 1, DECODED)[0]
+    result = records_at(result_address, 1, decoded.DECODED)[0]
     values, end, place = result["scratch"][:16], text + length, np.int64(-1)
-    at, more = enter(skip_space(text, end), end, OBJECT)
-    seen, at, more = wire.gather(at, more, np.int64(0), end, KEYS, values, result_address)
-    done = at
+    seen, at, _ = wire.gather(text, np.int64(0), end, KEYS, values, result_address)
+    done, slot = at, np.int64(0)
     if at > 0 and values[TYPE] != 0:
         place, done = wire.choice(values[TYPE], end, TYPES)
-    result["kind"] = KINDS[place]
-    if done > 0 and seen & NEEDED[place] != NEEDED[place]:
+    kind, needed = KINDS[place], NEEDED[place]
+    result["kind"] = kind
+    if done > 0 and seen & needed != needed:
         done = refuse(decoded.MISSING_FIELD, at - 1, result_address)
-    elif done > 0 and NEEDED[place]:
-        done = _payload(seen, at, end, index_address, result_address)
-    return fields.finish(at if done > 0 else done, end, result_address)
-
-
-@compiled
-def _payload(seen, at, end, index_address, result_address):
-    """Write what the values found up to `at` say: positive, or refused."""
-    result = records_at(result_address, 1, DECODED)[0]
-    values, flags = result["scratch"][:16], np.int64(0)
-    slot, done = wire.find_product(values[PRODUCT_ID], end, index_address, result_address)
-    if done > 0 and values[TIME] != 0:  # snapshots had none in 2021
-        result["ts_exchange"], done = fields.rfc3339_time(values[TIME], end)
-    if done > 0 and result["kind"] == decoded.TRADE:
-        result["first_id"], done = fields.integer(values[SEQUENCE], end)
-        if done > 0:
-            done = wire.read_trade(seen, values, at, end, index_address, result_address)
-        return done
-    if done > 0 and result["kind"] == decoded.DEPTH:
+    if done > 0 and needed:
+        slot, done = wire.find_product(values[wire.PRODUCT_ID], end, index_address, result_address)
+    if done > 0 and needed and values[wire.TIME] != 0:  # snapshots had none in 2021
+        result["ts_exchange"], done = fields.rfc3339_time(values[wire.TIME], end)
+    time = result["ts_exchange"]
+    if done > 0 and kind == decoded.DEPTH:
         done = wire.put_sided_levels(values[CHANGES], end, slot, ARRAY, result_address)
-    elif done > 0:
-        flags = np.int64(SNAPSHOT)
+        fields.close_group(np.int64(0), np.int64(0), time, np.int64(0), result_address)
+    elif done > 0 and kind == decoded.SNAPSHOT:
         done = put_levels(values[BIDS], end, slot, np.int64(BID), result_address)
         result["bids"] = result["count"]
         if done > 0:
             done = put_levels(values[ASKS], end, slot, np.int64(ASK), result_address)
-    time = result["ts_exchange"]
-    fields.close_group(np.int64(0), flags, time, np.int64(0), result_address)
-    return done
+        fields.close_group(np.int64(0), np.int64(SNAPSHOT), time, np.int64(0), result_address)
+    elif done > 0 and kind == decoded.TRADE:
+        result["first_id"], done = fields.integer(values[SEQUENCE], end)
+        if done > 0:
+            done = wire.read_trade(seen, values, at, end, index_address, result_address)
+    return fields.finish(at if done > 0 else done, end, result_address)

@@ -13,16 +13,9 @@ import json
 from mantra.exchanges.listing import HALTED, ONLINE, Listed, decimals_of
 from mantra.messages.decimals import to_units
 
-# Symbol, base, quote, tick, lot, smallest volume, smallest notional.
-ADVANCED = (
-    *("product_id", "base_currency_id", "quote_currency_id", "price_increment"),
-    *("base_increment", "base_min_size", "quote_min_size"),
-)
-EXCHANGE = (
-    *("id", "base_currency", "quote_currency", "quote_increment"),
-    *("base_increment", "base_min_size", "min_market_funds"),
-)
-DEFAULTS = {"base_min_size": "0"}  # the Exchange listed it until 2022
+# Base, quote, tick, smallest notional. The sizes of volume have one name in both.
+ADVANCED = ("base_currency_id", "quote_currency_id", "price_increment", "quote_min_size")
+EXCHANGE = ("base_currency", "quote_currency", "quote_increment", "min_market_funds")
 # With any of these a side does not trade. `limit_only` is none: limit orders are ours.
 HALTS = ("trading_disabled", "cancel_only", "post_only", "auction_mode", "is_disabled", "view_only")
 
@@ -35,13 +28,15 @@ def parse(listing: bytes) -> list[Listed]:
         products = answer["products"] if advanced else answer
         spot = [row for row in products if row.get("product_type", "SPOT") == "SPOT"]
         names = ADVANCED if advanced else EXCHANGE
-        return [_listed(DEFAULTS | row, names) for row in spot if not row.get("alias")]
+        return [_listed(row, names) for row in spot if not row.get("alias")]
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"listing {listing[:60]!r}: {error!r}") from None
 
 
 def _listed(product: dict, names: tuple[str, ...]) -> Listed:
-    symbol, base, quote, tick, lot, volume, notional = (product[name] for name in names)
+    symbol = product["product_id" if names is ADVANCED else "id"]
+    base, quote, tick, notional = (product[name] for name in names)
+    lot, volume = product["base_increment"], product.get("base_min_size", "0")  # gone in 2022
     try:
         price_exponent, volume_exponent = decimals_of(tick), decimals_of(lot)
         tick_size, lot_size = to_units(tick, price_exponent), to_units(lot, volume_exponent)

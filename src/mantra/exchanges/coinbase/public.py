@@ -30,19 +30,10 @@ import numpy as np
 
 from mantra.compiled import compiled
 from mantra.exchanges import decoded, fields
-from mantra.exchanges.coinbase.wire import (
-    NO_STOP,
-    TRADE_KEYS,
-    choice,
-    find_product,
-    gather,
-    put_sided_levels,
-    read_trade,
-    resume,
-)
-from mantra.exchanges.decoded import DECODED
+from mantra.exchanges.coinbase import wire
+from mantra.exchanges.coinbase.wire import choice, gather
 from mantra.exchanges.fields import ARRAY, OBJECT, enter, go_on, key_table, refuse
-from mantra.exchanges.json_scanner import scan_integer, skip_space, value_end
+from mantra.exchanges.json_scanner import scan_integer, value_end
 from mantra.icc.memory import records_at
 from mantra.messages.enums import SNAPSHOT
 from mantra.messages.records import TRADE_UPDATE
@@ -57,7 +48,7 @@ KINDS = np.array([decoded.DEPTH, decoded.TRADE, decoded.HEARTBEAT, *CONTROLS, de
 LEVELS_EVENT, TRADES_EVENT = key_table("type", "product_id", "updates"), key_table("trades")
 EVENT_TYPE, PRODUCT, UPDATES = range(3)
 EVENT_TYPES = key_table("update", "snapshot")
-TRADE = key_table(*TRADE_KEYS, NO_STOP)
+TRADE = key_table(*wire.TRADE_KEYS, wire.NO_STOP)
 
 WORD = np.dtype("i8")
 TRADE_WORDS = TRADE_UPDATE.itemsize // WORD.itemsize
@@ -71,10 +62,9 @@ def decode(text, length, index_address, unnamed, records, capacity, result_addre
     TRADE_UPDATE. `unnamed` is not looked at: every event names its product.
     """
     fields.begin(text, records, capacity, result_address)
-    result = records_at(result_address, 1, DECODED)[0]
+    result = records_at(result_address, 1, decoded.DECODED)[0]
     values, end, channel = result["scratch"][:8], text + length, np.int64(-1)
-    at, more = enter(skip_space(text, end), end, OBJECT)
-    seen, at, more = gather(at, more, np.int64(0), end, ENVELOPE, values, result_address)
+    seen, at, more = gather(text, np.int64(0), end, ENVELOPE, values, result_address)
     done = at
     if at > 0:
         result["kind"] = decoded.CONTROL  # without a channel: an error
@@ -91,82 +81,63 @@ def decode(text, length, index_address, unnamed, records, capacity, result_addre
             done = _events(values[EVENTS], end, channel, index_address, result_address)
         elif done > 0 and more:
             done = value_end(at, end)
-    at = resume(done, at, more, seen, end, ENVELOPE, values, result_address)
+    at = wire.resume(done, at, more, seen, end, ENVELOPE, values, result_address)
     return fields.finish(at, end, result_address)
 
 
 @compiled
 def _events(at, end, channel, index_address, result_address):
     """Write what the events at `at` say: the address after them."""
-    values = records_at(result_address, 1, DECODED)[0]["scratch"][8:16]
+    result = records_at(result_address, 1, decoded.DECODED)[0]
+    values = result["scratch"][8:16]
     keys = LEVELS_EVENT if channel == L2_DATA else TRADES_EVENT
     at, more = enter(at, end, ARRAY)
     while more:
-        at, inside = enter(at, end, OBJECT)
-        seen, at, inside = gather(at, inside, np.int64(0), end, keys, values, result_address)
+        first, kind = result["count"], np.int64(-1)
+        seen, at, inside = gather(at, np.int64(0), end, keys, values, result_address)
         done = at
         if at > 0 and seen != (1 << len(keys)) - 1:
             done = refuse(decoded.MISSING_FIELD, at - 1, result_address)
-        elif at > 0 and channel == L2_DATA:
-            done = _group(values, end, index_address, result_address)
-        elif at > 0:
+        elif at > 0 and channel == MARKET_TRADES:
             done = _trades(values[0], end, index_address, result_address)
-        at = resume(done, at, inside, seen, end, keys, values, result_address)
+        elif at > 0:
+            kind, _ = choice(values[EVENT_TYPE], end, EVENT_TYPES)
+            slot, done = np.int64(0), -values[EVENT_TYPE]
+            if kind >= 0:
+                slot, done = wire.find_product(values[PRODUCT], end, index_address, result_address)
+            if done > 0:
+                done = wire.put_sided_levels(values[UPDATES], end, slot, OBJECT, result_address)
+            if kind > 0:
+                result["kind"] = decoded.SNAPSHOT
+            flags = np.int64(SNAPSHOT if kind > 0 else 0)
+            time, number = result["ts_exchange"], result["connection_id"]
+            fields.close_group(first, flags, time, number, result_address)
+        at = wire.resume(done, at, inside, seen, end, keys, values, result_address)
         at, more = go_on(at, end, ARRAY)
     return at
-
-
-@compiled
-def _group(values, end, index_address, result_address):
-    """Write an event's levels: the address after them."""
-    result = records_at(result_address, 1, DECODED)[0]
-    first, flags = result["count"], np.int64(0)
-    snapshot, done = choice(values[EVENT_TYPE], end, EVENT_TYPES)
-    if snapshot < 0:
-        return -values[EVENT_TYPE]
-    if snapshot:
-        result["kind"], flags = decoded.SNAPSHOT, np.int64(SNAPSHOT)
-    slot, done = find_product(values[PRODUCT], end, index_address, result_address)
-    if done > 0:
-        done = put_sided_levels(values[UPDATES], end, slot, OBJECT, result_address)
-    time, number = result["ts_exchange"], result["connection_id"]
-    fields.close_group(first, flags, time, number, result_address)
-    return done
 
 
 @compiled
 def _trades(at, end, index_address, result_address):
     """Write the trades of the array at `at`, oldest first: the address after it."""
-    result = records_at(result_address, 1, DECODED)[0]
+    result = records_at(result_address, 1, decoded.DECODED)[0]
     values, first = result["scratch"][16:24], result["count"]
     at, more = enter(at, end, ARRAY)
     while more:
-        at, inside = enter(at, end, OBJECT)
-        seen, at, inside = gather(at, inside, np.int64(0), end, TRADE, values, result_address)
-        at = read_trade(seen, values, at, end, index_address, result_address)
+        seen, at, _ = gather(at, np.int64(0), end, TRADE, values, result_address)
+        at = wire.read_trade(seen, values, at, end, index_address, result_address)
         at, more = go_on(at, end, ARRAY)
-    if at > 0 and result["count"] > first:
-        _oldest_first(first, result_address)
-    return at
-
-
-@compiled
-def _oldest_first(first, result_address):
-    """Turn the trades written from number `first` on round if the newest is first.
-
-    Ids tell, of one product; times, of several: a sweep's trades have all one time.
-    """
-    result = records_at(result_address, 1, DECODED)[0]
     count = result["count"]
+    if at <= 0 or count == first:
+        return at
     trades = records_at(result["records"], count, TRADE_UPDATE)
     one, other = trades[first], trades[count - 1]
-    falls = one["ts_exchange"] > other["ts_exchange"]
-    if one["instrument"] == other["instrument"]:
-        falls = one["trade_id"] > other["trade_id"]
-    if falls:
+    # A sweep's trades have all one time; trades of several products, no common count of ids.
+    if (one["ts_exchange"], one["trade_id"]) > (other["ts_exchange"], other["trade_id"]):
         words = records_at(result["records"], count * TRADE_WORDS, WORD)
         for i in range((count - first) // 2 * TRADE_WORDS):
             low = first * TRADE_WORDS + i
             high = (count - 1 - i // TRADE_WORDS) * TRADE_WORDS + i % TRADE_WORDS
             words[low], words[high] = words[high], words[low]
     result["last_id"] = trades[count - 1]["trade_id"]
+    return at

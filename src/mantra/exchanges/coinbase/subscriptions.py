@@ -21,12 +21,12 @@ CONNECTION = {
     "message_bytes_max": 16 << 20,
     "heartbeat_s": 1,  # the venue's; nothing for some of these: the connection is dead
 }
-CHANNELS = {"book": "level2", "trades": "market_trades"}
+CHANNELS = {"book": "level2", "trades": "market_trades", "heartbeats": "heartbeats"}
 
 
 def subscribe(symbols: list[str], channels: list[str]) -> list[str]:
     """The texts that ask for `channels` ("book", "trades") of `symbols`."""
-    return [*_texts("subscribe", symbols, channels), _text("subscribe", "heartbeats")]
+    return _texts("subscribe", symbols, [*channels, "heartbeats"])
 
 
 def unsubscribe(symbols: list[str], channels: list[str]) -> list[str]:
@@ -35,9 +35,5 @@ def unsubscribe(symbols: list[str], channels: list[str]) -> list[str]:
 
 
 def _texts(action: str, symbols: list[str], channels: list[str]) -> list[str]:
-    return [_text(action, CHANNELS[channel], symbols) for channel in channels]
-
-
-def _text(action: str, channel: str, symbols: list[str] | None = None) -> str:
-    named = {"product_ids": symbols} if symbols is not None else {}
-    return json.dumps({"type": action, **named, "channel": channel}, separators=(",", ":"))
+    named = {"type": action, "product_ids": symbols}  # heartbeats take symbols, and need none
+    return [json.dumps(named | {"channel": CHANNELS[channel]}) for channel in channels]

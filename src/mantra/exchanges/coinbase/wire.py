@@ -8,8 +8,7 @@ Keys may come in any order. `gather` finds the values of an object's keys, and s
 its key table, where levels are, once it has all others: they are read where they stand, and
 `resume` goes on behind them. In another order they are first passed over, then read.
 
-    at, more = enter(at, end, OBJECT)
-    seen, at, more = gather(at, more, np.int64(0), end, keys, values, result_address)
+    seen, at, more = gather(at, np.int64(0), end, keys, values, result_address)
     done = …(values[…])                             # the address after the last key's value
     at = resume(done, at, more, seen, end, keys, values, result_address)
 """
@@ -19,7 +18,7 @@ import numpy as np
 from mantra.compiled import compiled
 from mantra.exchanges import decoded, fields
 from mantra.exchanges.fields import ARRAY, OBJECT, decimal, enter, go_on, member, refuse
-from mantra.exchanges.json_scanner import QUOTE, pack, plain_string_end, value_end
+from mantra.exchanges.json_scanner import QUOTE, pack, plain_string_end, skip_space, value_end
 from mantra.exchanges.symbols import SYMBOL, find_symbol
 from mantra.icc.memory import records_at
 from mantra.messages.decimals import byte_at
@@ -32,7 +31,6 @@ NO_STOP = ""  # the last key of a table whose values are all to be gathered
 
 LEVEL = fields.key_table("side", "price_level", "new_quantity")
 LEVEL_SIDE, LEVEL_PRICE, LEVEL_VOLUME, LEVEL_MORE = (np.int64(1 << i) for i in range(4))
-ALL_OF_LEVEL = LEVEL_SIDE | LEVEL_PRICE | LEVEL_VOLUME
 # Advanced's levels, Exchange's levels and trades, Advanced's trades: the side is the place's bit 0.
 SIDES = fields.key_table("bid", "offer", "buy", "sell", "BUY", "SELL")
 
@@ -55,12 +53,15 @@ def choice(value, end, words):
 
 
 @compiled
-def gather(at, more, seen, end, keys, values, result_address):
-    """From the member at `at` to its object's end: (bits of the keys there, address after, False).
+def gather(at, seen, end, keys, values, result_address):
+    """Over the object at `at`: (bits of the keys it has, address after it, False).
 
-    Or, once all keys are there and the last comes last: (bits, address of its value, True).
-    `values` gets the address of each key's value, at the key's place in the table.
+    Or, where all keys are there and the last comes last: (bits, address of its value, True); called
+    with these bits and the address after that value it goes on. `values` gets the address of each
+    key's value, at the key's place in the table.
     """
+    at = skip_space(at, end)
+    at, more = go_on(at, end, OBJECT) if seen else enter(at, end, OBJECT)
     while more:
         bit, value = member(at, end, keys, seen, result_address)
         seen |= bit
@@ -77,8 +78,7 @@ def gather(at, more, seen, end, keys, values, result_address):
 def resume(done, at, more, seen, end, keys, values, result_address):
     """The end of the object that `gather` left at `at`, its last value being read up to `done`."""
     if done > 0 and more:
-        at, more = go_on(done, end, OBJECT)
-        seen, at, more = gather(at, more, seen, end, keys, values, result_address)
+        seen, at, more = gather(done, seen, end, keys, values, result_address)
     return at if done > 0 else done
 
 
@@ -104,29 +104,27 @@ def put_sided_levels(at, end, slot, opening, result_address):
     By `opening` a level is an OBJECT of Advanced Trade, or Exchange's ARRAY [side, price, size].
     """
     symbol = records_at(slot, 1, SYMBOL)[0]
-    price_exponent = np.int64(symbol["price_exponent"])
-    volume_exponent = np.int64(symbol["volume_exponent"])
+    exponents = np.int64(symbol["price_exponent"]), np.int64(symbol["volume_exponent"])
     at, more = enter(at, end, ARRAY)
     while more:
         level, seen, side = at, np.int64(0), np.int64(-1)
         price, volume = np.int64(0), np.int64(0)
         at, inside = enter(at, end, opening)
         while inside:
+            bit, value = min(seen + 1, LEVEL_MORE), at  # in an array `seen` is 0, 1, 3, 7, 15, 15
             if opening == OBJECT:
                 bit, value = member(at, end, LEVEL, seen, result_address)
-            else:
-                bit, value = min(seen + 1, LEVEL_MORE), at  # `seen` is 0, 1, 3, 7, 15, 15, …
             seen |= bit
             if bit == LEVEL_SIDE:
                 side, at = choice(value, end, SIDES)
             elif bit == LEVEL_PRICE:
-                price, at = decimal(value, end, price_exponent, result_address)
+                price, at = decimal(value, end, exponents[0], result_address)
             elif bit == LEVEL_VOLUME:
-                volume, at = decimal(value, end, volume_exponent, result_address)
+                volume, at = decimal(value, end, exponents[1], result_address)
             else:
                 at = value_end(value, end)
             at, inside = go_on(at, end, opening)
-        if at > 0 and seen & ALL_OF_LEVEL != ALL_OF_LEVEL:
+        if at > 0 and seen % LEVEL_MORE != LEVEL_MORE - 1:
             return refuse(decoded.MISSING_FIELD, at - 1, result_address)
         if at > 0 and side < 0:
             return -level
