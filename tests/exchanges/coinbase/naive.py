@@ -104,13 +104,10 @@ def _advanced(frame: Members, symbols: Symbols) -> dict:
         if kind == decoded.TRADE:
             _known_once(event, {"trades"})
             found = [_trade(trade, symbols) for trade in _list(event["trades"])]
-            if found and found[0][0] == found[-1][0]:
-                newest_first = found[0][4] > found[-1][4]
-            else:
-                newest_first = bool(found) and found[0][5] > found[-1][5]
+            falls = bool(found) and (found[0][5], found[0][4]) > (found[-1][5], found[-1][4])
             if found:
                 said["instrument"] = found[-1][0]
-            rows += found[::-1] if newest_first else found
+            rows += found[::-1] if falls else found
             continue
         _known_once(event, {"type", "product_id", "updates"})
         snapshot = {"snapshot": True, "update": False}[event["type"]]

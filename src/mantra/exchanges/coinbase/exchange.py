@@ -25,7 +25,7 @@ from mantra.exchanges.fields import ARRAY, key_table, put_levels, refuse
 from mantra.icc.memory import records_at
 from mantra.messages.enums import ASK, BID, SNAPSHOT
 
-KEYS = key_table(*wire.TRADE_KEYS, "type", "changes", "bids", "asks", "sequence", wire.NO_STOP)
+KEYS = key_table(*wire.TRADE_KEYS, "type", "changes", "bids", "asks", "sequence", "")
 TYPE, CHANGES, BIDS, ASKS, SEQUENCE = range(6, 11)
 # What types there are, the bits of the keys each must have, what it is. The last of those, at place
 # -1, are for any other: tickers, single orders.
@@ -67,11 +67,11 @@ def decode(text, length, index_address, unnamed, records, capacity, result_addre
     elif done > 0 and kind == decoded.SNAPSHOT:
         done = put_levels(values[BIDS], end, slot, np.int64(BID), result_address)
         result["bids"] = result["count"]
-        if done > 0:
-            done = put_levels(values[ASKS], end, slot, np.int64(ASK), result_address)
+        asks = values[ASKS] if done > 0 else done
+        done = put_levels(asks, end, slot, np.int64(ASK), result_address)
         fields.close_group(np.int64(0), np.int64(SNAPSHOT), time, np.int64(0), result_address)
     elif done > 0 and kind == decoded.TRADE:
         result["first_id"], done = fields.integer(values[SEQUENCE], end)
-        if done > 0:
-            done = wire.read_trade(seen, values, at, end, index_address, result_address)
+        at = at if done > 0 else done
+        done = wire.read_trade(seen, values, at, end, index_address, result_address)
     return fields.finish(at if done > 0 else done, end, result_address)

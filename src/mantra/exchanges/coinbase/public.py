@@ -48,7 +48,7 @@ KINDS = np.array([decoded.DEPTH, decoded.TRADE, decoded.HEARTBEAT, *CONTROLS, de
 LEVELS_EVENT, TRADES_EVENT = key_table("type", "product_id", "updates"), key_table("trades")
 EVENT_TYPE, PRODUCT, UPDATES = range(3)
 EVENT_TYPES = key_table("update", "snapshot")
-TRADE = key_table(*wire.TRADE_KEYS, wire.NO_STOP)
+TRADE = key_table(*wire.TRADE_KEYS, "")  # never stops: no trade has a key ""
 
 WORD = np.dtype("i8")
 TRADE_WORDS = TRADE_UPDATE.itemsize // WORD.itemsize
@@ -109,9 +109,8 @@ def _events(at, end, channel, index_address, result_address):
                 done = wire.put_sided_levels(values[UPDATES], end, slot, OBJECT, result_address)
             if kind > 0:
                 result["kind"] = decoded.SNAPSHOT
-            flags = np.int64(SNAPSHOT if kind > 0 else 0)
             time, number = result["ts_exchange"], result["connection_id"]
-            fields.close_group(first, flags, time, number, result_address)
+            fields.close_group(first, kind * SNAPSHOT, time, number, result_address)
         at = wire.resume(done, at, inside, seen, end, keys, values, result_address)
         at, more = go_on(at, end, ARRAY)
     return at

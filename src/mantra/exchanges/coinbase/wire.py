@@ -27,7 +27,6 @@ from mantra.messages.decimals import byte_at
 TRADE_KEYS = ("trade_id", "product_id", "price", "size", "side", "time")
 TRADE_ID, PRODUCT_ID, PRICE, SIZE, SIDE, TIME = range(6)
 ALL_OF_TRADE = np.int64((1 << 6) - 1)
-NO_STOP = ""  # the last key of a table whose values are all to be gathered
 
 LEVEL = fields.key_table("side", "price_level", "new_quantity")
 LEVEL_SIDE, LEVEL_PRICE, LEVEL_VOLUME, LEVEL_MORE = (np.int64(1 << i) for i in range(4))
@@ -66,8 +65,7 @@ def gather(at, seen, end, keys, values, result_address):
         bit, value = member(at, end, keys, seen, result_address)
         seen |= bit
         for i in range(len(keys)):
-            if bit == 1 << i:
-                values[i] = value
+            values[i] = value if bit == 1 << i else values[i]
         if bit >> (len(keys) - 1) and seen == 2 * bit - 1:
             return seen, value, True
         at, more = go_on(value_end(value, end), end, OBJECT)
