@@ -60,18 +60,17 @@ def decode(text, length, index_address, unnamed, records, capacity, result_addre
         slot, done = wire.find_product(values[wire.PRODUCT_ID], end, index_address, result_address)
     if done > 0 and needed and values[wire.TIME] != 0:  # snapshots had none in 2021
         result["ts_exchange"], done = fields.rfc3339_time(values[wire.TIME], end)
-    time = result["ts_exchange"]
+    flags = np.int64(SNAPSHOT if kind == decoded.SNAPSHOT else 0)
     if done > 0 and kind == decoded.DEPTH:
         done = wire.put_sided_levels(values[CHANGES], end, slot, ARRAY, result_address)
-        fields.close_group(np.int64(0), np.int64(0), time, np.int64(0), result_address)
     elif done > 0 and kind == decoded.SNAPSHOT:
         done = put_levels(values[BIDS], end, slot, np.int64(BID), result_address)
         result["bids"] = result["count"]
-        asks = values[ASKS] if done > 0 else done
-        done = put_levels(asks, end, slot, np.int64(ASK), result_address)
-        fields.close_group(np.int64(0), np.int64(SNAPSHOT), time, np.int64(0), result_address)
-    elif done > 0 and kind == decoded.TRADE:
+        if done > 0:
+            done = put_levels(values[ASKS], end, slot, np.int64(ASK), result_address)
+    fields.close_group(np.int64(0), flags, result["ts_exchange"], np.int64(0), result_address)
+    if done > 0 and kind == decoded.TRADE:
         result["first_id"], done = fields.integer(values[SEQUENCE], end)
-        at = at if done > 0 else done
-        done = wire.read_trade(seen, values, at, end, index_address, result_address)
+        if done > 0:
+            done = wire.read_trade(seen, values, at, end, index_address, result_address)
     return fields.finish(at if done > 0 else done, end, result_address)

@@ -10,8 +10,8 @@ alone.
         {"side":"bid","event_time":"…","price_level":"68900.00","new_quantity":"2.0"}, …]}]}
 
 Wire form: https://docs.cdp.coinbase.com/coinbase-app/advanced-trade-apis/websocket. All of a
-connection's messages are numbered from 0 on without holes, answers included: connection_id; a jump
-is a loss, and which product lost it is not said. Each event is a group of its own. A message with
+connection's messages are numbered from 0 on without holes, answers included: connection_id, also
+the `sequence` of levels; a jump is a loss, and which product lost it is not said. Each event is a group of its own. A message with
 a snapshot in it is a SNAPSHOT; the flags of the levels say which groups are.
 
 `ts_exchange` of levels is the envelope's timestamp, not `event_time`: a group has one time, its
@@ -20,6 +20,8 @@ has its own.
 
 Trades are written oldest first, as their ids rise. The venue sends them newest first; the first
 message of a subscription has the last hundred, which a session that connects again has seen.
+
+Subscriptions and states are CONTROL, and what has no channel: an error. All else is UNKNOWN.
 
 Keys may come in any order, unknown ones are skipped. In the venue's order everything is decoded
 where it stands; else events, or levels, are first read to their end. A message is taken whole or
@@ -89,8 +91,7 @@ def decode(text, length, index_address, unnamed, records, capacity, result_addre
 def _events(at, end, channel, index_address, result_address):
     """Write what the events at `at` say: the address after them."""
     result = records_at(result_address, 1, decoded.DECODED)[0]
-    values = result["scratch"][8:16]
-    keys = LEVELS_EVENT if channel == L2_DATA else TRADES_EVENT
+    values, keys = result["scratch"][8:16], LEVELS_EVENT if channel == L2_DATA else TRADES_EVENT
     at, more = enter(at, end, ARRAY)
     while more:
         first, kind = result["count"], np.int64(-1)
