@@ -11,15 +11,17 @@ alone.
 
 Wire form: https://docs.cdp.coinbase.com/coinbase-app/advanced-trade-apis/websocket. All of a
 connection's messages are numbered from 0 on without holes, answers included: connection_id, also
-the `sequence` of levels; a jump is a loss, and which product lost it is not said. Each event is a group of its own. A message with
-a snapshot in it is a SNAPSHOT; the flags of the levels say which groups are.
+the `sequence` of levels; a jump is a loss, and which product lost it is not said. Each event is a
+group of its own. A message with a snapshot in it is a SNAPSHOT; the flags of the levels say which
+groups are.
 
 `ts_exchange` of levels is the envelope's timestamp, not `event_time`: a group has one time, its
 levels' differ, and a snapshot's may be 1970; it is also one time to read, not one a level. A trade
 has its own.
 
-Trades are written oldest first, as their ids rise. The venue sends them newest first; the first
-message of a subscription has the last hundred, which a session that connects again has seen.
+Trades are written oldest first, as their ids rise. The venue sends them newest first (seen by a
+client in 2023; undocumented, so both ways are read). The first message of a subscription has the
+last hundred: a session that connects again drops by id what it had.
 
 Subscriptions and states are CONTROL, and what has no channel: an error. All else is UNKNOWN.
 
