@@ -4,9 +4,9 @@ In:        an Endpoint, a row of the poll, the time at each step.
 Out:       the row opened for compiled reads; `state`, and at the end `reason`, a sentence.
 Must not know: other connections, when to try again (pool.py).
 
-Nothing waits here: each step does what can be done now. Until a connection is open, Python reads;
-then compiled code does, and control frames come back as they are and go to the `websockets` library,
-which answers them; it also makes the upgrade and all frames that are sent.
+Nothing waits here: each step does what can be done now. Until a connection is open, Python
+reads; then compiled code does. Its control frames go as they are to the `websockets` library, which
+answers them; it also makes the upgrade and all frames that are sent.
 
     resolving ─▶ connecting ─▶ securing ─▶ upgrading ─▶ open ─▶ closing ─▶ closed
                           └── plain TCP ────▲                (from anywhere ──▲)
@@ -33,15 +33,8 @@ from mantra.transport.frames import BREACH, CLOSE, ENDED, PING, TLS_FAILED
 from mantra.transport.limits import RateLimit
 from mantra.transport.tls import READ_BYTES, TlsSession, TransportError
 
-RESOLVING, CONNECTING, SECURING, UPGRADING, OPEN, CLOSING, CLOSED = STATES = (
-    "resolving",
-    "connecting",
-    "securing",
-    "upgrading",
-    "open",
-    "closing",
-    "closed",
-)
+RESOLVING, CONNECTING, SECURING, UPGRADING = "resolving", "connecting", "securing", "upgrading"
+OPEN, CLOSING, CLOSED = "open", "closing", "closed"
 LIFE = {  # what may follow
     RESOLVING: (CONNECTING, CLOSED),
     CONNECTING: (SECURING, UPGRADING, CLOSED),

@@ -12,7 +12,6 @@ libc. Constants below are macros of the headers, part of OpenSSL's ABI since 1.1
 import _ssl
 import ctypes
 import ctypes.util
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -25,6 +24,7 @@ from mantra.compiled import emits
 
 C_TYPES: dict[str, Any] = {"i": ctypes.c_int, "l": ctypes.c_int64, "p": ctypes.c_void_p}
 BITS = {"i": 32, "l": 64, "p": 64}  # int; size_t, long, a returned pointer; a pointer handed in
+SSL_ERROR_WANT_READ, SSL_ERROR_WANT_WRITE, SSL_ERROR_ZERO_RETURN = 2, 3, 6
 
 
 def find_library(*paths: str | None) -> ctypes.CDLL:
@@ -44,7 +44,7 @@ def find_library(*paths: str | None) -> ctypes.CDLL:
 _library = find_library(getattr(_ssl, "__file__", None), ctypes.util.find_library("ssl"))
 
 
-def declare(name: str, result: str, arguments: str) -> None:
+def declare(name: str, result: str, arguments: str = "") -> None:
     """Make the C function `name` one of this module; its types as letters of C_TYPES."""
     function = getattr(_library, name)
     function.restype = C_TYPES[result]
@@ -72,20 +72,15 @@ def __getattr__(name: str) -> Callable[..., int]:
     raise AttributeError(f"{name} is not declared in mantra.transport.foreign")
 
 
-for _line in """
-    memmove l ppl                 recv l ipli                 epoll_wait i ipii
-    epoll_ctl i iiip
-    BIO_ctrl_pending l p          BIO_new l p                 BIO_s_mem l
-    BIO_write i ppi               ERR_clear_error i           ERR_get_error l
-    ERR_reason_error_string l l   SSL_connect i p             SSL_ctrl l pilp
-    SSL_free i p                  SSL_get_error i pi          SSL_get_verify_result l p
-    SSL_new l p                   SSL_read i ppi              SSL_set0_rbio i pp
-    SSL_set1_host i pp            SSL_set_hostflags i pi      SSL_set_wfd i pi
-    SSL_shutdown i p              SSL_write i ppi             TLS_client_method l
-    SSL_CTX_new l p               SSL_CTX_ctrl l pilp         SSL_CTX_set_verify i pip
-    SSL_CTX_load_verify_locations i ppp
-    SSL_CTX_set_default_verify_paths i p
-    X509_verify_cert_error_string l l
-""".splitlines():
-    for _entry in re.split(r"\s{2,}", _line.strip()) if _line.strip() else ():
-        declare(*(_entry + " ").split(" ")[:3])
+for _entry in """
+    memmove l ppl,  recv l ipli,  epoll_wait i ipii,  epoll_ctl i iiip,
+    BIO_ctrl_pending l p,  BIO_new l p,  BIO_s_mem l,  BIO_write i ppi,
+    ERR_clear_error i,  ERR_get_error l,  ERR_reason_error_string l l,
+    SSL_connect i p,  SSL_ctrl l pilp,  SSL_free i p,  SSL_get_error i pi,
+    SSL_get_verify_result l p,  SSL_new l p,  SSL_read i ppi,  SSL_set0_rbio i pp,
+    SSL_set1_host i pp,  SSL_set_hostflags i pi,  SSL_set_wfd i pi,  SSL_shutdown i p,
+    SSL_write i ppi,  TLS_client_method l,  SSL_CTX_new l p,  SSL_CTX_ctrl l pilp,
+    SSL_CTX_set_verify i pip,  SSL_CTX_load_verify_locations i ppp,
+    SSL_CTX_set_default_verify_paths i p,  X509_verify_cert_error_string l l
+""".split(","):
+    declare(*_entry.split())

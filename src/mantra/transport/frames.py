@@ -43,49 +43,38 @@ MESSAGE = np.dtype(
     align=True,
 )
 
-CONNECTION = np.dtype(
-    [
-        ("open", "i8"),  # 1: read it; 0: it is Python's, or nobody's
-        ("fd", "i8"),
-        ("ssl", "i8"),  # SSL *; 0: plain TCP
-        ("bio", "i8"),  # BIO *: the memory that `ssl` reads from
-        ("buffer", "i8"),
-        ("capacity", "i8"),
-        ("begin", "i8"),
-        ("end", "i8"),
-        ("joined", "i8"),
-        ("joined_bytes", "i8"),
-        ("joined_kind", "i8"),  # 0: no message is in fragments
-        ("more", "i8"),  # 1: there is something to do without a read
-        ("turn", "i8"),  # of the last visit
-        ("ts_received", "i8"),
-        ("bytes", "i8"),  # from the kernel, since it opened
-        ("messages", "i8"),
-        ("row", "i4"),
-        ("stream", "i4"),
-    ],
-    align=True,
+
+def words(names: str) -> np.dtype:
+    """A record of 8-byte integers."""
+    return np.dtype([(name, "i8") for name in names.split()], align=True)
+
+
+# One connection.
+#   open            1: compiled code reads it; 0: it is Python's, or nobody's
+#   fd ssl bio      socket; SSL *, 0 for plain TCP; BIO *, the memory that `ssl` reads from
+#   buffer capacity, begin end joined joined_bytes   see the drawing above
+#   joined_kind     of the message that is in fragments; 0: none is
+#   more            1: there is something to do without a read
+#   turn            of the last visit
+#   ts_received     ticks right after the last read
+#   bytes messages  from the kernel, and handed out, since it opened
+#   row stream      its own number, its stream's
+CONNECTION = words(
+    "open fd ssl bio buffer capacity begin end joined joined_bytes joined_kind more turn "
+    "ts_received bytes messages row stream"
 )
 CONNECTION_BYTES = CONNECTION.itemsize
 
-POLL = np.dtype(
-    [
-        ("epoll", "i8"),
-        ("connections", "i8"),  # address of the CONNECTIONs
-        ("rows", "i8"),
-        ("messages", "i8"),  # address of the MESSAGEs: the batch
-        ("capacity", "i8"),
-        ("count", "i8"),
-        ("events", "i8"),  # of the batch: what is for Python; Python sets it back to 0
-        ("unfinished", "i8"),  # connections with `more`
-        ("next", "i8"),  # row where the next turn begins with those
-        ("turn", "i8"),
-        ("ready", "i8"),  # address of epoll's events
-        ("ready_capacity", "i8"),
-        ("scratch", "i8"),  # encrypted bytes on their way from the kernel to OpenSSL
-        ("scratch_bytes", "i8"),
-    ],
-    align=True,
+# All connections of a thread.
+#   connections rows        address and count of the CONNECTIONs
+#   batch capacity count    address of the MESSAGEs, how many it can hold, how many it holds
+#   events                  of the batch: what is for Python, which sets it back to 0
+#   unfinished next         connections with `more`; the row where the next turn begins with those
+#   ready ready_capacity    address of epoll's events
+#   scratch scratch_bytes   for encrypted bytes on their way from the kernel to OpenSSL
+POLL = words(
+    "epoll connections rows batch capacity count events unfinished next turn "
+    "ready ready_capacity scratch scratch_bytes"
 )
 
 
@@ -95,7 +84,7 @@ def put(poll_address, row_address, kind, address, length):
     batch = records_at(poll_address, 1, POLL)[0]
     row = records_at(row_address, 1, CONNECTION)[0]
     count = batch["count"]
-    message = records_at(batch["messages"], count + 1, MESSAGE)[count]
+    message = records_at(batch["batch"], count + 1, MESSAGE)[count]
     message["address"], message["length"], message["kind"] = address, length, kind
     message["connection"], message["stream"] = row["row"], row["stream"]
     message["ts_received"] = row["ts_received"]

@@ -4,8 +4,8 @@ In:        a POLL record, how long to wait.
 Out:       its batch filled: MESSAGEs, valid until the next turn; `events` counts those for Python.
 Must not know: how a connection is made or ends; what is in a message.
 
-The way of a byte: kernel -> one `recv` a readiness, as much as there is -> [OpenSSL, through memory,
-not through its own reads of the socket] -> the connection's buffer -> a message there, in place.
+The way of a byte: kernel -> one `recv` a readiness, as much as there is -> OpenSSL, through memory,
+not by its own reads of the socket -> the connection's buffer -> a message there, in place.
 
 Reading for OpenSSL costs a copy of the encrypted bytes and saves more: OpenSSL makes two reads a
 record, or, reading ahead, keeps a large buffer a connection; and the stamp can be taken when the
@@ -34,11 +34,6 @@ from mantra.transport.frames import (
     compact,
     parse,
     put,
-)
-from mantra.transport.tls import (
-    SSL_ERROR_WANT_READ,
-    SSL_ERROR_WANT_WRITE,
-    SSL_ERROR_ZERO_RETURN,
 )
 
 MSG_DONTWAIT = 0x40
@@ -154,9 +149,9 @@ def decrypt(row_address):
         got = foreign.SSL_read(row["ssl"], row["buffer"] + row["end"], room)
         if got <= 0:
             why = foreign.SSL_get_error(row["ssl"], got)
-            if why in (SSL_ERROR_WANT_READ, SSL_ERROR_WANT_WRITE):
+            if why in (foreign.SSL_ERROR_WANT_READ, foreign.SSL_ERROR_WANT_WRITE):
                 return np.int64(0)
-            return np.int64(ENDED if why == SSL_ERROR_ZERO_RETURN else TLS_FAILED)
+            return np.int64(ENDED if why == foreign.SSL_ERROR_ZERO_RETURN else TLS_FAILED)
         row["end"] += got
         if foreign.BIO_ctrl_pending(row["bio"]) == 0:
             return np.int64(0)  # a record whose rest did not fit has filled the buffer

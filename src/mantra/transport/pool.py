@@ -8,8 +8,8 @@ A stream keeps its number; its connections come and go. Before an old one has li
 another is made, which takes over: for OVERLAP_S both carry messages (`connection` tells them apart;
 venues' sequence numbers say what is double), then the old one is closed.
 
-An actor calls the compiled `poll` with `pool.address` in its step, and `turn` on Python's turn: when
-the batch has events, and every TURN_S. Uncompiled programs call `step`, which is both.
+An actor calls the compiled `poll` with `pool.address` in its step, and `turn` on Python's turn:
+when the batch has events, and every TURN_S. Other programs call `step`, which is both.
 """
 
 import ctypes

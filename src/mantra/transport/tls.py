@@ -19,7 +19,6 @@ import numpy as np
 from mantra.icc.memory import address_of
 from mantra.transport import foreign
 
-SSL_ERROR_WANT_READ, SSL_ERROR_WANT_WRITE, SSL_ERROR_ZERO_RETURN = 2, 3, 6
 SSL_VERIFY_PEER = 1
 SSL_CTRL_SET_MIN_PROTO_VERSION, TLS1_2_VERSION = 123, 0x0303
 SSL_CTRL_MODE, PARTIAL_WRITE, MOVING_WRITE_BUFFER = 33, 1, 2
@@ -57,9 +56,7 @@ class TlsSession:
         self.ssl = foreign.SSL_new(client_context(ca_file))
         self.bio = foreign.BIO_new(foreign.BIO_s_mem())
         foreign.SSL_set_wfd(self.ssl, fd)
-        foreign.SSL_set0_rbio(
-            self.ssl, self.bio
-        )  # it is the session's from here on, and freed with it
+        foreign.SSL_set0_rbio(self.ssl, self.bio)  # its own from here on
         foreign.SSL_set_hostflags(self.ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS)
         foreign.SSL_set1_host(self.ssl, host.encode())
         try:
@@ -98,7 +95,7 @@ class TlsSession:
     def _wait(self, result: int) -> bool:
         """False: OpenSSL waits for the socket. An error raises."""
         why = foreign.SSL_get_error(self.ssl, result)
-        if why in (SSL_ERROR_WANT_READ, SSL_ERROR_WANT_WRITE):
+        if why in (foreign.SSL_ERROR_WANT_READ, foreign.SSL_ERROR_WANT_WRITE):
             return False
         raise TransportError(f"TLS with {self.host} failed: {self.reason()}")
 
