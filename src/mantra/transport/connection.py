@@ -76,7 +76,7 @@ class Connection:
     """See above. `now` is a monotonic time in seconds."""
 
     def __init__(self, endpoint: Endpoint, row: np.void, resolver: Executor, now: float):
-        self.endpoint, self.row = endpoint, row
+        self.endpoint, self.row, self.number = endpoint, row, int(row["row"])
         self.state, self.reason, self.since = RESOLVING, "", now
         self.retry_after_s = 0.0
         self.socket: socket.socket | None = None

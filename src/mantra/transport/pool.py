@@ -184,7 +184,7 @@ class Pool:
 
     def _opened(self, stream: Stream, connection: Connection) -> None:
         row, record = connection.row, self.record[0]
-        number = int(row["row"])
+        number = connection.number
         record["unfinished"] += 1 - row["more"]
         row["more"] = 1  # what came behind the answer to the upgrade
         event = np.zeros(1, READY)
@@ -193,7 +193,7 @@ class Pool:
         self.happened.append(Happened(OPEN, stream.number, number, ""))
 
     def _closed(self, stream: Stream, connection: Connection, now: float) -> None:
-        number = int(connection.row["row"])
+        number = connection.number
         stream.connections.remove(connection)
         del self.at[number]
         self.free.append(number)
