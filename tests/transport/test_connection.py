@@ -44,9 +44,9 @@ def test_pings_are_answered(server, client, name):
 @pytest.mark.parametrize(
     ("code", "reason", "said"),
     [
-        (1000, "", "localhost closed the connection: 1000"),
-        (1001, "going away", "localhost closed the connection: 1001 going away"),
-        (4009, "unauthorised", "localhost closed the connection: 4009 unauthorised"),
+        (1000, "", "localhost closed the connection: 1000 (OK)"),
+        (1001, "going away", "localhost closed the connection: 1001 (going away) going away"),
+        (4009, "unauthorised", "localhost closed the connection: 4009 (private use) unauthorised"),
     ],
 )
 def test_close_codes_are_said(server, client, code, reason, said):
@@ -60,8 +60,8 @@ BREACHES = {
     "garbage": (b"\xff\xfe\xfd\xfc" * 10, "1002"),
     "a masked frame": (b"\x81\x83\0\0\0\0abc", "1002"),
     "too much": (b"\x82\x7f" + (1 << 40).to_bytes(8, "big"), "1009"),
-    "a close frame of one byte": (b"\x88\x01a", "none"),
-    "a close code that is none": (b"\x88\x02\x00\x01", "none"),
+    "a close frame of one byte": (b"\x88\x01a", "breaks the protocol"),
+    "a close code that is none": (b"\x88\x02\x00\x01", "breaks the protocol"),
 }
 
 
@@ -153,7 +153,7 @@ ANSWERS = {
         b"HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
         "answered the upgrade wrongly: missing Sec-WebSocket-Accept header",
     ),
-    "headers without end": (b"HTTP/1.1 101 x\r\n" + b"a: b\r\n" * 10_000, "no end of headers"),
+    "headers without end": (b"HTTP/1.1 101 x\r\n" + b"a: b\r\n" * 10_000, "refused the upgrade: HTTP/1.1 101 x"),
     "nothing, then an end": (b"", "ended the connection while upgrading"),
 }
 
@@ -164,8 +164,9 @@ def test_an_answer_that_is_no_upgrade(client, name):
     with socket.create_server(("127.0.0.1", 0)) as listener, contextlib.ExitStack() as stack:
         client.open(f"ws://127.0.0.1:{listener.getsockname()[1]}")
         client.until(lambda: client.pool.at)
-        peer = stack.enter_context(listener.accept()[0])
         client.until(lambda: next(iter(client.pool.at.values()))[1].state == "upgrading")
+        client.step()  # asks
+        peer = stack.enter_context(listener.accept()[0])
         peer.recv(4096)
         peer.sendall(answer)
         peer.close()

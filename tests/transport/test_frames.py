@@ -168,6 +168,6 @@ def test_as_the_naive_twin_on_anything(data, chunk, batch, capacity):
 
 
 def test_layouts():
-    assert (MESSAGE.itemsize, MESSAGE.fields["ts_received"][1]) == (40, 16)
+    assert (MESSAGE.itemsize, MESSAGE.fields["ts_received"][1]) == (48, 16)
     assert CONNECTION_BYTES == CONNECTION.itemsize == 18 * 8
-    assert POLL.itemsize == 14 * 8
+    assert POLL.itemsize == 11 * 8

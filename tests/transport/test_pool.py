@@ -58,7 +58,7 @@ def test_a_stream_that_ended_is_made_again_after_a_back_off_with_jitter(server):
     number = client.open(server.ws)
     client.until_said("open")
     client.do(number, do="close", code=1012, reason="maintenance")
-    assert client.until_said("closed") == "localhost closed the connection: 1012 maintenance"
+    assert client.until_said("closed") == "localhost closed the connection: 1012 (service restart) maintenance"
     assert client.pool.streams[number].due == pytest.approx(client.now() + 1.0, abs=0.2)
     for _ in range(20):
         client.step()

@@ -18,20 +18,24 @@ class Times:
         self.now = 100.0
         self.slept = []
 
+    def monotonic(self):
+        return self.now
+
     def sleep(self, seconds):
         self.now += seconds
         if seconds:
             self.slept.append(seconds)
 
 
-def make(url, times, ca_file=None, limit=(1000, 1.0)):
+def make(url, times, ca_file="", limit=(1000, 1.0)):
     return RestClient(
-        url, RateLimit(*limit), ca_file, lambda: times.now, times.sleep, lambda: 1.0
+        url, RateLimit(*limit), ca_file, times
     )
 
 
 @pytest.fixture
-def times():
+def times(monkeypatch):
+    monkeypatch.setattr("random.random", lambda: 1.0)
     return Times()
 
 
@@ -94,7 +98,7 @@ def test_weights_are_kept(server, times):
 def test_certificates_are_checked(server, times):
     assert make(server.https, times, server.ca).request("GET", path(200, 1)).status == 200
     for url, ca_file, said in (
-        (server.https, None, "certificate verify failed"),
+        (server.https, "", "certificate verify failed"),
         (server.https.replace("localhost", "127.0.0.1"), server.ca, "IP address mismatch"),
         (server.expired.replace("wss", "https"), server.ca, "certificate has expired"),
     ):

@@ -90,14 +90,6 @@ class Connection:
         self.host, port = endpoint.uri.host, endpoint.uri.port
         self.lookup = resolver.submit(socket.getaddrinfo, self.host, port, type=socket.SOCK_STREAM)
         self.addresses: list[tuple] = []
-        self._steps = {
-            RESOLVING: self._resolve,
-            CONNECTING: self._connect,
-            SECURING: self._secure,
-            UPGRADING: self._upgrade,
-            OPEN: self._keep,
-            CLOSING: self._flush,
-        }
 
     def step(self, now: float) -> None:
         """Do what can be done now; time out what takes too long."""
@@ -107,9 +99,10 @@ class Connection:
                 if now - self.since > limit_s:
                     raise TransportError(f"{self.host} let {self.state} take over {limit_s:g} s")
             if self.state != CLOSED:
-                self._steps[self.state](now)
+                getattr(self, f"_{self.state}")(now)
         except (OSError, TransportError) as error:
-            self.end(str(error) if isinstance(error, TransportError) else self._said(error))
+            said = f"{self.state} {self.host} failed: {getattr(error, 'strerror', error)}"
+            self.end(str(error) if isinstance(error, TransportError) else said)
 
     def send(self, text: str, now: float) -> None:
         """Send as soon as the venue's limit allows."""
@@ -130,99 +123,82 @@ class Connection:
 
     def on_event(self, kind: int, frame: bytes, close_code: int, now: float) -> None:
         """Python's part of what the poll found: a control frame, or an end."""
-        if self.state == CLOSED:
-            return
+        reason = ""
         if kind == ENDED:
             return self.end(f"{self.host} ended the connection without a close frame")
         if kind == TLS_FAILED:
             return self.end(f"TLS with {self.host} failed: {self.tls and self.tls.reason()}")
         if kind == BREACH:
             self.protocol.fail(close_code)
+            reason = f"{self.host} broke the WebSocket protocol: close code {close_code}"
         else:
-            self.protocol.receive_data(frame)
+            self.protocol.receive_data(frame)  # it makes the pong, or the answer to a close frame
             self.protocol.events_received()
             if kind == PING:
                 self.sends.take(now)
+            elif kind == CLOSE:
+                close = self.protocol.close_rcvd or "with a frame that breaks the protocol"
+                reason = f"{self.host} closed the connection: {close}"
         self.step(now)
-        closed = self.protocol.close_rcvd
-        if kind == BREACH:
-            self.end(f"{self.host} broke the WebSocket protocol: close code {close_code}")
-        elif kind == CLOSE and closed is None:
-            self.end(f"{self.host} sent a close frame that is none")
-        elif closed is not None:
-            self.end(f"{self.host} closed the connection: {closed.code} {closed.reason}".rstrip())
+        if reason:
+            self.end(reason)
 
     # ------------------------------------------------------------ the steps of its life
 
-    def _resolve(self, now: float) -> None:
+    def _resolving(self, now: float) -> None:
         if self.lookup.done():
             self.addresses = self.lookup.result()
             self._become(CONNECTING)
 
-    def _connect(self, now: float) -> None:
+    def _connecting(self, now: float) -> None:
+        family, kind, protocol, _, address = self.addresses[0]
         if self.socket is None:
-            family, kind, protocol, _, _ = self.addresses[0]
             self.socket = socket.socket(family, kind, protocol)
             self.socket.setblocking(False)
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        error = self.socket.connect_ex(self.addresses[0][4])
-        if error in (errno.EINPROGRESS, errno.EALREADY):
-            return
-        if error not in (0, errno.EISCONN):
+        error = self.socket.connect_ex(address)
+        if error in (0, errno.EISCONN):
+            request = self.protocol.connect()
+            request.headers.update(self.endpoint.headers)
+            self.protocol.send_request(request)
+            if self.endpoint.uri.secure:
+                self.tls = TlsSession(self.socket.fileno(), self.host, self.endpoint.ca_file)
+            self._become(SECURING if self.tls else UPGRADING)
+        elif error not in (errno.EINPROGRESS, errno.EALREADY):
             self.socket.close()
             self.socket = None
             del self.addresses[0]
             if not self.addresses:
                 raise OSError(error, os.strerror(error))
-            return
-        if self.endpoint.uri.secure:
-            self.tls = TlsSession(self.socket.fileno(), self.host, self.endpoint.ca_file)
-            self._become(SECURING)
-            return
-        self._ask_upgrade(now)
 
-    def _secure(self, now: float) -> None:
-        assert self.tls is not None
+    def _securing(self, now: float) -> None:
         self._receive()
-        if self.tls.handshake():
-            self._ask_upgrade(now)
+        if self.tls and self.tls.handshake():
+            self._become(UPGRADING)
 
-    def _ask_upgrade(self, now: float) -> None:
-        request = self.protocol.connect()
-        for name, value in self.endpoint.headers.items():
-            request.headers[name] = value
-        self.protocol.send_request(request)
-        self._become(UPGRADING)
-        self._flush(now)
-
-    def _upgrade(self, now: float) -> None:
+    def _upgrading(self, now: float) -> None:
         self._flush(now)
         self.received += self._receive()
         head, blank, rest = self.received.partition(b"\r\n\r\n")
-        if not blank:
-            if len(head) > HEAD_BYTES_MAX:
-                raise TransportError(f"{self.host} answered the upgrade with no end of headers")
+        if not blank and len(head) <= HEAD_BYTES_MAX:
             return
         status = head.partition(b"\r\n")[0].decode("latin-1")
-        if not re.match(r"HTTP/1\.1 101( |$)", status):
+        if not blank or not re.match(r"HTTP/1\.1 101( |$)", status):
             if found := re.search(rb"(?i)\r\nretry-after: *(\d{1,6})", head):
                 self.retry_after_s = float(found[1])
             raise TransportError(f"{self.host} refused the upgrade: {status[:100]}")
         self.protocol.receive_data(head + blank)
-        if self.protocol.handshake_exc is not None:
-            raise TransportError(
-                f"{self.host} answered the upgrade wrongly: {self.protocol.handshake_exc}"
-            )
-        self._open(rest, now)
+        if wrong := self.protocol.handshake_exc:
+            raise TransportError(f"{self.host} answered the upgrade wrongly: {wrong}")
+        self._hand_over(rest, now)
 
-    def _open(self, rest: bytes, now: float) -> None:
+    def _hand_over(self, rest: bytes, now: float) -> None:
         """Make the row one that compiled code reads: what came behind the answer is in it."""
         assert self.socket is not None
         row, tls = self.row, self.tls
         self.buffer = np.empty(max(self.endpoint.buffer_bytes, len(rest)), np.uint8)
         self.buffer[: len(rest)] = np.frombuffer(rest, np.uint8)
-        for name in ("begin", "joined", "joined_bytes", "joined_kind", "messages"):
-            row[name] = 0
+        row["begin"] = row["joined_bytes"] = row["joined_kind"] = row["messages"] = 0
         row["fd"] = self.socket.fileno()
         row["ssl"], row["bio"] = (tls.ssl, tls.bio) if tls else (0, 0)
         row["buffer"], row["capacity"] = address_of(self.buffer), len(self.buffer)
@@ -233,7 +209,7 @@ class Connection:
         self.queue.extendleft(reversed(self.endpoint.hello()))
         self._flush(now)
 
-    def _keep(self, now: float) -> None:
+    def _open(self, now: float) -> None:
         """Send what may be sent, ping, and notice silence."""
         if self.row["bytes"] != self.bytes_seen:
             self.bytes_seen, self.heard = int(self.row["bytes"]), now
@@ -255,28 +231,26 @@ class Connection:
             self.sends.take(now)
             self.protocol.send_text(self.queue.popleft().encode())
         self.unsent += b"".join(self.protocol.data_to_send())
-        while self.unsent:
-            try:
-                assert self.socket is not None
+        with contextlib.suppress(BlockingIOError):
+            while self.unsent and self.socket:
                 write = self.tls.write if self.tls else self.socket.send
                 taken = write(self.unsent)
-            except BlockingIOError:
-                return
-            if taken == 0:
-                return
-            self.unsent = self.unsent[taken:]
+                self.unsent = self.unsent[taken:]
+                if taken == 0:
+                    return
+
+    _closing = _flush
 
     def _receive(self) -> bytes:
         """What has come, decrypted if it is time for that; b"" for nothing."""
-        assert self.socket is not None
-        data = None
+        data = b""
         with contextlib.suppress(BlockingIOError):
-            data = self.socket.recv(READ_BYTES)
-        if data == b"":
-            raise TransportError(f"{self.host} ended the connection while {self.state}")
+            data = self.socket.recv(READ_BYTES) if self.socket else b""
+            if not data:
+                raise TransportError(f"{self.host} ended the connection while {self.state}")
         if self.tls is None:
-            return data or b""
-        self.tls.receive(data or b"")
+            return data
+        self.tls.receive(data)
         return self.tls.read() if self.state == UPGRADING else b""
 
     def _become(self, state: str) -> None:
@@ -284,6 +258,9 @@ class Connection:
         self.state = state
 
     def end(self, reason: str) -> None:
+        """Now, and without a word; the first reason stays."""
+        if self.state == CLOSED:
+            return
         self.reason = self.reason or reason
         self._become(CLOSED)
         self.row["open"] = 0
@@ -291,6 +268,3 @@ class Connection:
             self.tls.close()
         if self.socket is not None:
             self.socket.close()  # which takes it out of epoll, too
-
-    def _said(self, error: OSError) -> str:
-        return f"{self.state} {self.host} failed: {error.strerror or error}"

@@ -22,8 +22,8 @@ from numba.core import cgutils
 
 from mantra.compiled import emits
 
+# int; size_t, long, a returned pointer; a pointer handed in.
 C_TYPES: dict[str, Any] = {"i": ctypes.c_int, "l": ctypes.c_int64, "p": ctypes.c_void_p}
-BITS = {"i": 32, "l": 64, "p": 64}  # int; size_t, long, a returned pointer; a pointer handed in
 SSL_ERROR_WANT_READ, SSL_ERROR_WANT_WRITE, SSL_ERROR_ZERO_RETURN = 2, 3, 6
 
 
@@ -55,12 +55,13 @@ def declare(name: str, result: str, arguments: str = "") -> None:
         return function(*[value if isinstance(value, bytes) else int(value) for value in values])
 
     def emit(builder, *values):
-        kinds = [ir.IntType(BITS[letter]) for letter in arguments]
-        kind = ir.FunctionType(ir.IntType(BITS[result]), kinds)
-        callee = cgutils.get_or_insert_function(builder.module, kind, name)
-        pairs = zip(values, kinds, strict=True)
+        kinds = [ir.IntType(ctypes.sizeof(C_TYPES[letter]) * 8) for letter in result + arguments]
+        callee = cgutils.get_or_insert_function(
+            builder.module, ir.FunctionType(kinds[0], kinds[1:]), name
+        )
+        pairs = zip(values, kinds[1:], strict=True)
         got = builder.call(callee, [builder.trunc(v, k) if k.width < 64 else v for v, k in pairs])
-        return builder.sext(got, ir.IntType(64)) if BITS[result] < 64 else got
+        return builder.sext(got, ir.IntType(64)) if kinds[0].width < 64 else got
 
     call.__name__ = name
     globals()[name] = call  # where Numba looks for what it knows by name
@@ -72,7 +73,7 @@ def __getattr__(name: str) -> Callable[..., int]:
     raise AttributeError(f"{name} is not declared in mantra.transport.foreign")
 
 
-for _entry in """
+DECLARED = """
     memmove l ppl,  recv l ipli,  epoll_wait i ipii,  epoll_ctl i iiip,
     BIO_ctrl_pending l p,  BIO_new l p,  BIO_s_mem l,  BIO_write i ppi,
     ERR_clear_error i,  ERR_get_error l,  ERR_reason_error_string l l,
@@ -82,5 +83,6 @@ for _entry in """
     SSL_write i ppi,  TLS_client_method l,  SSL_CTX_new l p,  SSL_CTX_ctrl l pilp,
     SSL_CTX_set_verify i pip,  SSL_CTX_load_verify_locations i ppp,
     SSL_CTX_set_default_verify_paths i p,  X509_verify_cert_error_string l l
-""".split(","):
+"""
+for _entry in DECLARED.split(","):
     declare(*_entry.split())

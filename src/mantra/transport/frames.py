@@ -30,24 +30,17 @@ BREACH = 18  # of the WebSocket protocol; `length` is the close code
 PROTOCOL_ERROR, MESSAGE_TOO_BIG = 1002, 1009  # close codes of RFC 6455, section 7.4.1
 CONTROL_BYTES_MAX = 125
 
-MESSAGE = np.dtype(
-    [
-        ("address", "i8"),  # valid until the next turn
-        ("length", "i8"),
-        ("ts_received", "i8"),  # ticks right after the read that brought its last byte
-        ("connection", "i4"),  # row
-        ("stream", "i4"),  # stays the same when the connection is made anew
-        ("kind", "i4"),
-        ("unused", "i4"),
-    ],
-    align=True,
-)
-
 
 def words(names: str) -> np.dtype:
     """A record of 8-byte integers."""
     return np.dtype([(name, "i8") for name in names.split()], align=True)
 
+
+# What was found in a turn.
+#   address length       valid until the next turn
+#   ts_received          ticks right after the read that brought its last byte
+#   connection stream    row; what stays the same when the connection is made anew
+MESSAGE = words("address length ts_received connection stream kind")
 
 # One connection.
 #   open            1: compiled code reads it; 0: it is Python's, or nobody's
@@ -66,16 +59,14 @@ CONNECTION = words(
 CONNECTION_BYTES = CONNECTION.itemsize
 
 # All connections of a thread.
-#   connections rows        address and count of the CONNECTIONs
-#   batch capacity count    address of the MESSAGEs, how many it can hold, how many it holds
-#   events                  of the batch: what is for Python, which sets it back to 0
-#   unfinished next         connections with `more`; the row where the next turn begins with those
-#   ready ready_capacity    address of epoll's events
-#   scratch scratch_bytes   for encrypted bytes on their way from the kernel to OpenSSL
-POLL = words(
-    "epoll connections rows batch capacity count events unfinished next turn "
-    "ready ready_capacity scratch scratch_bytes"
-)
+#   connections               address of the CONNECTIONs, ROWS_MAX of them
+#   batch capacity count      address of the MESSAGEs, how many it can hold, how many it holds
+#   events                    of the batch: what is for Python, which sets it back to 0
+#   unfinished next           whether a connection has `more`; the row to begin with then
+#   ready                     address of epoll's events, READY_MAX of them
+#   scratch                   SCRATCH_BYTES for what goes from the kernel to OpenSSL
+POLL = words("epoll connections batch capacity count events unfinished next turn ready scratch")
+ROWS_MAX, READY_MAX, SCRATCH_BYTES = 512, 256, 1 << 18
 
 
 @compiled

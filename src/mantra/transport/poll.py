@@ -24,17 +24,8 @@ import numpy as np
 from mantra.compiled import compiled
 from mantra.icc.memory import records_at
 from mantra.telemetry.tsc import read_tsc
-from mantra.transport import foreign
-from mantra.transport.frames import (
-    CONNECTION,
-    CONNECTION_BYTES,
-    ENDED,
-    POLL,
-    TLS_FAILED,
-    compact,
-    parse,
-    put,
-)
+from mantra.transport import foreign, frames
+from mantra.transport.frames import compact, parse, put
 
 MSG_DONTWAIT = 0x40
 EPOLLERR, EPOLLHUP = 8, 16
@@ -52,49 +43,48 @@ def poll(poll_address, timeout_ms):
     batch has `events`, Python's turn comes before the next call: -1 until then, and the batch stays
     as it is.
     """
-    batch = records_at(poll_address, 1, POLL)[0]
+    batch = records_at(poll_address, 1, frames.POLL)[0]
     if batch["events"] > 0:
         return np.int64(-1)
-    batch["count"] = 0
+    unfinished = batch["unfinished"]
+    batch["count"], batch["unfinished"] = 0, 0
     batch["turn"] += 1
-    if batch["unfinished"] > 0:
+    if unfinished:
         resume(poll_address)
         timeout_ms = np.int64(0)
-    capacity = batch["ready_capacity"]
-    count = foreign.epoll_wait(batch["epoll"], batch["ready"], capacity, timeout_ms)
-    ready = records_at(batch["ready"], capacity, READY)
+    count = foreign.epoll_wait(
+        batch["epoll"], batch["ready"], np.int64(frames.READY_MAX), timeout_ms
+    )
+    ready = records_at(batch["ready"], frames.READY_MAX, READY)
     for i in range(count):
-        if batch["count"] == batch["capacity"]:
-            break
-        row_address = batch["connections"] + np.int64(ready[i]["row"]) * CONNECTION_BYTES
-        visit(poll_address, row_address, np.int64(ready[i]["events"]))
+        if batch["count"] < batch["capacity"]:
+            visit(poll_address, np.int64(ready[i]["row"]), np.int64(ready[i]["events"]))
     return batch["count"]
 
 
 @compiled
 def resume(poll_address):
     """Visit the connections that had more than the last batch could hold, each in its turn."""
-    batch = records_at(poll_address, 1, POLL)[0]
-    rows, first = batch["rows"], batch["next"]
-    connections = records_at(batch["connections"], rows, CONNECTION)
-    for i in range(rows):
-        row = (first + i) % rows
+    batch = records_at(poll_address, 1, frames.POLL)[0]
+    connections, first = (
+        records_at(batch["connections"], frames.ROWS_MAX, frames.CONNECTION),
+        batch["next"],
+    )
+    for i in range(first, first + frames.ROWS_MAX):
+        row = i % frames.ROWS_MAX
         if connections[row]["more"]:
             if batch["count"] == batch["capacity"]:
-                batch["next"] = row
+                batch["next"], batch["unfinished"] = row, 1
                 return
-            row_address = batch["connections"] + row * CONNECTION_BYTES
-            visit(poll_address, row_address, np.int64(0))
+            visit(poll_address, row, np.int64(0))
 
 
 @compiled
-def visit(poll_address, row_address, events):
+def visit(poll_address, number, events):
     """Read one connection once, and hand out what is whole. The batch has room."""
-    batch = records_at(poll_address, 1, POLL)[0]
-    row = records_at(row_address, 1, CONNECTION)[0]
-    if row["open"] == 0:  # Python closed it
-        batch["unfinished"] -= row["more"]
-        row["more"] = 0
+    batch = records_at(poll_address, 1, frames.POLL)[0]
+    row_address = batch["connections"] + number * frames.CONNECTION_BYTES
+    row = records_at(row_address, 1, frames.CONNECTION)[0]
     if row["open"] == 0 or row["turn"] == batch["turn"]:
         return
     row["turn"] = batch["turn"]
@@ -105,23 +95,20 @@ def visit(poll_address, row_address, events):
     more = parse(poll_address, row_address)
     if row["ssl"] != 0 and row["end"] == row["capacity"]:
         more = True  # OpenSSL may have more, for which there was no room
-    if row["open"] == 0:
-        more = False
-    elif ending != 0 and not more:
-        if batch["count"] < batch["capacity"]:
+    if ending != 0 and not more and row["open"]:
+        more = batch["count"] == batch["capacity"]
+        if not more:
             put(poll_address, row_address, ending, np.int64(0), np.int64(0))
-        else:
-            more = True
-    batch["unfinished"] += np.int64(more) - row["more"]
     row["more"] = np.int64(more)
+    batch["unfinished"] |= row["more"]
 
 
 @compiled
 def receive(poll_address, row_address, events):
     """Take what the kernel has, once; whether there was something."""
-    batch = records_at(poll_address, 1, POLL)[0]
-    row = records_at(row_address, 1, CONNECTION)[0]
-    target, room = batch["scratch"], batch["scratch_bytes"]
+    batch = records_at(poll_address, 1, frames.POLL)[0]
+    row = records_at(row_address, 1, frames.CONNECTION)[0]
+    target, room = batch["scratch"], np.int64(frames.SCRATCH_BYTES)
     if row["ssl"] == 0:
         # Never 0: a frame that is not whole fits the buffer, or `parse` had refused it.
         target, room = row["buffer"] + row["end"], row["capacity"] - row["end"]
@@ -130,7 +117,7 @@ def receive(poll_address, row_address, events):
     if got <= 0:
         # -1 is EAGAIN, or an error that epoll shows too, if not now then in the next turn.
         if got == 0 or events & (EPOLLERR | EPOLLHUP):
-            put(poll_address, row_address, np.int64(ENDED), np.int64(0), np.int64(0))
+            put(poll_address, row_address, np.int64(frames.ENDED), np.int64(0), np.int64(0))
         return False
     row["bytes"] += got
     if row["ssl"] == 0:
@@ -143,7 +130,7 @@ def receive(poll_address, row_address, events):
 @compiled
 def decrypt(row_address):
     """Decrypt into the buffer what OpenSSL has and the buffer has room for: 0, or how it ended."""
-    row = records_at(row_address, 1, CONNECTION)[0]
+    row = records_at(row_address, 1, frames.CONNECTION)[0]
     while row["end"] < row["capacity"]:
         room = min(row["capacity"] - row["end"], np.int64(1 << 30))
         got = foreign.SSL_read(row["ssl"], row["buffer"] + row["end"], room)
@@ -151,7 +138,9 @@ def decrypt(row_address):
             why = foreign.SSL_get_error(row["ssl"], got)
             if why in (foreign.SSL_ERROR_WANT_READ, foreign.SSL_ERROR_WANT_WRITE):
                 return np.int64(0)
-            return np.int64(ENDED if why == foreign.SSL_ERROR_ZERO_RETURN else TLS_FAILED)
+            return np.int64(
+                frames.ENDED if why == foreign.SSL_ERROR_ZERO_RETURN else frames.TLS_FAILED
+            )
         row["end"] += got
         if foreign.BIO_ctrl_pending(row["bio"]) == 0:
             return np.int64(0)  # a record whose rest did not fit has filled the buffer

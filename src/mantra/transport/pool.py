@@ -1,7 +1,7 @@
 """Streams: connections that are made again when they end, and replaced before the venue ends them.
 
 In:        endpoints, texts, the time; randomness for the back-off.
-Out:       the poll's batch, and what opened or closed, in `happened`.
+Out:       the poll's batch; and `happened`: (OPEN or CLOSED, stream, connection, reason).
 Must not know: what a stream carries.
 
 A stream keeps its number; its connections come and go. Before an old one has lived its lifetime,
@@ -18,21 +18,18 @@ import select
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from mantra.icc.memory import address_of, aligned_zeros
-from mantra.transport import foreign
+from mantra.transport import foreign, frames
 from mantra.transport.connection import CLOSED, OPEN, Connection, Endpoint
-from mantra.transport.frames import BINARY, BREACH, CONNECTION, MESSAGE, POLL
 from mantra.transport.limits import RateLimit, back_off_s
 from mantra.transport.poll import READY, poll
 
 EPOLL_CTL_ADD = 1
-MESSAGES_MAX = 4096  # of a batch
-READY_MAX = 256
-SCRATCH_BYTES = 1 << 18
+BATCH_MAX = 4096  # messages
 TURN_S = 0.05  # between two looks at the timers of open connections
 OVERLAP_S = 5.0
 STABLE_S = 30.0  # a connection that was open so long was no failure
@@ -40,68 +37,61 @@ HAPPENED_MAX = 4096
 RESOLVERS = 2  # threads that look names up
 
 
-class Happened(NamedTuple):
-    """A connection of a stream is OPEN, or CLOSED for a reason."""
-
-    what: str
-    stream: int
-    connection: int
-    reason: str
-
-
 class Stream:
     """An endpoint and its connections: none, one, or the old one and its successor."""
 
-    def __init__(self, endpoint: Endpoint, number: int, now: float):
-        self.endpoint, self.number = endpoint, number
+    def __init__(self, endpoint: Endpoint, number: int, attempts: RateLimit, now: float):
+        self.endpoint, self.number, self.attempts = endpoint, number, attempts
         self.connections: list[Connection] = []
         self.wanted, self.failures, self.due = True, 0, now
-
-    def settled(self) -> bool:
-        """Whether the timers are all it needs."""
-        return not self.wanted if not self.connections else self.connections[0].state == OPEN
 
 
 class Pool:
     """All streams of one thread."""
 
-    def __init__(self, rows: int = 256, random: Callable[[], float] = random.random):
+    def __init__(self, random: Callable[[], float] = random.random):
         self.epoll, self.random = select.epoll(), random
-        self.rows = aligned_zeros(rows, CONNECTION)
-        self.rows["row"] = np.arange(rows)
-        self.messages = aligned_zeros(MESSAGES_MAX, MESSAGE)
-        self.ready = aligned_zeros(READY_MAX, READY)
-        self.scratch = aligned_zeros(SCRATCH_BYTES, np.dtype("u1"))
-        self.record = aligned_zeros(1, POLL)
-        self.record[0] = np.array(
-            (
-                *(self.epoll.fileno(), address_of(self.rows), rows),
-                *(address_of(self.messages), MESSAGES_MAX, 0, 0, 0, 0, 0),
-                *(address_of(self.ready), READY_MAX, address_of(self.scratch), SCRATCH_BYTES),
-            ),
-            POLL,
+        self.record, self.rows = (
+            aligned_zeros(1, frames.POLL),
+            aligned_zeros(frames.ROWS_MAX, frames.CONNECTION),
         )
+        self.batch, self.ready = (
+            aligned_zeros(BATCH_MAX, frames.MESSAGE),
+            aligned_zeros(frames.READY_MAX, READY),
+        )
+        self.scratch = aligned_zeros(frames.SCRATCH_BYTES, np.dtype("u1"))
+        self.record["epoll"], self.record["capacity"] = self.epoll.fileno(), BATCH_MAX
+        self.record["connections"], self.record["batch"] = map(address_of, (self.rows, self.batch))
+        self.record["ready"], self.record["scratch"] = map(address_of, (self.ready, self.scratch))
+        self.rows["row"] = np.arange(frames.ROWS_MAX)
         self.address = address_of(self.record)
-        self.streams: list[Stream] = []
-        self.free = list(reversed(range(rows)))
+        self.free = list(reversed(range(frames.ROWS_MAX)))
         self.at: dict[int, tuple[Stream, Connection]] = {}  # by row
         self.attempts: dict[str, RateLimit] = {}  # by host
-        self.happened: deque[Happened] = deque(maxlen=HAPPENED_MAX)
+        self.happened: deque[tuple[str, int, int, str]] = deque(maxlen=HAPPENED_MAX)
         self.resolver = ThreadPoolExecutor(RESOLVERS, "resolver")
-        self.busy: list[Stream] = []
+        self.streams: list[Stream] = []
+        self.busy: list[Stream] = []  # what cannot wait for the timers
+        self.ended: list[Connection] = []  # their buffers: this batch's messages may be there
         self.timers_at = float("-inf")
+        poll(self.address, np.int64(0))  # compiled before anybody waits for us
 
     def open(self, endpoint: Endpoint, now: float) -> int:
         """A new stream; its number. Connecting begins with the next turn."""
-        self.streams.append(Stream(endpoint, len(self.streams), now))
+        host, number = endpoint.uri.host, len(self.streams)
+        attempts = self.attempts.setdefault(host, RateLimit(*endpoint.attempts))
+        self.streams.append(Stream(endpoint, number, attempts, now))
         self.timers_at = now
-        return len(self.streams) - 1
+        return number
 
     def send(self, number: int, text: str, now: float) -> bool:
-        """Send on the stream's newest connection; False: there is none."""
+        """Send on the stream's newest open connection, or on the next; False: there is none.
+
+        What is still unsent when a connection ends is lost: what each must send is its `hello`.
+        """
         connections = self.streams[number].connections
-        if connections:
-            connections[-1].send(text, now)
+        for connection in sorted(connections, key=lambda one: one.state == OPEN)[-1:]:
+            connection.send(text, now)
         return bool(connections)
 
     def close(self, number: int, now: float) -> None:
@@ -120,86 +110,73 @@ class Pool:
 
     def step(self, now: float, timeout_ms: int = 0) -> np.ndarray:
         """One poll and one turn; the messages, valid until the next step."""
-        count = poll(self.address, np.int64(timeout_ms))
-        batch = self.messages[:count]
+        found = self.batch[: poll(self.address, np.int64(timeout_ms))]
         self.turn(now)
-        return batch[batch["kind"] <= BINARY]
+        return found[found["kind"] <= frames.BINARY]
 
     def turn(self, now: float) -> None:
         """Python's part: what the batch has for it, handshakes, timers."""
-        record = self.record[0]
-        if record["events"]:
-            batch = self.messages[: record["count"]]
-            for event in batch[batch["kind"] > BINARY]:
+        self.ended.clear()
+        if self.record["events"][0]:
+            found = self.batch[: self.record["count"][0]]
+            for event in found[found["kind"] > frames.BINARY]:
                 self._handle(event, now)
-            record["events"] = 0
-        visited = self.busy
+            self.record["events"] = 0
         if now >= self.timers_at:
-            visited, self.timers_at = self.streams, now + TURN_S
-        for stream in visited:
+            self.busy, self.timers_at = self.streams, now + TURN_S
+        for stream in self.busy:
             self._advance(stream, now)
-        self.busy = [stream for stream in visited if not stream.settled()]
+        self.busy = [one for one in self.busy if any(c.state != OPEN for c in one.connections)]
 
     def _handle(self, event: Any, now: float) -> None:
         stream, connection = self.at[int(event["connection"])]
         kind, length = int(event["kind"]), int(event["length"])
-        frame = b"" if kind == BREACH else ctypes.string_at(int(event["address"]), length)
+        frame = b"" if kind == frames.BREACH else ctypes.string_at(int(event["address"]), length)
         connection.on_event(kind, frame, length, now)
-        if connection.state == CLOSED and stream not in self.busy:
+        if stream not in self.busy:
             self.busy.append(stream)
 
     def _advance(self, stream: Stream, now: float) -> None:
-        for connection in tuple(stream.connections):
+        connections = stream.connections
+        for connection in tuple(connections):
             before = connection.state
             connection.step(now)
             if connection.state == OPEN != before:
                 self._opened(stream, connection)
             elif connection.state == CLOSED:
                 self._closed(stream, connection, now)
-        newest = stream.connections[-1] if stream.connections else None
-        if newest and newest.state == OPEN:
-            age = now - newest.since
-            if len(stream.connections) == 2 and age >= OVERLAP_S:
-                stream.connections[0].close(now, "replaced")
-            if len(stream.connections) == 2 or age < stream.endpoint.lifetime_s:
+        if connections:
+            age = now - connections[-1].since
+            if connections[-1].state != OPEN or age < min(OVERLAP_S, stream.endpoint.lifetime_s):
                 return
-        elif newest:
-            return
+            if len(connections) == 2:
+                return connections[0].close(now, "replaced")
+            if age < stream.endpoint.lifetime_s:
+                return
         if stream.wanted and now >= stream.due and self.free:
-            self._attempt(stream, now)
-
-    def _attempt(self, stream: Stream, now: float) -> None:
-        limit = self._limit(stream.endpoint)
-        if limit.wait_s(now) > 0:
-            return
-        limit.take(now)
-        row = self.free.pop()
-        self.rows[row]["stream"] = stream.number
-        connection = Connection(stream.endpoint, self.rows[row], self.resolver, now)
-        stream.connections.append(connection)
-        self.at[row] = stream, connection
-
-    def _limit(self, endpoint: Endpoint) -> RateLimit:
-        return self.attempts.setdefault(endpoint.uri.host, RateLimit(*endpoint.attempts))
+            if stream.attempts.wait_s(now) == 0:
+                stream.attempts.take(now)
+                row = self.rows[self.free.pop()]
+                row["stream"] = stream.number
+                connections.append(Connection(stream.endpoint, row, self.resolver, now))
+                self.at[int(row["row"])] = stream, connections[-1]
 
     def _opened(self, stream: Stream, connection: Connection) -> None:
-        row, record = connection.row, self.record[0]
-        number = connection.number
-        record["unfinished"] += 1 - row["more"]
-        row["more"] = 1  # what came behind the answer to the upgrade
+        connection.row["more"] = self.record["unfinished"] = 1  # what came behind the answer
         event = np.zeros(1, READY)
-        event["events"], event["row"] = select.EPOLLIN, number
-        foreign.epoll_ctl(record["epoll"], EPOLL_CTL_ADD, row["fd"], address_of(event))
-        self.happened.append(Happened(OPEN, stream.number, number, ""))
+        event["events"], event["row"] = select.EPOLLIN, connection.number
+        fd = connection.row["fd"]
+        foreign.epoll_ctl(self.epoll.fileno(), EPOLL_CTL_ADD, fd, address_of(event))
+        self.happened.append((OPEN, stream.number, connection.number, ""))
 
     def _closed(self, stream: Stream, connection: Connection, now: float) -> None:
-        number = connection.number
         stream.connections.remove(connection)
-        del self.at[number]
-        self.free.append(number)
-        self.happened.append(Happened(CLOSED, stream.number, number, connection.reason))
-        lasted_s = now - connection.since if len(connection.buffer) else 0.0
-        stream.failures = 0 if lasted_s >= STABLE_S else stream.failures + 1
+        del self.at[connection.number]
+        self.free.append(connection.number)
+        self.ended.append(connection)
+        self.happened.append((CLOSED, stream.number, connection.number, connection.reason))
+        stable = len(connection.buffer) and now - connection.since >= STABLE_S
+        stream.failures = 0 if stable else stream.failures + 1
         stream.due = now + back_off_s(stream.failures, self.random)
         if connection.retry_after_s:
-            self._limit(stream.endpoint).block(now + connection.retry_after_s)
+            stream.attempts.block(now + connection.retry_after_s)

@@ -15,10 +15,11 @@ checked against the system's trust store, or `ca_file`, as in tls.py.
 import random
 import ssl
 import time
-from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Any
 
 import urllib3
+from urllib3.exceptions import HTTPError, SSLError
+from urllib3.response import BaseHTTPResponse
 
 from mantra.transport.limits import RateLimit, back_off_s
 from mantra.transport.tls import TransportError
@@ -30,63 +31,39 @@ REFUSED = (418, 429)
 HARMLESS = ("GET", "HEAD", "PUT", "DELETE")
 
 
-class Answer(NamedTuple):
-    """Of a server: status, headers by any case, body."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-
 class RestClient:
     """One host; one thread at a time."""
 
-    def __init__(
-        self,
-        base_url: str,
-        limit: RateLimit,
-        ca_file: str | None = None,
-        clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
-        random: Callable[[], float] = random.random,
-    ):
-        self.base_url, self.limit = base_url, limit
-        self.clock, self.sleep, self.random = clock, sleep, random
+    def __init__(self, base_url: str, limit: RateLimit, ca_file: str = "", clock: Any = time):
+        self.base_url, self.limit, self.clock = base_url, limit, clock
         self.http = urllib3.PoolManager(
-            ssl_context=ssl.create_default_context(cafile=ca_file), timeout=TIMEOUT_S
+            ssl_context=ssl.create_default_context(cafile=ca_file or None), timeout=TIMEOUT_S
         )
 
-    def request(
-        self,
-        method: str,
-        path: str,
-        weight: int = 1,
-        headers: Mapping[str, str] | None = None,
-        body: bytes | None = None,
-    ) -> Answer:
-        """Send when the limit allows, again where that is right; the last answer."""
+    def request(self, method: str, path: str, weight: int = 1, **sent: Any) -> BaseHTTPResponse:
+        """Send when the limit allows, again where that is right; the last answer.
+
+        `sent` is `headers` and `body`. `clock` above has `monotonic` and `sleep`, as `time` has.
+        """
+        url, clock, limit = self.base_url + path, self.clock, self.limit
         for tried in range(1, TRIES + 1):
-            self.sleep(self.limit.wait_s(self.clock(), weight))
-            self.limit.take(self.clock(), weight)
-            again = tried < TRIES and method in HARMLESS
+            clock.sleep(limit.wait_s(clock.monotonic(), weight))
+            limit.take(clock.monotonic(), weight)
+            harmless, wait_s = method in HARMLESS, back_off_s(tried, random.random)
             try:
-                got = self.http.request(
-                    method, self.base_url + path, body, headers=headers, retries=False
-                )
-            except urllib3.exceptions.HTTPError as error:
-                if again and not isinstance(error, urllib3.exceptions.SSLError):
-                    self.sleep(back_off_s(tried, self.random))
-                    continue
-                raise TransportError(f"{method} {self.base_url}{path} failed: {error}") from error
+                got = self.http.request(method, url, retries=False, **sent)
+            except HTTPError as error:
+                if tried == TRIES or not harmless or isinstance(error, SSLError):
+                    raise TransportError(f"{method} {url} failed: {error}") from error
+                clock.sleep(wait_s)
+                continue
             if got.status in REFUSED:
                 said = got.headers.get("Retry-After", "")
-                wait = float(said) if said.isdecimal() else back_off_s(tried, self.random)
-                self.limit.block(self.clock() + wait)
-                again = tried < TRIES and wait <= PATIENCE_S
-            elif got.status < 500:
-                again = False
-            elif again:
-                self.sleep(back_off_s(tried, self.random))
-            if not again:
+                wait_s = float(said) if said.isdecimal() else wait_s
+                limit.block(clock.monotonic() + wait_s)
+            elif got.status < 500 or not harmless:
                 break
-        return Answer(got.status, got.headers, got.data)
+            if tried == TRIES or wait_s > PATIENCE_S:
+                break
+            clock.sleep(wait_s)
+        return got
