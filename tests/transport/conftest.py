@@ -96,8 +96,9 @@ class Client:
     def until_said(self, what: str, times: int = 1) -> str:
         """Step until it happened so often; the last reason."""
         found = self.until(
-            lambda: (lines := [line for line in self.said if line[0] == what])[times - 1 :]
-            and lines
+            lambda: (
+                (lines := [line for line in self.said if line[0] == what])[times - 1 :] and lines
+            )
         )
         return found[times - 1][2]
 

@@ -6,8 +6,8 @@ Serves on 127.0.0.1: plain, then once with each certificate (a PEM file of key a
 requests; prints the ports, as JSON, in that order. A client sends commands as JSON texts:
 
     {"do": "echo", "text": T}                       T comes back
-    {"do": "sizes", "sizes": […]}                   a message of each size, `message(i, size)`; every
-                                                    third in fragments, a ping amid some of them
+    {"do": "sizes", "sizes": […]}                   `message(i, size)` for each size; every third in
+                                                    fragments, a ping behind some of them
     {"do": "raw", "hex": H, "chunk": n, "pause": s} these bytes, n at a time
     {"do": "ping"}                                  a ping; then whether its pong came
     {"do": "close", "code": c, "reason": r}         a closing handshake
@@ -15,7 +15,6 @@ requests; prints the ports, as JSON, in that order. A client sends commands as J
 """
 
 import http.server
-import itertools
 import json
 import ssl
 import sys
@@ -97,7 +96,6 @@ class Http(http.server.BaseHTTPRequestHandler):
     """/STATUS/n answers with that status n times per name (the rest of the path), then with 200."""
 
     protocol_version = "HTTP/1.1"
-    counts = itertools.count
     asked: dict[str, int] = {}  # noqa: RUF012
 
     def do_GET(self) -> None:
@@ -116,7 +114,7 @@ class Http(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(answer)
 
-    do_POST = do_DELETE = do_GET
+    do_POST = do_DELETE = do_GET  # noqa: N815
 
     def log_message(self, *_) -> None:
         pass

@@ -141,19 +141,27 @@ def test_much_is_sent_though_the_other_side_is_slow(server, client):
 def test_a_handshake_that_takes_too_long(client, scheme, state):
     with socket.create_server(("127.0.0.1", 0)) as mute:
         client.open(f"{scheme}://127.0.0.1:{mute.getsockname()[1]}")
-        client.until(lambda: client.pool.at and next(iter(client.pool.at.values()))[1].state == state)
+        client.until(
+            lambda: client.pool.at and next(iter(client.pool.at.values()))[1].state == state
+        )
         client.skipped_s = module.HANDSHAKE_S + 0.1
         assert client.until_said("closed") == f"127.0.0.1 let {state} take over 10 s"
 
 
 ANSWERS = {
     "another protocol": (b"SSH-2.0-OpenSSH\r\n\r\n", "refused the upgrade: SSH-2.0-OpenSSH"),
-    "a redirect": (b"HTTP/1.1 302 Found\r\nLocation: /\r\n\r\n", "refused the upgrade: HTTP/1.1 302"),
+    "a redirect": (
+        b"HTTP/1.1 302 Found\r\nLocation: /\r\n\r\n",
+        "refused the upgrade: HTTP/1.1 302",
+    ),
     "no accept key": (
         b"HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
         "answered the upgrade wrongly: missing Sec-WebSocket-Accept header",
     ),
-    "headers without end": (b"HTTP/1.1 101 x\r\n" + b"a: b\r\n" * 10_000, "refused the upgrade: HTTP/1.1 101 x"),
+    "headers without end": (
+        b"HTTP/1.1 101 x\r\n" + b"a: b\r\n" * 10_000,
+        "refused the upgrade: HTTP/1.1 101 x",
+    ),
     "nothing, then an end": (b"", "ended the connection while upgrading"),
 }
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mantra.compiled import JIT
 from mantra.icc.memory import address_of, aligned_zeros
 from mantra.transport.frames import (
     BINARY,
@@ -99,7 +100,7 @@ def test_the_story_is_told_right():
 
 def test_split_in_two_at_every_byte():
     whole = read(STORY)
-    for at in range(len(STORY)):
+    for at in range(0, len(STORY), 1 if JIT else 5):
         reader = Reader()
         reader.feed(STORY[:at])
         reader.feed(STORY[at:])
@@ -161,7 +162,7 @@ frames = st.builds(
 streams = st.one_of(st.lists(frames, max_size=30).map(b"".join), st.binary(max_size=200))
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(streams, st.integers(1, 600), st.sampled_from([1, 3, 64]), st.integers(300, 900))
 def test_as_the_naive_twin_on_anything(data, chunk, batch, capacity):
     assert read(data, chunk, capacity, batch) == messages(data, capacity)

@@ -75,8 +75,8 @@ def bench(request):
     made.end()
 
 
-def test_messages_of_all_that_are_ready_come_in_one_batch(bench=None):
-    bench = Bench(5)
+@pytest.mark.parametrize("bench", [{"count": 5}], indirect=True)
+def test_messages_of_all_that_are_ready_come_in_one_batch(bench):
     for number in range(5):
         bench.send(number, frame(TEXT, b"a%d" % number) + frame(BINARY, b"b"))
     found = bench.turn()
@@ -86,7 +86,6 @@ def test_messages_of_all_that_are_ready_come_in_one_batch(bench=None):
         for kind, payload in ((TEXT, b"a%d" % number), (BINARY, b"b"))
     )
     assert bench.turn() == []
-    bench.end()
 
 
 def test_the_stamp_is_taken_after_the_bytes_were_sent_and_before_they_are_handed_out(bench):

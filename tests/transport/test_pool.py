@@ -29,7 +29,9 @@ def test_thousands_of_messages_of_all_sizes_arrive_whole_and_in_order(server, cl
 @pytest.mark.parametrize("name", ["ws", "good"])
 def test_many_streams_at_once(server, client, name):
     sizes = [50] * 40
-    numbers = [client.open(getattr(server, name), ca_file=server.ca, attempts=(99, 1.0)) for _ in range(30)]
+    numbers = [
+        client.open(getattr(server, name), ca_file=server.ca, attempts=(99, 1.0)) for _ in range(30)
+    ]
     client.until(lambda: len(client.said) == len(numbers), 20)
     assert {what for what, _, _ in client.said} == {"open"}
     for number in numbers:
@@ -58,7 +60,10 @@ def test_a_stream_that_ended_is_made_again_after_a_back_off_with_jitter(server):
     number = client.open(server.ws)
     client.until_said("open")
     client.do(number, do="close", code=1012, reason="maintenance")
-    assert client.until_said("closed") == "localhost closed the connection: 1012 (service restart) maintenance"
+    assert (
+        client.until_said("closed")
+        == "localhost closed the connection: 1012 (service restart) maintenance"
+    )
     assert client.pool.streams[number].due == pytest.approx(client.now() + 1.0, abs=0.2)
     for _ in range(20):
         client.step()

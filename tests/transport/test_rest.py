@@ -28,9 +28,7 @@ class Times:
 
 
 def make(url, times, ca_file="", limit=(1000, 1.0)):
-    return RestClient(
-        url, RateLimit(*limit), ca_file, times
-    )
+    return RestClient(url, RateLimit(*limit), ca_file, times)
 
 
 @pytest.fixture

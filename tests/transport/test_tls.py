@@ -91,13 +91,21 @@ def test_old_tls_is_refused():
         session.close()
 
 
-def test_what_is_no_tls_is_refused(server):
+def test_what_is_no_tls_is_refused():
+    one, other = socket.socketpair()
+    session = TlsSession(one.fileno(), "localhost")
+    session.handshake()
+    session.receive(b"HTTP/1.1 400 Bad Request\r\n\r\n")
     with pytest.raises(TransportError, match="TLS with localhost failed: wrong version number"):
-        connected = socket.socketpair()
-        session = TlsSession(connected[0].fileno(), "localhost")
         session.handshake()
-        session.receive(b"HTTP/1.1 400 Bad Request\r\n\r\n")
-        session.handshake()
+    session.close()
+    one.close()
+    other.close()
+
+
+def test_without_a_name_to_check_there_is_no_session():
+    with pytest.raises(TransportError, match="'' is no name"):
+        TlsSession(0, "")
 
 
 def test_a_ca_file_that_is_none_is_said(tmp_path):

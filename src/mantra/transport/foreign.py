@@ -24,7 +24,7 @@ from mantra.compiled import emits
 
 # int; size_t, long, a returned pointer; a pointer handed in.
 C_TYPES: dict[str, Any] = {"i": ctypes.c_int, "l": ctypes.c_int64, "p": ctypes.c_void_p}
-SSL_ERROR_WANT_READ, SSL_ERROR_WANT_WRITE, SSL_ERROR_ZERO_RETURN = 2, 3, 6
+SSL_WAITS, SSL_ERROR_ZERO_RETURN = (2, 3), 6  # SSL_ERROR_WANT_READ, SSL_ERROR_WANT_WRITE
 
 
 def find_library(*paths: str | None) -> ctypes.CDLL:

@@ -27,8 +27,7 @@ from mantra.telemetry.tsc import read_tsc
 from mantra.transport import foreign, frames
 from mantra.transport.frames import compact, parse, put
 
-MSG_DONTWAIT = 0x40
-EPOLLERR, EPOLLHUP = 8, 16
+MSG_DONTWAIT, EPOLLERR, EPOLLHUP = 0x40, 8, 16
 
 # struct epoll_event is packed on x86-64 only; `row` is the low half of its 64 bits of user data.
 _padding = [] if platform.machine() == "x86_64" else [("padding", "i4")]
@@ -52,10 +51,8 @@ def poll(poll_address, timeout_ms):
     if unfinished:
         resume(poll_address)
         timeout_ms = np.int64(0)
-    count = foreign.epoll_wait(
-        batch["epoll"], batch["ready"], np.int64(frames.READY_MAX), timeout_ms
-    )
-    ready = records_at(batch["ready"], frames.READY_MAX, READY)
+    ready, most = records_at(batch["ready"], frames.READY_MAX, READY), np.int64(frames.READY_MAX)
+    count = foreign.epoll_wait(batch["epoll"], batch["ready"], most, timeout_ms)
     for i in range(count):
         if batch["count"] < batch["capacity"]:
             visit(poll_address, np.int64(ready[i]["row"]), np.int64(ready[i]["events"]))
@@ -66,12 +63,9 @@ def poll(poll_address, timeout_ms):
 def resume(poll_address):
     """Visit the connections that had more than the last batch could hold, each in its turn."""
     batch = records_at(poll_address, 1, frames.POLL)[0]
-    connections, first = (
-        records_at(batch["connections"], frames.ROWS_MAX, frames.CONNECTION),
-        batch["next"],
-    )
-    for i in range(first, first + frames.ROWS_MAX):
-        row = i % frames.ROWS_MAX
+    connections = records_at(batch["connections"], frames.ROWS_MAX, frames.CONNECTION)
+    for i in range(frames.ROWS_MAX):
+        row = (batch["next"] + i) % frames.ROWS_MAX
         if connections[row]["more"]:
             if batch["count"] == batch["capacity"]:
                 batch["next"], batch["unfinished"] = row, 1
@@ -136,12 +130,10 @@ def decrypt(row_address):
         got = foreign.SSL_read(row["ssl"], row["buffer"] + row["end"], room)
         if got <= 0:
             why = foreign.SSL_get_error(row["ssl"], got)
-            if why in (foreign.SSL_ERROR_WANT_READ, foreign.SSL_ERROR_WANT_WRITE):
-                return np.int64(0)
-            return np.int64(
-                frames.ENDED if why == foreign.SSL_ERROR_ZERO_RETURN else frames.TLS_FAILED
-            )
+            if why == foreign.SSL_ERROR_ZERO_RETURN:
+                return np.int64(frames.ENDED)
+            return np.int64(0 if why in foreign.SSL_WAITS else frames.TLS_FAILED)
         row["end"] += got
         if foreign.BIO_ctrl_pending(row["bio"]) == 0:
-            return np.int64(0)  # a record whose rest did not fit has filled the buffer
+            break  # if there is a record whose rest did not fit, it has filled the buffer
     return np.int64(0)

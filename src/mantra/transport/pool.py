@@ -29,11 +29,10 @@ from mantra.transport.limits import RateLimit, back_off_s
 from mantra.transport.poll import READY, poll
 
 EPOLL_CTL_ADD = 1
-BATCH_MAX = 4096  # messages
+BATCH_MAX = 4096  # messages; and of `happened`, which somebody may never read
 TURN_S = 0.05  # between two looks at the timers of open connections
 OVERLAP_S = 5.0
 STABLE_S = 30.0  # a connection that was open so long was no failure
-HAPPENED_MAX = 4096
 RESOLVERS = 2  # threads that look names up
 
 
@@ -51,14 +50,10 @@ class Pool:
 
     def __init__(self, random: Callable[[], float] = random.random):
         self.epoll, self.random = select.epoll(), random
-        self.record, self.rows = (
-            aligned_zeros(1, frames.POLL),
-            aligned_zeros(frames.ROWS_MAX, frames.CONNECTION),
-        )
-        self.batch, self.ready = (
-            aligned_zeros(BATCH_MAX, frames.MESSAGE),
-            aligned_zeros(frames.READY_MAX, READY),
-        )
+        self.record = aligned_zeros(1, frames.POLL)
+        self.rows = aligned_zeros(frames.ROWS_MAX, frames.CONNECTION)
+        self.batch = aligned_zeros(BATCH_MAX, frames.MESSAGE)
+        self.ready = aligned_zeros(frames.READY_MAX, READY)
         self.scratch = aligned_zeros(frames.SCRATCH_BYTES, np.dtype("u1"))
         self.record["epoll"], self.record["capacity"] = self.epoll.fileno(), BATCH_MAX
         self.record["connections"], self.record["batch"] = map(address_of, (self.rows, self.batch))
@@ -68,7 +63,7 @@ class Pool:
         self.free = list(reversed(range(frames.ROWS_MAX)))
         self.at: dict[int, tuple[Stream, Connection]] = {}  # by row
         self.attempts: dict[str, RateLimit] = {}  # by host
-        self.happened: deque[tuple[str, int, int, str]] = deque(maxlen=HAPPENED_MAX)
+        self.happened: deque[tuple[str, int, int, str]] = deque(maxlen=BATCH_MAX)
         self.resolver = ThreadPoolExecutor(RESOLVERS, "resolver")
         self.streams: list[Stream] = []
         self.busy: list[Stream] = []  # what cannot wait for the timers
@@ -146,20 +141,17 @@ class Pool:
             elif connection.state == CLOSED:
                 self._closed(stream, connection, now)
         if connections:
-            age = now - connections[-1].since
-            if connections[-1].state != OPEN or age < min(OVERLAP_S, stream.endpoint.lifetime_s):
+            limit_s = OVERLAP_S if len(connections) == 2 else stream.endpoint.lifetime_s
+            if connections[-1].state != OPEN or now - connections[-1].since < limit_s:
                 return
             if len(connections) == 2:
                 return connections[0].close(now, "replaced")
-            if age < stream.endpoint.lifetime_s:
-                return
-        if stream.wanted and now >= stream.due and self.free:
-            if stream.attempts.wait_s(now) == 0:
-                stream.attempts.take(now)
-                row = self.rows[self.free.pop()]
-                row["stream"] = stream.number
-                connections.append(Connection(stream.endpoint, row, self.resolver, now))
-                self.at[int(row["row"])] = stream, connections[-1]
+        if stream.wanted and now >= stream.due and self.free and not stream.attempts.wait_s(now):
+            stream.attempts.take(now)
+            row = self.rows[self.free.pop()]
+            row["stream"] = stream.number
+            connections.append(Connection(stream.endpoint, row, self.resolver, now))
+            self.at[int(row["row"])] = stream, connections[-1]
 
     def _opened(self, stream: Stream, connection: Connection) -> None:
         connection.row["more"] = self.record["unfinished"] = 1  # what came behind the answer

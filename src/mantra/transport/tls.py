@@ -58,7 +58,8 @@ class TlsSession:
         foreign.SSL_set_wfd(self.ssl, fd)
         foreign.SSL_set0_rbio(self.ssl, self.bio)  # its own from here on
         foreign.SSL_set_hostflags(self.ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS)
-        foreign.SSL_set1_host(self.ssl, host.encode())
+        if not host or foreign.SSL_set1_host(self.ssl, host.encode()) != 1:
+            raise TransportError(f"{host!r} is no name that a certificate could be for")
         try:
             ipaddress.ip_address(host)
         except ValueError:  # RFC 6066: an address is no server name
@@ -94,8 +95,7 @@ class TlsSession:
 
     def _wait(self, result: int) -> bool:
         """False: OpenSSL waits for the socket. An error raises."""
-        why = foreign.SSL_get_error(self.ssl, result)
-        if why in (foreign.SSL_ERROR_WANT_READ, foreign.SSL_ERROR_WANT_WRITE):
+        if foreign.SSL_get_error(self.ssl, result) in foreign.SSL_WAITS:
             return False
         raise TransportError(f"TLS with {self.host} failed: {self.reason()}")
 
