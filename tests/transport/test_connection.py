@@ -1,9 +1,11 @@
 """One connection's life: its table, its ends, its limits; the other side in another process."""
 
 import contextlib
+import re
 import socket
 
 import pytest
+from websockets.utils import accept_key
 
 from mantra.transport import connection as module
 from mantra.transport.connection import CLOSED, LIFE, OPEN, Connection
@@ -15,7 +17,7 @@ def raw(client, number: int, data: bytes, **how) -> None:
 
 
 def test_life_is_a_table_without_dead_ends():
-    assert set(LIFE) == {state for after in LIFE.values() for state in after} | {"resolving"}
+    assert set(LIFE) == {state for after in LIFE.values() for state in after} | {"dialing"}
     for state, after in LIFE.items():
         assert after == () if state == CLOSED else CLOSED in after
         assert state not in after
@@ -141,9 +143,7 @@ def test_much_is_sent_though_the_other_side_is_slow(server, client):
 def test_a_handshake_that_takes_too_long(client, scheme, state):
     with socket.create_server(("127.0.0.1", 0)) as mute:
         client.open(f"{scheme}://127.0.0.1:{mute.getsockname()[1]}")
-        client.until(
-            lambda: client.pool.at and next(iter(client.pool.at.values()))[1].state == state
-        )
+        client.until(lambda: client.pool.at and client.pool.at[0][1].stage == state)
         client.skipped_s = module.HANDSHAKE_S + 0.1
         assert client.until_said("closed") == f"127.0.0.1 let {state} take over 10 s"
 
@@ -171,9 +171,7 @@ def test_an_answer_that_is_no_upgrade(client, name):
     answer, said = ANSWERS[name]
     with socket.create_server(("127.0.0.1", 0)) as listener, contextlib.ExitStack() as stack:
         client.open(f"ws://127.0.0.1:{listener.getsockname()[1]}")
-        client.until(lambda: client.pool.at)
-        client.until(lambda: next(iter(client.pool.at.values()))[1].state == "upgrading")
-        client.step()  # asks
+        client.step()
         peer = stack.enter_context(listener.accept()[0])
         peer.recv(4096)
         peer.sendall(answer)
@@ -194,19 +192,43 @@ def test_our_headers_are_sent(server, client):
 
 def test_a_name_that_is_none_is_said(client):
     client.open("wss://no-such-host.invalid")
-    assert client.until_said("closed", 1).startswith("resolving no-such-host.invalid failed: ")
+    assert client.until_said("closed", 1).startswith("connecting no-such-host.invalid failed: ")
 
 
 def test_closing_waits_for_the_other_side_but_not_for_ever(client):
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with socket.create_server(("127.0.0.1", 0)) as listener, contextlib.ExitStack() as stack:
         number = client.open(f"ws://127.0.0.1:{listener.getsockname()[1]}")
-        client.until(lambda: client.pool.at)
-        connection = client.pool.streams[number].connections[0]
-        client.until(lambda: connection.state == "upgrading")
-        connection.state = OPEN  # as if it had been answered
-        connection.protocol.state = connection.protocol.state.OPEN
+        client.step()
+        peer = stack.enter_context(listener.accept()[0])
+        key = re.search(r"Sec-WebSocket-Key: (\S+)", peer.recv(4096).decode())[1]
+        answer = "HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        answer += f"Sec-WebSocket-Accept: {accept_key(key)}\r\n\r\n"
+        peer.sendall(answer.encode() + frame(1, b"at once"))
+        client.until_said("open")
+        client.until(lambda: client.texts() == ["at once"])
         client.pool.close(number, client.now())
         client.step()
-        assert connection.state == "closing"
+        assert client.pool.streams[number].connections[0].state == "closing"
+        peer.sendall(frame(1, b"late"))
+        client.until(lambda: client.texts() == ["at once", "late"])
         client.skipped_s = module.CLOSE_S + 0.1
         assert client.until_said("closed") == "closed by us"
+
+
+def test_a_hello_that_fails_is_said_and_tried_again(server, client):
+    client.open(server.ws, hello=lambda: int("x"))
+    said = "upgrading localhost failed: invalid literal for int() with base 10: 'x'"
+    assert client.until_said("closed") == said
+    client.skipped_s = 60.0
+    client.until_said("closed", 2)
+
+
+def test_what_is_given_up_while_it_is_made_is_released_by_the_thread_that_makes_it(client):
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        number = client.open(f"wss://127.0.0.1:{mute.getsockname()[1]}")
+        client.until(lambda: client.pool.at and client.pool.at[0][1].stage == "securing")
+        connection = client.pool.streams[number].connections[0]
+        client.pool.close(number, client.now())
+        client.until_said("closed")
+        client.until(lambda: connection.dial.done() and connection.socket.fileno() == -1)
+        assert connection.tls.ssl == 0

@@ -4,17 +4,17 @@ In:        an Endpoint, a row of the poll, the time at each step.
 Out:       the row opened for compiled reads; `state`, and at the end `reason`, a sentence.
 Must not know: other connections, when to try again (pool.py).
 
-Nothing waits here: each step does what can be done now. Until a connection is open, Python
-reads; then compiled code does. Its control frames go as they are to the `websockets` library, which
-answers them; it also makes the upgrade and all frames that are sent.
+Until it is open, a thread of its own makes it, step by step, and may wait: names are looked up,
+certificates are checked (some ms of CPU), a venue's token is fetched for `hello`. The thread that
+reads markets looks in now and then whether it is done, and never waits.
 
-    resolving ─▶ connecting ─▶ securing ─▶ upgrading ─▶ open ─▶ closing ─▶ closed
-                          └── plain TCP ────▲                (from anywhere ──▲)
+Then compiled code reads. Control frames go as they are to the `websockets` library, which answers
+them; it also makes the upgrade and all frames that are sent.
+
+    dialing (connecting, securing, upgrading) -> open -> closing -> closed;   closed from anywhere
 """
 
 import contextlib
-import errno
-import os
 import re
 import socket
 from collections import deque
@@ -33,17 +33,8 @@ from mantra.transport.frames import BREACH, CLOSE, ENDED, PING, TLS_FAILED
 from mantra.transport.limits import RateLimit
 from mantra.transport.tls import READ_BYTES, TlsSession, TransportError
 
-RESOLVING, CONNECTING, SECURING, UPGRADING = "resolving", "connecting", "securing", "upgrading"
-OPEN, CLOSING, CLOSED = "open", "closing", "closed"
-LIFE = {  # what may follow
-    RESOLVING: (CONNECTING, CLOSED),
-    CONNECTING: (SECURING, UPGRADING, CLOSED),
-    SECURING: (UPGRADING, CLOSED),
-    UPGRADING: (OPEN, CLOSED),
-    OPEN: (CLOSING, CLOSED),
-    CLOSING: (CLOSED,),
-    CLOSED: (),
-}
+DIALING, OPEN, CLOSING, CLOSED = "dialing", "open", "closing", "closed"
+LIFE = {DIALING: (OPEN, CLOSED), OPEN: (CLOSING, CLOSED), CLOSING: (CLOSED,), CLOSED: ()}
 
 HANDSHAKE_S = 10.0  # from the name to open
 CLOSE_S = 2.0  # for the other side's close frame
@@ -75,34 +66,28 @@ class Endpoint:
 class Connection:
     """See above. `now` is a monotonic time in seconds."""
 
-    def __init__(self, endpoint: Endpoint, row: np.void, resolver: Executor, now: float):
+    def __init__(self, endpoint: Endpoint, row: np.void, dialers: Executor, now: float):
         self.endpoint, self.row, self.number = endpoint, row, int(row["row"])
-        self.state, self.reason, self.since = RESOLVING, "", now
-        self.retry_after_s = 0.0
+        self.host, self.state, self.stage = endpoint.uri.host, DIALING, "connecting"
+        self.reason, self.retry_after_s, self.since = "", 0.0, now
         self.socket: socket.socket | None = None
         self.tls: TlsSession | None = None
         self.protocol = ClientProtocol(endpoint.uri, max_size=None)
         self.sends = RateLimit(*endpoint.sends)
         self.queue: deque[str] = deque()
-        self.received, self.unsent = b"", b""
-        self.buffer = np.empty(0, np.uint8)
+        self.unsent, self.buffer = b"", np.empty(0, np.uint8)
         self.bytes_seen, self.heard, self.pinged = 0, now, now
-        self.host, port = endpoint.uri.host, endpoint.uri.port
-        self.lookup = resolver.submit(socket.getaddrinfo, self.host, port, type=socket.SOCK_STREAM)
-        self.addresses: list[tuple] = []
+        self.dial = dialers.submit(self._dial)
 
     def step(self, now: float) -> None:
-        """Do what can be done now; time out what takes too long."""
+        """Do what can be done now."""
         try:
-            if self.state not in (OPEN, CLOSED):
-                limit_s = CLOSE_S if self.state == CLOSING else HANDSHAKE_S
-                if now - self.since > limit_s:
-                    raise TransportError(f"{self.host} let {self.state} take over {limit_s:g} s")
             if self.state != CLOSED:
                 getattr(self, f"_{self.state}")(now)
-        except (OSError, TransportError) as error:
-            said = f"{self.state} {self.host} failed: {getattr(error, 'strerror', error)}"
-            self.end(str(error) if isinstance(error, TransportError) else said)
+        except OSError as error:
+            self.end(f"{self.host} is gone: {error.strerror or error}")
+        except TransportError as error:
+            self.end(str(error))
 
     def send(self, text: str, now: float) -> None:
         """Send as soon as the venue's limit allows."""
@@ -145,43 +130,29 @@ class Connection:
 
     # ------------------------------------------------------------ the steps of its life
 
-    def _resolving(self, now: float) -> None:
-        if self.lookup.done():
-            self.addresses = self.lookup.result()
-            self._become(CONNECTING)
-
-    def _connecting(self, now: float) -> None:
-        family, kind, protocol, _, address = self.addresses[0]
-        if self.socket is None:
-            self.socket = socket.socket(family, kind, protocol)
-            self.socket.setblocking(False)
-            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        error = self.socket.connect_ex(address)
-        if error in (0, errno.EISCONN):
-            request = self.protocol.connect()
-            request.headers.update(self.endpoint.headers)
-            self.protocol.send_request(request)
-            if self.endpoint.uri.secure:
-                self.tls = TlsSession(self.socket.fileno(), self.host, self.endpoint.ca_file)
-            self._become(SECURING if self.tls else UPGRADING)
-        elif error not in (errno.EINPROGRESS, errno.EALREADY):
-            self.socket.close()
-            self.socket = None
-            del self.addresses[0]
-            if not self.addresses:
-                raise OSError(error, os.strerror(error))
-
-    def _securing(self, now: float) -> None:
-        self._receive()
-        if self.tls and self.tls.handshake():
-            self._become(UPGRADING)
-
-    def _upgrading(self, now: float) -> None:
-        self._flush(now)
-        self.received += self._receive()
-        head, blank, rest = self.received.partition(b"\r\n\r\n")
-        if not blank and len(head) <= HEAD_BYTES_MAX:
-            return
+    def _dial(self) -> tuple[bytes, Sequence[str]]:
+        """In its own thread: what came behind the answer to the upgrade, and the first texts."""
+        uri, answer = self.endpoint.uri, b""
+        self.socket = socket.create_connection((uri.host, uri.port), HANDSHAKE_S)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if uri.secure:
+            self.stage = "securing"
+            self.tls = TlsSession(self.socket.fileno(), uri.host, self.endpoint.ca_file)
+            while not self.tls.handshake():
+                self.tls.receive(self._receive(self.socket))
+        self.stage = "upgrading"
+        request = self.protocol.connect()
+        request.headers.update(self.endpoint.headers)
+        self.protocol.send_request(request)
+        self._flush(self.since)
+        while b"\r\n\r\n" not in answer and len(answer) <= HEAD_BYTES_MAX:
+            if self.tls is None:
+                answer += self._receive(self.socket)
+            elif some := self.tls.read():
+                answer += some
+            else:
+                self.tls.receive(self._receive(self.socket))
+        head, blank, rest = answer.partition(b"\r\n\r\n")
         status = head.partition(b"\r\n")[0].decode("latin-1")
         if not blank or not re.match(r"HTTP/1\.1 101( |$)", status):
             if found := re.search(rb"(?i)\r\nretry-after: *(\d{1,6})", head):
@@ -190,9 +161,25 @@ class Connection:
         self.protocol.receive_data(head + blank)
         if wrong := self.protocol.handshake_exc:
             raise TransportError(f"{self.host} answered the upgrade wrongly: {wrong}")
-        self._hand_over(rest, now)
+        self.socket.setblocking(False)
+        return rest, self.endpoint.hello()
 
-    def _hand_over(self, rest: bytes, now: float) -> None:
+    def _receive(self, connected: socket.socket) -> bytes:
+        if data := connected.recv(READ_BYTES):
+            return data
+        raise TransportError(f"{self.host} ended the connection while {self.stage}")
+
+    def _dialing(self, now: float) -> None:
+        if self.dial.done():
+            error = self.dial.exception()
+            if error and not isinstance(error, TransportError):
+                why = getattr(error, "strerror", None) or error
+                raise TransportError(f"{self.stage} {self.host} failed: {why}") from error
+            self._hand_over(*self.dial.result(), now)
+        elif now - self.since > HANDSHAKE_S:
+            raise TransportError(f"{self.host} let {self.stage} take over {HANDSHAKE_S:g} s")
+
+    def _hand_over(self, rest: bytes, hello: Sequence[str], now: float) -> None:
         """Make the row one that compiled code reads: what came behind the answer is in it."""
         assert self.socket is not None
         row, tls = self.row, self.tls
@@ -206,7 +193,7 @@ class Connection:
         row["ts_received"], row["open"] = read_ticks(), 1
         self._become(OPEN)
         self.since = self.heard = self.pinged = now
-        self.queue.extendleft(reversed(self.endpoint.hello()))
+        self.queue.extendleft(reversed(hello))
         self._flush(now)
 
     def _open(self, now: float) -> None:
@@ -239,19 +226,11 @@ class Connection:
                 if taken == 0:
                     return
 
-    _closing = _flush
-
-    def _receive(self) -> bytes:
-        """What has come, decrypted if it is time for that; b"" for nothing."""
-        data = b""
-        with contextlib.suppress(BlockingIOError):
-            data = self.socket.recv(READ_BYTES) if self.socket else b""
-            if not data:
-                raise TransportError(f"{self.host} ended the connection while {self.state}")
-        if self.tls is None:
-            return data
-        self.tls.receive(data)
-        return self.tls.read() if self.state == UPGRADING else b""
+    def _closing(self, now: float) -> None:
+        if now - self.since > CLOSE_S:
+            self.end(self.reason)
+        else:
+            self._flush(now)
 
     def _become(self, state: str) -> None:
         assert state in LIFE[self.state], f"{self.state} -> {state}"
@@ -264,6 +243,14 @@ class Connection:
         self.reason = self.reason or reason
         self._become(CLOSED)
         self.row["open"] = 0
+        with contextlib.suppress(OSError):
+            if self.socket and not self.dial.done():
+                self.socket.shutdown(socket.SHUT_RDWR)  # wakes the thread that dials
+        self.dial.cancel()
+        self.dial.add_done_callback(self._release)
+
+    def _release(self, _: object) -> None:
+        """When no thread dials any more: here, or at its end there."""
         if self.tls is not None:
             self.tls.close()
         if self.socket is not None:

@@ -33,7 +33,7 @@ BATCH_MAX = 4096  # messages; and of `happened`, which somebody may never read
 TURN_S = 0.05  # between two looks at the timers of open connections
 OVERLAP_S = 5.0
 STABLE_S = 30.0  # a connection that was open so long was no failure
-RESOLVERS = 2  # threads that look names up
+DIALERS_MAX = 64  # threads, while so many connections are being made
 
 
 class Stream:
@@ -64,7 +64,7 @@ class Pool:
         self.at: dict[int, tuple[Stream, Connection]] = {}  # by row
         self.attempts: dict[str, RateLimit] = {}  # by host
         self.happened: deque[tuple[str, int, int, str]] = deque(maxlen=BATCH_MAX)
-        self.resolver = ThreadPoolExecutor(RESOLVERS, "resolver")
+        self.dialers = ThreadPoolExecutor(DIALERS_MAX, "dial")
         self.streams: list[Stream] = []
         self.busy: list[Stream] = []  # what cannot wait for the timers
         self.ended: list[Connection] = []  # their buffers: this batch's messages may be there
@@ -100,7 +100,7 @@ class Pool:
         """Give back what the kernel holds for us."""
         for _, connection in self.at.values():
             connection.end("shut")
-        self.resolver.shutdown(wait=False, cancel_futures=True)
+        self.dialers.shutdown(wait=False, cancel_futures=True)
         self.epoll.close()
 
     def step(self, now: float, timeout_ms: int = 0) -> np.ndarray:
@@ -150,7 +150,7 @@ class Pool:
             stream.attempts.take(now)
             row = self.rows[self.free.pop()]
             row["stream"] = stream.number
-            connections.append(Connection(stream.endpoint, row, self.resolver, now))
+            connections.append(Connection(stream.endpoint, row, self.dialers, now))
             self.at[int(row["row"])] = stream, connections[-1]
 
     def _opened(self, stream: Stream, connection: Connection) -> None:
