@@ -1,8 +1,9 @@
 """Distributions as tables of 1,024 quantiles: a draw is ten random bits and one load.
 
 The knots are (probability, value) as measured on recorded Binance spot BTCUSDT data by
-`bench/market_facts.py`; between knots a table is log-linear. Beyond its last quantile a size goes on as a power law: there
-a value is multiplied by a draw from `TAIL`, which is Pareto's law and so similar to itself.
+`bench/market_facts.py`; between knots a table is log-linear. Beyond its last quantile a size goes
+on as a power law: there a value is multiplied by a draw from `TAIL`, which is Pareto's law and so
+similar to itself.
 
 Volumes are in lots of 0.00001 BTC; an instrument's `volume_scale` turns them into its own.
 """
