@@ -48,22 +48,28 @@ WITHDRAWN = (Knot(0, 1), Knot(0.3, 3), Knot(0.6, 10), Knot(0.9, 24), Knot(1, 60)
 TAIL_EXPONENT = 1.5
 
 
+# Where the quantiles of a table are taken.
+PROBABILITIES = (np.arange(QUANTILES) + 0.5) / QUANTILES
+
+
 def quantiles(knots: Sequence[Knot]) -> np.ndarray:
-    """The table of a distribution given by knots: int32[1024], each 1 or more."""
-    middles = (np.arange(QUANTILES) + 0.5) / QUANTILES
+    """The table of a distribution given by knots: each 1 or more."""
     probabilities, values = zip(*knots, strict=True)
-    logs = np.interp(middles, probabilities, np.log(values))
-    return np.rint(np.exp(logs)).astype(np.int32)
+    return np.rint(np.exp(np.interp(PROBABILITIES, probabilities, np.log(values))))
 
 
 def tail() -> np.ndarray:
     """Pareto's law from 1.0, in UNITs."""
-    middles = (np.arange(QUANTILES) + 0.5) / QUANTILES
-    return np.rint(UNIT * (1 - middles) ** (-1 / TAIL_EXPONENT)).astype(np.int32)
+    return np.rint(UNIT * (1 - PROBABILITIES) ** (-1 / TAIL_EXPONENT))
 
 
 def pauses() -> np.ndarray:
     """The exponential law of mean 1.0, in UNITs; the mean is exact to one part in a thousand."""
-    middles = (np.arange(QUANTILES) + 0.5) / QUANTILES
-    law = -np.log(1 - middles)
-    return np.rint(UNIT * law / law.mean()).astype(np.int32)
+    law = -np.log(1 - PROBABILITIES)
+    return np.rint(UNIT * law / law.mean())
+
+
+def tables() -> list[np.ndarray]:
+    """All tables, in the order of their numbers in `layout.py`."""
+    laws = (LEVEL_VOLUMES, TOUCH_VOLUMES, TRADE_VOLUMES, DISTANCES, FILLS, WITHDRAWN)
+    return [*map(quantiles, laws), tail(), pauses()]

@@ -16,30 +16,13 @@ from typing import ClassVar
 
 import numpy as np
 
+from mantra.actors import pacing
 from mantra.actors.actor import CALL_PYTHON, Actor
 from mantra.actors.control import DONE, RUNNING
-from mantra.actors.pacing import (
-    BEGINNING,
-    BLOCKED_CALLS,
-    LEAD,
-    OVER,
-    PENDING_AT,
-    ROOM,
-    ROW_STATE_AT,
-    SENDING,
-    STATE_AT,
-    WAITING,
-    has_room,
-    set_room,
-)
+from mantra.actors.pacing import has_room
 from mantra.actors.spine import Spine
 from mantra.compiled import compiled, duty_cycle
-from mantra.exchanges.simulated.generator import (
-    Generator,
-    MarketSettings,
-    default_markets,
-    new_generator,
-)
+from mantra.exchanges.simulated.generator import Generator, MarketSettings, new_generator
 from mantra.exchanges.simulated.layout import GENERATOR, L2_AT, TRADES_AT
 from mantra.exchanges.simulated.orderflow import next_event
 from mantra.icc.atomics import load_relaxed, store_relaxed
@@ -69,7 +52,6 @@ CONTEXT = np.dtype(
         ("paced", "i8"),  # 1: at a set rate
         ("ticks_per_ms", "i8"),
         ("messages_max", "i8"),  # 0: no end
-        ("ts_end", "i8"),  # 0: no end
         ("sent", "i8"),
         ("trades_at", "i8"),  # trades of the event that are sent …
         ("l2_at", "i8"),  # … and levels of its group
@@ -77,30 +59,32 @@ CONTEXT = np.dtype(
         ("due_fraction", "i8"),  # … and millionths of one
         ("earliest", "i8"),  # ticks before which it is not sent, however late
         ("ts_exchange", "i8"),  # of the event sent last
-        ("lag_max", "i8"),  # ticks
-        ("lag_total", "i8"),
-        ("unused", "i8", (3,)),
-        ("room_l2", ROOM),
-        ("room_trades", ROOM),
+        ("room_l2", pacing.ROOM),
+        ("room_trades", pacing.ROOM),
         ("event", SYSTEM_EVENT),
     ],
     align=True,
 )
-ROOM_L2_AT = CONTEXT.fields["room_l2"][1]  # type: ignore[index]
-ROOM_TRADES_AT = CONTEXT.fields["room_trades"][1]  # type: ignore[index]
-EVENT_AT = CONTEXT.fields["event"][1]  # type: ignore[index]
+ROOM_L2_AT, ROOM_TRADES_AT, EVENT_AT = (
+    CONTEXT.fields[name][1]  # type: ignore[index]
+    for name in ("room_l2", "room_trades", "event")
+)
 
 
 @duty_cycle
 def venue_step(context_address):
     context = records_at(context_address, 1, CONTEXT)[0]
+    generator = records_at(context["generator"], 1, GENERATOR)[0]
     phase = context["phase"]
-    if phase == OVER or load_relaxed(context["control"] + STATE_AT) < RUNNING:
+    if phase == pacing.OVER or load_relaxed(context["control"] + pacing.STATE_AT) < RUNNING:
         return 0
-    if phase == WAITING:
+    if phase == pacing.WAITING:
         return CALL_PYTHON
-    if phase == BEGINNING:
-        begin(context_address)
+    if phase == pacing.BEGINNING:
+        context["phase"] = pacing.SENDING
+        context["due"] = ticks_now(context["track"])
+        next_event(context["generator"])
+        context["ts_exchange"] = generator["ts_exchange"]
         return 1
     if context["paced"]:
         now = ticks_now(context["track"])
@@ -108,25 +92,15 @@ def venue_step(context_address):
             return 0
         if now < context["earliest"]:
             return 1  # Late: a core that now sleeps or yields for each event never catches up.
-        note_lag(context_address, now)
+        histogram = records_at(context["track"], 1, TRACK)[0]["histograms"]
+        record_value(histogram, now - context["due"])
     elif context["trades_at"] + context["l2_at"] == 0 and not may_begin(context_address):
-        if context["room_l2"]["blocked"] + context["room_trades"]["blocked"] >= BLOCKED_CALLS:
-            return CALL_PYTHON
-        return 0
+        blocked = context["room_l2"]["blocked"] + context["room_trades"]["blocked"]
+        return CALL_PYTHON if blocked >= pacing.BLOCKED_CALLS else 0
     sent = send_event(context_address)
-    generator = records_at(context["generator"], 1, GENERATOR)[0]
     if context["l2_at"] == generator["l2_count"]:
         prepare(context_address)
     return sent
-
-
-@compiled
-def begin(context_address):
-    context = records_at(context_address, 1, CONTEXT)[0]
-    context["phase"] = SENDING
-    context["due"] = ticks_now(context["track"])
-    next_event(context["generator"])
-    context["ts_exchange"] = records_at(context["generator"], 1, GENERATOR)[0]["ts_exchange"]
 
 
 @compiled
@@ -141,21 +115,12 @@ def may_begin(context_address):
 
 
 @compiled
-def note_lag(context_address, now):
-    """How late an event is sent, in the histogram and in numbers."""
-    context = records_at(context_address, 1, CONTEXT)[0]
-    lag = now - context["due"]
-    context["lag_total"] += lag
-    context["lag_max"] = max(context["lag_max"], lag)
-    record_value(records_at(context["track"], 1, TRACK)[0]["histograms"], lag)
-
-
-@compiled
 def send_event(context_address):
     """The event's trades, then its group: all of it, or as far as there is room. How many."""
     context = records_at(context_address, 1, CONTEXT)[0]
     generator = records_at(context["generator"], 1, GENERATOR)[0]
-    track, waits, sent = context["track"], not context["paced"], np.int64(0)
+    track, waits = context["track"], not context["paced"]
+    before = context["trades_at"] + context["l2_at"]
     while context["trades_at"] < generator["trades_count"]:
         if waits and not has_room(context_address + ROOM_TRADES_AT, np.int64(1)):
             break
@@ -163,7 +128,6 @@ def send_event(context_address):
         at = context["generator"] + TRADES_AT + context["trades_at"] * TRADE_BYTES
         send(track, context["trades"], at)
         context["trades_at"] += 1
-        sent += 1
     while context["l2_at"] < generator["l2_count"]:
         if context["trades_at"] < generator["trades_count"]:
             break
@@ -174,7 +138,7 @@ def send_event(context_address):
         at = context["generator"] + L2_AT + context["l2_at"] * L2_BYTES
         send(track, context["l2"], at)
         context["l2_at"] += 1
-        sent += 1
+    sent = context["trades_at"] + context["l2_at"] - before
     context["sent"] += sent
     return sent
 
@@ -201,33 +165,29 @@ def prepare(context_address):
     left = 1
     if context["messages_max"] > 0:
         left = max(context["messages_max"] - context["sent"], 0)
-    if left == 0 or 0 < context["ts_end"] < generator["ts_exchange"]:
-        left = 0
+    if left == 0:
         end(context_address)
-    store_relaxed(context["row"] + PENDING_AT, left)
+    store_relaxed(context["row"] + pacing.PENDING_AT, left)
 
 
 @compiled
 def end(context_address):
     """Nothing is left: say so to those who read events, and to who runs the actor."""
     context = records_at(context_address, 1, CONTEXT)[0]
-    context["phase"] = OVER
+    context["phase"] = pacing.OVER
     event = context["event"]
     event["ts_exchange"], event["value"] = context["ts_exchange"], context["sent"]
-    event["kind"], event["instrument"] = EVENT_END_OF_DATA, -1
     originate(context["track"])
     send(context["track"], context["events"], context_address + EVENT_AT)
-    store_relaxed(context["row"] + ROW_STATE_AT, DONE)
+    store_relaxed(context["row"] + pacing.ROW_STATE_AT, DONE)
 
 
 class SimulatedVenue(Actor):
-    """Sends simulated market data of one venue, or of all the built-in ones.
+    """Sends simulated market data of one venue, or of several.
 
-    markets           which, and where they begin; None: all built-in ones in the tables
-    rate              messages/s, trades and levels together; 0: as fast as consumers keep up
-    messages          end after so many, with the group that reaches it; 0: go on
-    duration_s        end after so much simulated time; 0: go on
-    ticks_per_second  of the tick counter; 0: measured at the start
+    markets     which, and where they begin
+    rate        messages/s, trades and levels together; 0: as fast as consumers keep up
+    messages    end after so many, with the group that reaches it; 0: go on
     """
 
     writes = ("l2", "trades", "events")
@@ -239,20 +199,14 @@ class SimulatedVenue(Actor):
         self,
         name: str,
         tables: Tables,
-        *,
-        markets: list[MarketSettings] | None = None,
+        markets: list[MarketSettings],
         seed: int = 1,
         rate: float = 0,
         messages: int = 0,
-        duration_s: float = 0,
-        lead: int = LEAD,
-        ticks_per_second: float = 0,
     ):
         super().__init__(name)
-        self.tables, self.seed = tables, seed
-        self.markets = default_markets(tables) if markets is None else markets
-        self.rate, self.messages, self.duration_s = rate, messages, duration_s
-        self.lead, self.ticks_per_second = lead, ticks_per_second
+        self.tables, self.markets, self.seed = tables, markets, seed
+        self.rate, self.messages = rate, messages
         self._queues: list[tuple[str, Queue]] = []
         self.generator: Generator
 
@@ -264,13 +218,10 @@ class SimulatedVenue(Actor):
             context[name] = address_of(spine.outlet(name))
         context["track"], context["generator"] = spine.track_address, self.generator.address
         context["control"], context["row"] = spine.control.address, spine.row_address
-        context["paced"] = self.rate > 0
-        ticks_per_second = self.ticks_per_second or float(Calibration().fix["ticks_per_second"])
-        context["ticks_per_ms"] = round(ticks_per_second / 1000)
-        context["messages_max"] = self.messages
-        if self.duration_s:
-            context["ts_end"] = int(self.generator.state["ts_start"] + self.duration_s * 1e9)
-        context["event"]["venue"] = -1
+        context["paced"], context["messages_max"] = self.rate > 0, self.messages
+        context["ticks_per_ms"] = round(float(Calibration().fix["ticks_per_second"]) / 1000)
+        event = context["event"]
+        event["kind"], event["instrument"], event["venue"] = EVENT_END_OF_DATA, -1, -1
         self._queues = [("room_l2", spine.queue("l2")), ("room_trades", spine.queue("trades"))]
 
     def on_call(self) -> None:
@@ -278,6 +229,6 @@ class SimulatedVenue(Actor):
         assert self.context is not None
         context = self.context[0]
         for room, queue in self._queues:
-            set_room(context[room], queue, self.lead)
-        if context["phase"] == WAITING:
-            context["phase"] = BEGINNING
+            pacing.set_room(context[room], queue)
+        if context["phase"] == pacing.WAITING:
+            context["phase"] = pacing.BEGINNING
