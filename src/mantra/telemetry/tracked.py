@@ -13,7 +13,7 @@ An OUTLET is a producer handle and the histogram of its latencies (origin -> pub
 
 import numpy as np
 
-from mantra.compiled import compiled
+from mantra.compiled import compiled, inlined
 from mantra.icc.atomics import load_relaxed
 from mantra.icc.memory import records_at
 from mantra.icc.queue import DATA, PRODUCER, SPED_PAST, publish, try_consume
@@ -44,9 +44,6 @@ TRACK = np.dtype(
 
 OUTLET = np.dtype([("producer", PRODUCER), ("latencies", "i8")], align=True)
 
-ORIGIN_AT = 0  # offsets in every record
-PUBLISHED_AT = 8
-LATENCIES_AT = PRODUCER.itemsize
 TIMING_AT = TRACK.fields["timing"][1]  # type: ignore[index]
 HISTOGRAM_BYTES = HISTOGRAM.itemsize
 TIMING_BYTES = TIMING.itemsize
@@ -71,22 +68,22 @@ def originate(track_address):
 @compiled
 def receive(track_address, consumer_address, target_address):
     """`try_consume`, and what is sent next inherits the message's origin."""
+    track = records_at(track_address, 1, TRACK)[0]
     status = try_consume(consumer_address, target_address)
     if status == DATA:
-        track = records_at(track_address, 1, TRACK)[0]
         track["origin"] = records_at(target_address, 1, WORD)[0]
         track["received"] += 1
     elif status == SPED_PAST:
-        records_at(track_address, 1, TRACK)[0]["overruns"] += 1
+        track["overruns"] += 1
     return status
 
 
-@compiled
-def stamp(track_address, message_address):
+@inlined
+def stamp(track_address, message_address, now):
     """Write origin and publication into a message; returns ticks from origin to now."""
     track = records_at(track_address, 1, TRACK)[0]
     head = records_at(message_address, 2, WORD)
-    latency = ticks_now(track_address) - track["origin"]
+    latency = now - track["origin"]
     head[0] = track["origin"]
     head[1] = latency << PUBLISHER_BITS | track["publisher"]
     return latency
@@ -95,7 +92,7 @@ def stamp(track_address, message_address):
 @compiled
 def send(track_address, outlet_address, message_address):
     """Stamp and publish; returns the message's number in its queue."""
-    latency = stamp(track_address, message_address)
+    latency = stamp(track_address, message_address, ticks_now(track_address))
     number = publish(outlet_address, message_address)
     track = records_at(track_address, 1, TRACK)[0]
     track["sent"] += 1
@@ -110,10 +107,7 @@ def send_row(track_address, vector_address, row, source_address, now):
 
     Rows that are written together have one stamp: a clock read each would be half their cost.
     """
-    track = records_at(track_address, 1, TRACK)[0]
-    head = records_at(source_address, 2, WORD)
-    head[0] = track["origin"]
-    head[1] = (now - track["origin"]) << PUBLISHER_BITS | track["publisher"]
+    stamp(track_address, source_address, now)
     write_row(vector_address, row, source_address)
 
 
@@ -158,9 +152,8 @@ def hold_timer(track_address, timer, start, stop, work):
     if track["held"] == HELD_MAX:
         tell_held(track_address)
     timing = track["timing"][track["held"]]
+    stamp(track_address, track_address + TIMING_AT + track["held"] * TIMING_BYTES, stop)
     track["held"] += 1
-    timing["ts_origin"] = track["origin"]
-    timing["published"] = (stop - track["origin"]) << PUBLISHER_BITS | track["publisher"]
     timing["ts_start"], timing["ts_stop"] = start, stop
     timing["timer"], timing["work"] = timer, work
     timing["detail"] = track["detail"]

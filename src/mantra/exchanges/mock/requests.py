@@ -13,17 +13,10 @@ import numpy as np
 
 from mantra.books.book import PRICE_MAX, best_price
 from mantra.compiled import compiled
+from mantra.exchanges.mock import orders
 from mantra.exchanges.mock.accounts import asset_of, can_hold, hold_of, set_hold
 from mantra.exchanges.mock.layout import NOBODY
 from mantra.exchanges.mock.matching import has_book, market_cost, reaches, take_liquidity
-from mantra.exchanges.mock.orders import (
-    close_order,
-    find_order,
-    link_order,
-    market_of,
-    open_order,
-    unlink_order,
-)
 from mantra.exchanges.mock.reports import report_balance, report_update
 from mantra.icc.memory import records_at
 from mantra.messages import enums
@@ -39,11 +32,11 @@ def handle_request(exchange, request):
         if exchange["answers_unknown"]:
             refuse(exchange, request, np.int64(NOBODY), enums.REASON_UNKNOWN_INSTRUMENT)
         return
-    market = market_of(exchange, instrument)
+    market = orders.market_of(exchange, instrument)
     if market["book"] == 0:
         return
     exchange["in_hand"] = NOBODY
-    slot = find_order(exchange, request["order_id"])
+    slot = orders.find_order(exchange, request["order_id"])
     is_known = slot != NOBODY and exchange["orders"][slot]["instrument"] == instrument
     if request["kind"] == enums.NEW:
         reason = new_order(exchange, market, slot, request)
@@ -54,7 +47,7 @@ def handle_request(exchange, request):
     elif request["kind"] == enums.AMEND:
         reason = amend_order(exchange, market, slot, request)
     else:
-        unlink_order(exchange, slot)
+        orders.unlink_order(exchange, slot)
         end_order(exchange, market, slot, enums.CANCELED)
         return
     if reason != enums.REASON_NONE:
@@ -132,7 +125,7 @@ def new_order(exchange, market, slot, request):
         hold = hold_of(market, side, price, volume)
     if not can_hold(exchange, asset_of(market, side), hold):
         return enums.REASON_NO_BALANCE
-    slot = open_order(exchange, request["order_id"])
+    slot = orders.open_order(exchange, request["order_id"])
     if slot == NOBODY:
         return enums.REASON_TOO_MANY_ORDERS
     order = exchange["orders"][slot]
@@ -167,7 +160,7 @@ def amend_order(exchange, market, slot, request):
     if not can_hold(exchange, asset_of(market, side), hold - order["held"]):
         return enums.REASON_NO_BALANCE
     if moves:
-        unlink_order(exchange, slot)
+        orders.unlink_order(exchange, slot)
         exchange["in_hand"] = slot
     order["price"], order["volume"], order["leaves"] = price, volume, leaves
     tell_order(exchange, market, order, hold, enums.AMENDED)
@@ -180,12 +173,12 @@ def take_and_rest(exchange, market, slot):
     order = exchange["orders"][slot]
     take_liquidity(exchange, market, order)
     if order["leaves"] == 0:
-        close_order(exchange, slot)
+        orders.close_order(exchange, slot)
     elif order["time_in_force"] == enums.IOC:
         end_order(exchange, market, slot, enums.EXPIRED)
     else:
         order["queue_ahead"] = 0  # The seam of a queue model: what stands there now is before us.
-        link_order(exchange, slot)
+        orders.link_order(exchange, slot)
         if reaches(market, np.int64(order["side"]), order["price"]):
             market["touched"] = 1  # More than LEVELS_MAX levels.
 
@@ -194,7 +187,7 @@ def take_and_rest(exchange, market, slot):
 def end_order(exchange, market, slot, event):
     """End an order that does not rest: release its hold, report, free its slot."""
     tell_order(exchange, market, exchange["orders"][slot], np.int64(0), event)
-    close_order(exchange, slot)
+    orders.close_order(exchange, slot)
 
 
 @compiled

@@ -36,39 +36,36 @@ from mantra.telemetry.histogram import record_value
 from mantra.telemetry.tracked import TRACK, originate, send, ticks_now
 
 NS_PER_MS = 1_000_000
-L2_BYTES = L2_UPDATE.itemsize
-TRADE_BYTES = TRADE_UPDATE.itemsize
+L2, TRADES, EVENTS = np.arange(3)  # outlets, int64; the first two are streams of messages
+MESSAGE_BYTES = L2_UPDATE.itemsize
+assert TRADE_UPDATE.itemsize == MESSAGE_BYTES
 
 CONTEXT = np.dtype(
     [
         ("phase", "i8"),
         ("track", "i8"),
-        ("l2", "i8"),  # outlets
-        ("trades", "i8"),
-        ("events", "i8"),
+        ("outlets", "i8", (3,)),
         ("control", "i8"),
         ("row", "i8"),
         ("generator", "i8"),
+        ("messages", "i8", (2,)),  # addresses of the event's messages, by stream …
+        ("at", "i8", (2,)),  # … and how many of them are sent
         ("paced", "i8"),  # 1: at a set rate
         ("ticks_per_ms", "i8"),
         ("messages_max", "i8"),  # 0: no end
         ("sent", "i8"),
-        ("trades_at", "i8"),  # trades of the event that are sent …
-        ("l2_at", "i8"),  # … and levels of its group
         ("due", "i8"),  # ticks when the event is to be sent …
         ("due_fraction", "i8"),  # … and millionths of one
         ("earliest", "i8"),  # ticks before which it is not sent, however late
         ("ts_exchange", "i8"),  # of the event sent last
-        ("room_l2", pacing.ROOM),
-        ("room_trades", pacing.ROOM),
+        ("rooms", pacing.ROOM, (2,)),
         ("event", SYSTEM_EVENT),
     ],
     align=True,
 )
-ROOM_L2_AT, ROOM_TRADES_AT, EVENT_AT = (
-    CONTEXT.fields[name][1]  # type: ignore[index]
-    for name in ("room_l2", "room_trades", "event")
-)
+ROOM_BYTES = pacing.ROOM.itemsize
+ROOMS_AT = CONTEXT.fields["rooms"][1]  # type: ignore[index]
+EVENT_AT = CONTEXT.fields["event"][1]  # type: ignore[index]
 
 
 @duty_cycle
@@ -94,13 +91,19 @@ def venue_step(context_address):
             return 1  # Late: a core that now sleeps or yields for each event never catches up.
         histogram = records_at(context["track"], 1, TRACK)[0]["histograms"]
         record_value(histogram, now - context["due"])
-    elif context["trades_at"] + context["l2_at"] == 0 and not may_begin(context_address):
-        blocked = context["room_l2"]["blocked"] + context["room_trades"]["blocked"]
+    elif context["at"][TRADES] + context["at"][L2] == 0 and not may_begin(context_address):
+        blocked = context["rooms"][L2]["blocked"] + context["rooms"][TRADES]["blocked"]
         return CALL_PYTHON if blocked >= pacing.BLOCKED_CALLS else 0
     sent = send_event(context_address)
-    if context["l2_at"] == generator["l2_count"]:
+    if context["at"][L2] == generator["l2_count"]:
         prepare(context_address)
     return sent
+
+
+@compiled
+def room_of(context_address, stream):
+    """Address of a stream's ROOM."""
+    return context_address + ROOMS_AT + stream * ROOM_BYTES
 
 
 @compiled
@@ -108,10 +111,10 @@ def may_begin(context_address):
     """Whether trades and group have room; what is beyond the limit may begin and be held up."""
     context = records_at(context_address, 1, CONTEXT)[0]
     generator = records_at(context["generator"], 1, GENERATOR)[0]
-    if not has_room(context_address + ROOM_L2_AT, generator["l2_count"]):
+    if not has_room(room_of(context_address, L2), generator["l2_count"]):
         return False
     trades = generator["trades_count"]
-    return trades == 0 or has_room(context_address + ROOM_TRADES_AT, trades)
+    return trades == 0 or has_room(room_of(context_address, TRADES), trades)
 
 
 @compiled
@@ -119,28 +122,19 @@ def send_event(context_address):
     """The event's trades, then its group: all of it, or as far as there is room. How many."""
     context = records_at(context_address, 1, CONTEXT)[0]
     generator = records_at(context["generator"], 1, GENERATOR)[0]
-    track, waits = context["track"], not context["paced"]
-    before = context["trades_at"] + context["l2_at"]
-    while context["trades_at"] < generator["trades_count"]:
-        if waits and not has_room(context_address + ROOM_TRADES_AT, np.int64(1)):
-            break
-        originate(track)
-        at = context["generator"] + TRADES_AT + context["trades_at"] * TRADE_BYTES
-        send(track, context["trades"], at)
-        context["trades_at"] += 1
-    while context["l2_at"] < generator["l2_count"]:
-        if context["trades_at"] < generator["trades_count"]:
-            break
-        if waits and not has_room(context_address + ROOM_L2_AT, np.int64(1)):
-            break
-        if context["l2_at"] == 0:
-            originate(track)
-        at = context["generator"] + L2_AT + context["l2_at"] * L2_BYTES
-        send(track, context["l2"], at)
-        context["l2_at"] += 1
-    sent = context["trades_at"] + context["l2_at"] - before
-    context["sent"] += sent
-    return sent
+    track, before = context["track"], context["sent"]
+    for stream in (TRADES, L2):
+        count = generator["l2_count"] if stream == L2 else generator["trades_count"]
+        for at in range(context["at"][stream], count):
+            if not context["paced"] and not has_room(room_of(context_address, stream), np.int64(1)):
+                return context["sent"] - before
+            if stream == TRADES or at == 0:
+                originate(track)
+            message = context["messages"][stream] + at * MESSAGE_BYTES
+            send(track, context["outlets"][stream], message)
+            context["at"][stream] += 1
+            context["sent"] += 1
+    return context["sent"] - before
 
 
 @compiled
@@ -155,8 +149,7 @@ def prepare(context_address):
     begun = records_at(context["track"], 1, TRACK)[0]["origin"]
     context["earliest"] = begun + shortest_ns * ticks_per_ms // NS_PER_MS
     next_event(context["generator"])
-    context["trades_at"] = 0
-    context["l2_at"] = 0
+    context["at"][:] = 0
     fraction = context["due_fraction"]
     fraction += (generator["ts_exchange"] - context["ts_exchange"]) * ticks_per_ms
     context["due"] += fraction // NS_PER_MS
@@ -178,7 +171,7 @@ def end(context_address):
     event = context["event"]
     event["ts_exchange"], event["value"] = context["ts_exchange"], context["sent"]
     originate(context["track"])
-    send(context["track"], context["events"], context_address + EVENT_AT)
+    send(context["track"], context["outlets"][EVENTS], context_address + EVENT_AT)
     store_relaxed(context["row"] + pacing.ROW_STATE_AT, DONE)
 
 
@@ -207,28 +200,28 @@ class SimulatedVenue(Actor):
         super().__init__(name)
         self.tables, self.markets, self.seed = tables, markets, seed
         self.rate, self.messages = rate, messages
-        self._queues: list[tuple[str, Queue]] = []
         self.generator: Generator
+        self._queues: list[Queue]
 
     def on_start(self, spine: Spine) -> None:
         self.generator = new_generator(self.tables, self.markets, self.seed, self.rate)
         self.context = aligned_zeros(1, CONTEXT)
         context = self.context[0]
-        for name in self.writes:
-            context[name] = address_of(spine.outlet(name))
+        context["outlets"] = [address_of(spine.outlet(name)) for name in self.writes]
         context["track"], context["generator"] = spine.track_address, self.generator.address
+        context["messages"] = [self.generator.address + at for at in (L2_AT, TRADES_AT)]
         context["control"], context["row"] = spine.control.address, spine.row_address
         context["paced"], context["messages_max"] = self.rate > 0, self.messages
         context["ticks_per_ms"] = round(float(Calibration().fix["ticks_per_second"]) / 1000)
         event = context["event"]
         event["kind"], event["instrument"], event["venue"] = EVENT_END_OF_DATA, -1, -1
-        self._queues = [("room_l2", spine.queue("l2")), ("room_trades", spine.queue("trades"))]
+        self._queues = [spine.queue(name) for name in self.writes[:EVENTS]]
 
     def on_call(self) -> None:
         """Look which consumers pace: all have attached when a run begins."""
         assert self.context is not None
         context = self.context[0]
-        for room, queue in self._queues:
-            pacing.set_room(context[room], queue)
+        for room, queue in zip(context["rooms"], self._queues, strict=True):
+            pacing.set_room(room, queue)
         if context["phase"] == pacing.WAITING:
             context["phase"] = pacing.BEGINNING
