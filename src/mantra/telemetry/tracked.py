@@ -16,7 +16,7 @@ import numpy as np
 from mantra.compiled import compiled, inlined
 from mantra.icc.atomics import load_relaxed
 from mantra.icc.memory import records_at
-from mantra.icc.queue import DATA, PRODUCER, SPED_PAST, publish, try_consume
+from mantra.icc.queue import DATA, PRODUCER, publish, try_consume
 from mantra.icc.seqlock_vector import write_row
 from mantra.messages.records import PUBLISHER_BITS, TIMING
 from mantra.telemetry.histogram import HISTOGRAM, record_value
@@ -30,9 +30,6 @@ TRACK = np.dtype(
         ("publisher", "i8"),  # this actor's id
         ("clock", "i8"),  # address of a simulated clock's ticks; 0: the real counter
         ("enabled", "i8"),  # 0: no timings are taken; stamps always are
-        ("received", "i8"),  # messages
-        ("sent", "i8"),
-        ("overruns", "i8"),  # times it was sped past; its consumers know how many were lost
         ("timings", "i8"),  # address of the OUTLET of this actor's timing queue
         ("histograms", "i8"),  # address of the business histogram of timer 0
         ("detail", "i8"),  # what the next timing tells beside times: whatever the actor defines
@@ -68,13 +65,9 @@ def originate(track_address):
 @compiled
 def receive(track_address, consumer_address, target_address):
     """`try_consume`, and what is sent next inherits the message's origin."""
-    track = records_at(track_address, 1, TRACK)[0]
     status = try_consume(consumer_address, target_address)
     if status == DATA:
-        track["origin"] = records_at(target_address, 1, WORD)[0]
-        track["received"] += 1
-    elif status == SPED_PAST:
-        track["overruns"] += 1
+        records_at(track_address, 1, TRACK)[0]["origin"] = records_at(target_address, 1, WORD)[0]
     return status
 
 
@@ -94,9 +87,7 @@ def send(track_address, outlet_address, message_address):
     """Stamp and publish; returns the message's number in its queue."""
     latency = stamp(track_address, message_address, ticks_now(track_address))
     number = publish(outlet_address, message_address)
-    track = records_at(track_address, 1, TRACK)[0]
-    track["sent"] += 1
-    if track["enabled"]:
+    if records_at(track_address, 1, TRACK)[0]["enabled"]:
         record_value(records_at(outlet_address, 1, OUTLET)[0]["latencies"], latency)
     return number
 

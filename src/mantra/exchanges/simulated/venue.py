@@ -158,21 +158,14 @@ def prepare(context_address):
     left = 1
     if context["messages_max"] > 0:
         left = max(context["messages_max"] - context["sent"], 0)
-    if left == 0:
-        end(context_address)
+    if left == 0:  # Say so to those who read events, and to who runs the actor.
+        context["phase"] = pacing.OVER
+        event = context["event"]
+        event["ts_exchange"], event["value"] = context["ts_exchange"], context["sent"]
+        originate(context["track"])
+        send(context["track"], context["outlets"][EVENTS], context_address + EVENT_AT)
+        store_relaxed(context["row"] + pacing.ROW_STATE_AT, DONE)
     store_relaxed(context["row"] + pacing.PENDING_AT, left)
-
-
-@compiled
-def end(context_address):
-    """Nothing is left: say so to those who read events, and to who runs the actor."""
-    context = records_at(context_address, 1, CONTEXT)[0]
-    context["phase"] = pacing.OVER
-    event = context["event"]
-    event["ts_exchange"], event["value"] = context["ts_exchange"], context["sent"]
-    originate(context["track"])
-    send(context["track"], context["outlets"][EVENTS], context_address + EVENT_AT)
-    store_relaxed(context["row"] + pacing.ROW_STATE_AT, DONE)
 
 
 class SimulatedVenue(Actor):
