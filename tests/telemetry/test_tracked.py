@@ -73,15 +73,13 @@ def test_what_is_sent_inherits_the_origin_of_what_was_received(bench):
         assert request["published"][0] >> 16 == 1000 - origin
 
 
-def test_messages_sent_received_and_overruns_are_counted(bench):
+def test_a_consumer_that_was_sped_past_goes_on_with_what_is_left(bench):
     outlet, inlet = bench.outlet("l2", L2_UPDATE, capacity=4)
     message = aligned_zeros(1, L2_UPDATE)
     for _ in range(6):
         tracked.send(bench.at, outlet, address_of(message))
     statuses = [tracked.receive(bench.at, address_of(inlet), address_of(message)) for _ in range(6)]
     assert statuses == [SPED_PAST, DATA, DATA, DATA, DATA, EMPTY]
-    track = bench.track[0]
-    assert (track["sent"], track["received"], track["overruns"]) == (6, 4, 1)
     assert inlet["lost"][0] == 2
 
 

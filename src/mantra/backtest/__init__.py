@@ -9,7 +9,6 @@ captures.py        files -> pieces of whole lines
 import_survey.py   first pass: instruments and their decimals
 import_session.py  second pass: streams, and what is rare
 import_lines.py    the compiled loop of both
-market_facts.py    recorded market data beside simulated
 replay.py          the actor that sends an archive: at its own pace, a multiple of it, or at most
 default_config.py  a run's config where the user gives none
 report.py          what a run did, as data and as text

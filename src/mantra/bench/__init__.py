@@ -12,4 +12,5 @@ icc_peers.py   multiprocessing.Queue, Pipe and iceoryx2 under the same clock; th
 pipeline.py    the whole engine on two cores: tick to trade, the Overseer, the cost of tracking
 startup.py     cold compile and warm start of the whole engine
 archive.py     bytes a row, rows a second; a recorder beside a producer at full rate
+market_facts.py  recorded market data beside simulated, what can be measured of both: a table
 """

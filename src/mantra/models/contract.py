@@ -18,10 +18,11 @@ hash of the model's folder: an edit of the model, or of a file beside it, compil
 """
 
 import hashlib
-import importlib.util
+import importlib
 import inspect
 import re
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -32,13 +33,7 @@ from typing import Any
 import numba
 import numpy as np
 
-from mantra.compiled import (
-    CACHE,
-    DutyCycle,
-    compiled,
-    compiled_uncached,
-    duty_cycle,
-)
+from mantra.compiled import CACHE, DutyCycle, compiled, compiled_uncached, duty_cycle
 from mantra.icc.memory import records_at
 from mantra.messages.records import IDEAL_ORDER
 
@@ -87,8 +82,26 @@ CALL = np.dtype(
 )
 
 BUILT_IN = Path(__file__).parent
-NO_FIELDS = np.dtype([("unused", "i8")], align=True)
 ORDERS_MAX = 64  # rows per instrument
+
+
+def _is_record(value: Any) -> bool:
+    return isinstance(value, np.dtype) and bool(value.names) and value.isalignedstruct
+
+
+# What a model's file says beside the function: what it is if it is not said, whether it is right,
+# and what is expected.
+RECORD = (np.dtype([("unused", "i8")], align=True), _is_record, "np.dtype([...], align=True)")
+CONSTANTS: dict[str, tuple] = {
+    "PARAMETERS": RECORD,
+    "STATE": RECORD,
+    "DEFAULTS": ({}, lambda value: isinstance(value, dict), "{name: value}"),
+    "ORDERS": (
+        None,
+        lambda value: isinstance(value, int) and 1 <= value <= ORDERS_MAX,
+        f"the number of ideal orders per instrument, 1 to {ORDERS_MAX}",
+    ),
+}
 
 TRAMPOLINE = '''"""Calls a model: addresses to records. Made from contract.py, for {path}."""
 
@@ -123,18 +136,19 @@ class Model:
 
     def parameter_record(self, overrides: dict[str, Any]) -> np.ndarray:
         """PARAMETERS with the defaults and these values. ModelError for unknown names."""
-        record = np.zeros(1, self.parameters)
+        record, names = np.zeros(1, self.parameters), self.parameters.names or ()
         for name, value in {**self.defaults, **overrides}.items():
-            if name not in (self.parameters.names or ()):
-                known = ", ".join(self.parameters.names or ())
-                raise ModelError(f"{self.path}: no parameter {name!r}; there are: {known}")
+            wrong = f"{self.path}: parameter {name} = {value!r}"
+            if name not in names:
+                raise ModelError(
+                    f"{self.path}: no parameter {name!r}; there are: {', '.join(names)}"
+                )
             try:
                 record[name] = value
             except (TypeError, ValueError, OverflowError) as error:
-                raise ModelError(f"{self.path}: parameter {name} = {value!r}: {error}") from None
+                raise ModelError(f"{wrong}: {error}") from None
             if record[name][0] != value:
-                kind = self.parameters[name]
-                raise ModelError(f"{self.path}: parameter {name} = {value!r} does not fit {kind}")
+                raise ModelError(f"{wrong} does not fit {self.parameters[name]}")
         return record
 
 
@@ -166,14 +180,14 @@ def load_model(name: str) -> Model:
             f"{tuple(inspect.signature(function).parameters)}; "
             f"expected (event, market, state, parameters, orders)"
         )
-    model = Model(
-        path=path,
-        parameters=_dtype(path, module, "PARAMETERS"),
-        defaults=_defaults(path, module),
-        state=_dtype(path, module, "STATE"),
-        orders=_orders(path, module),
-        call=_trampoline(path, module, function),
-    )
+    said = {}
+    for what, (absent, is_right, expected) in CONSTANTS.items():
+        value = said[what] = getattr(module, what, absent)
+        if not is_right(value):
+            raise ModelError(f"{_place(path, what)}: {what} is {value!r}; expected {expected}")
+    parameters, state, defaults, orders = said.values()
+    call = _trampoline(path, function, STATE=state, PARAMETERS=parameters)
+    model = Model(path, parameters, defaults, state, orders, call)
     model.parameter_record({})
     return model
 
@@ -181,18 +195,23 @@ def load_model(name: str) -> Model:
 def _import(path: Path) -> ModuleType:
     if path.parent == BUILT_IN:
         return importlib.import_module(f"mantra.models.{path.stem}")
-    name = f"mantra_model_{path.stem}_{_folder_hash(path)}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
     try:
         with _beside(path):
-            sys.modules[name] = module  # The compiler looks it up when it loads from the cache.
-            spec.loader.exec_module(module)
+            return _run(path, f"mantra_model_{path.stem}_{_folder_hash(path)}")
     except Exception as error:
-        line = _line_in(path, error)
-        raise ModelError(f"{path}:{line}: {type(error).__name__}: {error}") from error
+        frames = [*traceback.extract_tb(error.__traceback__), error]
+        lines = [at.lineno for at in frames if getattr(at, "filename", None) == str(path)]
+        raise ModelError(f"{path}:{(lines or [0])[-1]}: {type(error).__name__}: {error}") from error
+
+
+def _run(path: Path, name: str, **given: Any) -> ModuleType:
+    """Run a file as a module of this name, with what is given to it.
+
+    A real module of a real file: the compiler looks both up when it loads from the cache.
+    """
+    module = sys.modules[name] = ModuleType(name)
+    module.__dict__.update(given, __file__=str(path))
+    exec(compile(path.read_bytes(), str(path), "exec"), module.__dict__)
     return module
 
 
@@ -232,73 +251,24 @@ def _folder_hash(path: Path) -> str:
     return digest.hexdigest()[:16]
 
 
-def _line_in(path: Path, error: BaseException) -> int:
-    if isinstance(error, SyntaxError) and error.filename == str(path):
-        return error.lineno or 0
-    line, trace = 0, error.__traceback__
-    while trace is not None:
-        if trace.tb_frame.f_code.co_filename == str(path):
-            line = trace.tb_lineno
-        trace = trace.tb_next
-    return line
-
-
 def _place(path: Path, name: str) -> str:
     """The file, with the first line that begins with `name`, a pattern, if there is one."""
     found = re.search(rf"^{name}\b", path.read_text(), re.MULTILINE)
     return f"{path}:{found.string.count(chr(10), 0, found.start()) + 1}" if found else str(path)
 
 
-def _defaults(path: Path, module: ModuleType) -> dict[str, Any]:
-    defaults = getattr(module, "DEFAULTS", {})
-    if not isinstance(defaults, dict):
-        raise ModelError(
-            f"{_place(path, 'DEFAULTS')}: DEFAULTS is {defaults!r}; expected {{name: value}}"
-        )
-    return defaults
-
-
-def _dtype(path: Path, module: ModuleType, name: str) -> np.dtype:
-    dtype = getattr(module, name, NO_FIELDS)
-    if not isinstance(dtype, np.dtype) or not dtype.names or not dtype.isalignedstruct:
-        raise ModelError(
-            f"{_place(path, name)}: {name} is {dtype!r}; expected np.dtype([...], align=True)"
-        )
-    return dtype
-
-
-def _orders(path: Path, module: ModuleType) -> int:
-    orders = getattr(module, "ORDERS", None)
-    if not isinstance(orders, int) or not 1 <= orders <= ORDERS_MAX:
-        raise ModelError(
-            f"{_place(path, 'ORDERS')}: ORDERS is {orders!r}; expected the number of ideal orders "
-            f"per instrument, 1 to {ORDERS_MAX}"
-        )
-    return orders
-
-
-def _trampoline(path: Path, module: ModuleType, function: Any) -> DutyCycle:
+def _trampoline(path: Path, function: Any, **records: np.dtype) -> DutyCycle:
     file = CACHE / f"model_{path.stem}_{_folder_hash(path)}.py"
     text = TRAMPOLINE.format(path=path)
     if not file.exists() or file.read_text() != text:
         partial = file.with_suffix(".partial")
         partial.write_text(text)
         partial.replace(file)
-    # A real module under a real name: the compiler looks both up when it loads from the cache.
-    made = ModuleType(f"mantra_{file.stem}")
-    made.__dict__.update(
-        # Of a user's model only the trampoline is cached, under the hash of its folder: by itself
-        # it would be cached by its file's date, and not see an edit of what it imports.
-        on_event=(compiled if path.parent == BUILT_IN else compiled_uncached)(function),
-        records_at=records_at,
-        CALL=CALL,
-        MARKET=MARKET,
-        IDEAL_ORDER=IDEAL_ORDER,
-        STATE=_dtype(path, module, "STATE"),
-        PARAMETERS=_dtype(path, module, "PARAMETERS"),
-    )
-    sys.modules[made.__name__] = made
-    exec(compile(text, str(file), "exec"), made.__dict__)
+    # Of a user's model only the trampoline is cached, under the hash of its folder: by itself
+    # it would be cached by its file's date, and not see an edit of what it imports.
+    on_event = (compiled if path.parent == BUILT_IN else compiled_uncached)(function)
+    given = {"records_at": records_at, "CALL": CALL, "MARKET": MARKET, "IDEAL_ORDER": IDEAL_ORDER}
+    made = _run(file, f"mantra_{file.stem}", on_event=on_event, **given, **records)
     return duty_cycle(made.call_model)
 
 

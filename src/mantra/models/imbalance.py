@@ -23,25 +23,15 @@ ORDERS = 1
 NS_PER_MS = 1_000_000
 FULL = 1000  # parts per thousand
 
-PARAMETERS = np.dtype(
-    [
-        ("depth", "i8"),  # ticks
-        ("half_life_ms", "i8"),
-        ("threshold", "i8"),  # parts per thousand
-        ("pause_ms", "i8"),
-        ("lots", "i8"),
-        ("position_max", "i8"),  # lots
-    ],
-    align=True,
-)
 DEFAULTS = {
-    "depth": 10,
+    "depth": 10,  # ticks
     "half_life_ms": 500,
-    "threshold": 700,
+    "threshold": 700,  # parts per thousand
     "pause_ms": 1000,
     "lots": 100,
-    "position_max": 1000,
+    "position_max": 1000,  # lots
 }
+PARAMETERS = np.dtype([(name, "i8") for name in DEFAULTS], align=True)
 
 STATE = np.dtype(
     [

@@ -18,43 +18,27 @@ from mantra.actors.spine import Spine
 from mantra.books.book import CONSISTENT, apply_update, clear, new_book
 from mantra.compiled import JIT, call_step, compiled, duty_cycle, inlined
 from mantra.icc.memory import address_of, aligned_zeros, records_at
-from mantra.icc.queue import CONSUMER, EMPTY, SPED_PAST, has_news, publish, show_progress
+from mantra.icc.queue import CONSUMER, DATA, SPED_PAST, has_news, publish, show_progress
+from mantra.messages import records
 from mantra.messages.enums import EVENT_OVERRUN, FIRST, SNAPSHOT
-from mantra.messages.records import FILL as FILL_RECORD
-from mantra.messages.records import (
-    IDEAL_ORDER,
-    L2_UPDATE,
-    SYSTEM_EVENT,
-    TRADE_UPDATE,
-)
+from mantra.messages.records import IDEAL_ORDER
 from mantra.messages.tables import Tables
 from mantra.models.contract import BOOK, CALL, FILL, MARKET, TRADE, Model
-from mantra.telemetry.tracked import (
-    hold_timer,
-    note_detail,
-    originate,
-    receive,
-    send,
-    send_row,
-    start_timer,
-    stop_timer,
-    tell_held,
-    ticks_now,
-)
+from mantra.telemetry import tracked
+from mantra.telemetry.tracked import ticks_now
 
 BATCH = 64  # messages of one queue in one step: bounds how long the core's other actors wait
 CACHE_PREFIX = "cache-"
 UNTOLD_MAX = 256  # rows that wait for being published; beyond that they do not wait
 BOOK_LEVELS = 4096  # a book's first size; it grows
 
-TIMER_L2, TIMER_TRADE, TIMER_FILL = range(3)
+TIMER_L2, TIMER_TRADE, TIMER_FILL = BOOK, TRADE, FILL
+L2, TRADES, FILLS = np.arange(3)  # inlets, int64; also the `detail` of an OVERRUN
 
 MODEL = np.dtype(
     [
         ("track", "i8"),
-        ("l2", "i8"),  # addresses of CONSUMERs …
-        ("trades", "i8"),
-        ("fills", "i8"),
+        ("inlets", "i8", (3,)),  # addresses of CONSUMERs …
         ("events", "i8"),  # … OUTLETs …
         ("ideals", "i8"),
         ("cache", "i8"),  # … the VECTOR of its rows …
@@ -64,21 +48,20 @@ MODEL = np.dtype(
         ("untold_rows", "i8"),  # … and how many
         ("at", "i8"),  # address of i8 by instrument id: index into `market`, -1: not ours
         ("model", "i8"),  # index among the models
-        ("told", "i8", (3,)),  # messages told to be lost, of l2, trades, fills
+        ("told", "i8", (3,)),  # messages told to be lost, by inlet
         ("blind", "i8"),  # 1: fills were lost, so positions are not known: no more events
-        ("update", L2_UPDATE),
-        ("trade", TRADE_UPDATE),
-        ("fill", FILL_RECORD),
-        ("event", SYSTEM_EVENT),
+        ("update", records.L2_UPDATE),
+        ("trade", records.TRADE_UPDATE),
+        ("fill", records.FILL),
+        ("event", records.SYSTEM_EVENT),
         ("call", CALL),
     ],
     align=True,
 )
-UPDATE_AT = MODEL.fields["update"][1]  # type: ignore[index]
-TRADE_AT = MODEL.fields["trade"][1]  # type: ignore[index]
-FILL_AT = MODEL.fields["fill"][1]  # type: ignore[index]
-EVENT_AT = MODEL.fields["event"][1]  # type: ignore[index]
-CALL_AT = MODEL.fields["call"][1]  # type: ignore[index]
+UPDATE_AT, TRADE_AT, FILL_AT, EVENT_AT, CALL_AT = (
+    np.int64(MODEL.fields[name][1])  # type: ignore[index]
+    for name in ("update", "trade", "fill", "event", "call")
+)
 INDEX = np.dtype("i8")
 ROW_BYTES = IDEAL_ORDER.itemsize
 
@@ -91,38 +74,46 @@ def step_model(context_address):
     is to be told of that, the rows on [ideals] and the timing, is told at the next step.
     """
     context = records_at(context_address, 1, MODEL)[0]
+    inlets = context["inlets"]
     if context["untold_rows"] > 0:
         tell_ideals(context_address)
-        tell_held(context["track"])
+        tracked.tell_held(context["track"])
     work = np.int64(0)
-    if has_news(context["fills"]):
+    if has_news(inlets[FILLS]):
         work += drain_fills(context_address)
-    if context["untold_rows"] == 0 and has_news(context["l2"]):
+    if context["untold_rows"] == 0 and has_news(inlets[L2]):
         work += drain_levels(context_address)
-    if context["untold_rows"] == 0 and has_news(context["trades"]):
+    if context["untold_rows"] == 0 and has_news(inlets[TRADES]):
         work += drain_trades(context_address)
     if work > 0:
-        show_progress(context["l2"])
-        show_progress(context["trades"])
-        show_progress(context["fills"])
+        show_progress(inlets[L2])
+        show_progress(inlets[TRADES])
+        show_progress(inlets[FILLS])
     return work
+
+
+@inlined
+def take(context_address, inlet, target_at):
+    """Receive the next message of an inlet; whether there is one. A loss is told."""
+    context = records_at(context_address, 1, MODEL)[0]
+    while True:
+        consumer, target = context["inlets"][inlet], context_address + target_at
+        status = tracked.receive(context["track"], consumer, target)
+        if status != SPED_PAST:
+            return status == DATA
+        lose(context_address, inlet)
 
 
 @inlined
 def drain_levels(context_address):
     context = records_at(context_address, 1, MODEL)[0]
-    update, track = context["update"], context["track"]
-    start = np.int64(0)
-    in_group = 0
+    update, event = context["update"], context["call"]["event"]
+    start, in_group = np.int64(0), 0
     for work in range(BATCH):
-        status = receive(track, context["l2"], context_address + UPDATE_AT)
-        if status == EMPTY:
+        if not take(context_address, L2, UPDATE_AT):
             return work
-        if status == SPED_PAST:
-            distrust_books(context_address)
-            continue
         if in_group == 0:
-            start = start_timer(track)
+            start = tracked.start_timer(context["track"])
         in_group += 1
         at = records_at(context["at"] + 8 * update["instrument"], 1, INDEX)[0]
         if at < 0:
@@ -132,10 +123,9 @@ def drain_levels(context_address):
             market["trusted"] = 1
         status = apply_update(market["book"], context_address + UPDATE_AT)
         if status == CONSISTENT and market["trusted"]:
-            event = context["call"]["event"]
             event["kind"], event["at"] = BOOK, at
             event["ts_exchange"] = update["ts_exchange"]
-            if call_model(context_address, np.int64(TIMER_L2), start, in_group):
+            if call_model(context_address, start, in_group):
                 return np.int64(work + 1)
             in_group = 0
     return np.int64(BATCH)
@@ -144,24 +134,16 @@ def drain_levels(context_address):
 @compiled
 def drain_trades(context_address):
     context = records_at(context_address, 1, MODEL)[0]
-    trade, track = context["trade"], context["track"]
+    trade = context["trade"]
     for work in range(BATCH):
-        status = receive(track, context["trades"], context_address + TRADE_AT)
-        if status == EMPTY:
+        if not take(context_address, TRADES, TRADE_AT):
             return work
-        if status == SPED_PAST:
-            tell_lost(context_address, np.int64(TIMER_TRADE), context["trades"])
-            continue
         at = records_at(context["at"] + 8 * trade["instrument"], 1, INDEX)[0]
         if at < 0:
             continue
-        start = start_timer(track)
         records_at(context["call"]["market"], at + 1, MARKET)[at]["last_price"] = trade["price"]
-        event = context["call"]["event"]
-        event["kind"], event["at"], event["side"] = TRADE, at, trade["side"]
-        event["price"], event["volume"] = trade["price"], trade["volume"]
-        event["ts_exchange"] = trade["ts_exchange"]
-        if call_model(context_address, np.int64(TIMER_TRADE), start, np.int64(1)):
+        context["call"]["event"]["kind"] = TRADE
+        if call_with(context_address, at, trade):
             return np.int64(work + 1)
     return np.int64(BATCH)
 
@@ -169,47 +151,41 @@ def drain_trades(context_address):
 @compiled
 def drain_fills(context_address):
     context = records_at(context_address, 1, MODEL)[0]
-    fill, track = context["fill"], context["track"]
+    fill = context["fill"]
     for work in range(BATCH):
-        status = receive(track, context["fills"], context_address + FILL_AT)
-        if status == EMPTY:
+        if not take(context_address, FILLS, FILL_AT):
             return work
-        if status == SPED_PAST:
-            go_blind(context_address)
-            continue
-        if fill["model"] != context["model"]:
-            continue
-        start = start_timer(track)
         at = records_at(context["at"] + 8 * fill["instrument"], 1, INDEX)[0]
-        if at < 0:
+        if at < 0 or fill["model"] != context["model"]:
             continue
         market = records_at(context["call"]["market"], at + 1, MARKET)[at]
-        sign = 1 - 2 * np.int64(fill["side"])
-        market["position"] += sign * fill["volume"]
-        event = context["call"]["event"]
-        event["kind"], event["at"], event["side"] = FILL, at, fill["side"]
-        event["price"], event["volume"] = fill["price"], fill["volume"]
-        event["ts_exchange"] = fill["ts_exchange"]
-        if call_model(context_address, np.int64(TIMER_FILL), start, np.int64(1)):
+        market["position"] += (1 - 2 * np.int64(fill["side"])) * fill["volume"]
+        context["call"]["event"]["kind"] = FILL
+        if call_with(context_address, at, fill):
             return np.int64(work + 1)
     return np.int64(BATCH)
 
 
 @inlined
-def note_levels(context_address):
-    """The timing's detail: l2 messages taken so far. A trade or fill may come amid a group."""
+def call_with(context_address, at, deal):
+    """Call the model with a trade or a fill; whether it changed rows."""
     context = records_at(context_address, 1, MODEL)[0]
-    note_detail(context["track"], records_at(context["l2"], 1, CONSUMER)[0]["next"])
+    start, event = tracked.start_timer(context["track"]), context["call"]["event"]
+    event["at"], event["side"] = at, deal["side"]
+    event["price"], event["volume"] = deal["price"], deal["volume"]
+    event["ts_exchange"] = deal["ts_exchange"]
+    return call_model(context_address, start, np.int64(1))
 
 
 @compiled
-def call_model(context_address, timer, start, work):
+def call_model(context_address, start, work):
     """Call the model, send the rows it changed, end the step's timer; whether there were any."""
     context = records_at(context_address, 1, MODEL)[0]
     if context["blind"]:
         return False
+    timer = context["call"]["event"]["kind"]  # Before: the event is the model's then.
     call_step(context["trampoline"], context_address + CALL_AT)
-    rows, now = context["call"]["rows"], np.int64(0)
+    track, rows, now = context["track"], context["call"]["rows"], np.int64(0)
     orders = records_at(context["call"]["orders"], rows, IDEAL_ORDER)
     sent = records_at(context["sent"], rows, IDEAL_ORDER)
     for row in range(rows):
@@ -223,13 +199,14 @@ def call_model(context_address, timer, start, work):
             or order["time_in_force"] != last["time_in_force"]
         ):
             if now == 0:
-                now = ticks_now(context["track"])
+                now = ticks_now(track)
             send_ideal(context_address, row, now)
-    note_levels(context_address)
+    # The timing's detail: l2 messages taken so far. A trade or fill may come amid a group.
+    tracked.note_detail(track, records_at(context["inlets"][L2], 1, CONSUMER)[0]["next"])
     if now == 0:
-        stop_timer(context["track"], timer, start, work)
+        tracked.stop_timer(track, timer, start, work)
         return False
-    hold_timer(context["track"], timer, start, now, work)
+    tracked.hold_timer(track, timer, start, now, work)
     return True
 
 
@@ -239,7 +216,7 @@ def send_ideal(context_address, row, now):
     context = records_at(context_address, 1, MODEL)[0]
     orders = records_at(context["call"]["orders"], context["call"]["rows"], IDEAL_ORDER)
     source = context["call"]["orders"] + row * ROW_BYTES
-    send_row(context["track"], context["cache"], row, source, now)
+    tracked.send_row(context["track"], context["cache"], row, source, now)
     records_at(context["sent"], context["call"]["rows"], IDEAL_ORDER)[row] = orders[row]
     if context["untold_rows"] == UNTOLD_MAX:
         tell_ideals(context_address)
@@ -257,48 +234,30 @@ def tell_ideals(context_address):
 
 
 @compiled
-def distrust_books(context_address):
-    """Levels were lost: empty books until each gets a snapshot; wanting nothing; and say so."""
+def lose(context_address, inlet):
+    """Messages of an inlet were lost: say how many, and want nothing of what is not known.
+
+    Of levels: empty books until each gets a snapshot. Of fills: positions are not known any more,
+    so nothing is wanted for good.
+    """
     context = records_at(context_address, 1, MODEL)[0]
-    call = context["call"]
-    market = records_at(call["market"], call["markets"], MARKET)
-    for at in range(call["markets"]):
-        clear(market[at]["book"])
-        market[at]["trusted"] = 0
-    want_nothing_at_all(context_address)
-    tell_lost(context_address, np.int64(TIMER_L2), context["l2"])
-
-
-@compiled
-def go_blind(context_address):
-    """Fills were lost: the positions are not known any more. Want nothing for good; and say so."""
-    context = records_at(context_address, 1, MODEL)[0]
-    context["blind"] = 1
-    want_nothing_at_all(context_address)
-    tell_lost(context_address, np.int64(TIMER_FILL), context["fills"])
-
-
-@compiled
-def want_nothing_at_all(context_address):
-    context = records_at(context_address, 1, MODEL)[0]
-    orders = records_at(context["call"]["orders"], context["call"]["rows"], IDEAL_ORDER)
-    now = ticks_now(context["track"])
-    for row in range(context["call"]["rows"]):
-        orders[row]["volume"] = 0
-        send_ideal(context_address, row, now)
-
-
-@compiled
-def tell_lost(context_address, inlet, consumer_address):
-    """Say how many messages of an inlet were lost."""
-    context = records_at(context_address, 1, MODEL)[0]
-    lost = records_at(consumer_address, 1, CONSUMER)[0]["lost"]
+    call, now = context["call"], ticks_now(context["track"])
+    if inlet == L2:
+        for market in records_at(call["market"], call["markets"], MARKET):
+            clear(market["book"])
+            market["trusted"] = 0
+    elif inlet == FILLS:
+        context["blind"] = 1
+    if inlet != TRADES:
+        for row in range(call["rows"]):
+            records_at(call["orders"], call["rows"], IDEAL_ORDER)[row]["volume"] = 0
+            send_ideal(context_address, row, now)
+    lost = records_at(context["inlets"][inlet], 1, CONSUMER)[0]["lost"]
     event = context["event"]
-    event["kind"], event["instrument"], event["venue"] = EVENT_OVERRUN, -1, -1
     event["value"], event["detail"] = lost - context["told"][inlet], inlet
     context["told"][inlet] = lost
-    originate(context["track"])
-    send(context["track"], context["events"], context_address + EVENT_AT)
+    tracked.originate(context["track"])
+    tracked.send(context["track"], context["events"], context_address + EVENT_AT)
 
 
 class ModelActor(Actor):
@@ -320,12 +279,8 @@ class ModelActor(Actor):
     ):
         super().__init__(name)
         self.index, self.model, self.instruments, self.tables = index, model, instruments, tables
+        self.rows = model.orders * len(instruments)  # of ideal orders
         self.parameters = model.parameter_record(parameters or {})
-
-    @property
-    def rows(self) -> int:
-        """Rows of ideal orders."""
-        return self.model.orders * len(self.instruments)
 
     def vectors(self) -> dict[str, tuple[np.dtype, int]]:
         return {CACHE_PREFIX + self.name: (IDEAL_ORDER, self.rows)}
@@ -334,12 +289,13 @@ class ModelActor(Actor):
         self.context = aligned_zeros(1, MODEL)
         context = self.context[0]
         context["track"], context["model"] = spine.track_address, self.index
-        for queue in self.reads:
-            context[queue] = address_of(spine.inlet(queue, paces=True))
-        context["events"] = address_of(spine.outlet("events"))
-        context["ideals"] = address_of(spine.outlet("ideals"))
+        context["inlets"] = [address_of(spine.inlet(queue, paces=True)) for queue in self.reads]
+        for queue in self.writes:
+            context[queue] = address_of(spine.outlet(queue))
         context["cache"] = address_of(spine.vector(CACHE_PREFIX + self.name, IDEAL_ORDER))
         context["trampoline"] = self.model.call.address
+        event = context["event"]
+        event["kind"], event["instrument"], event["venue"] = EVENT_OVERRUN, -1, -1
         self._lay_out(context, spine)
         if JIT:  # Now: at the end it would be late.
             tell_ideals.compile("(int64,)")
@@ -347,34 +303,31 @@ class ModelActor(Actor):
     def on_stop(self) -> None:
         if self.context is not None:
             tell_ideals(self.context_address)
-            tell_held(int(self.context["track"][0]))
+            tracked.tell_held(int(self.context["track"][0]))
 
     def _lay_out(self, context: np.void, spine: Spine) -> None:
-        """Market, rows, state and parameters: the memory the model sees."""
-        self.market = aligned_zeros(len(self.instruments), MARKET)
+        """Market, rows, state and parameters: the memory the model sees; and what stands beside."""
+        ids, rows_each = self.instruments, self.model.orders
+        books = [new_book(BOOK_LEVELS) for _ in ids]
+        facts = self.tables.instruments[ids]
+        self.market = aligned_zeros(len(ids), MARKET)
+        self.market["instrument"], self.market["trusted"] = ids, 1
+        self.market["book"] = [book.address for book in books]
+        self.market["first_row"] = np.arange(len(ids)) * rows_each
+        for name in ("tick_size", "lot_size"):
+            self.market[name] = facts[name]
         self.orders = aligned_zeros(self.rows, IDEAL_ORDER)
-        self.state = aligned_zeros(1, self.model.state)
-        sent = aligned_zeros(self.rows, IDEAL_ORDER)
-        at = np.full(len(self.tables.instruments), -1, INDEX)
-        for index, instrument in enumerate(self.instruments):
-            row, facts = self.market[index], self.tables.instruments[instrument]
-            book = new_book(BOOK_LEVELS)
-            spine.keep(book)
-            row["instrument"], row["book"] = instrument, book.address
-            row["trusted"] = 1
-            row["first_row"] = index * self.model.orders
-            row["tick_size"], row["lot_size"] = facts["tick_size"], facts["lot_size"]
-            first = index * self.model.orders
-            self.orders["instrument"][first : first + self.model.orders] = instrument
-            at[instrument] = index
         self.orders["model"], self.orders["row"] = self.index, np.arange(self.rows)
-        untold = aligned_zeros(UNTOLD_MAX, IDEAL_ORDER)
-        sent[:] = self.orders
+        self.orders["instrument"] = np.repeat(ids, rows_each)
+        self.state = aligned_zeros(1, self.model.state)
         call = context["call"]
-        call["market"], call["markets"] = address_of(self.market), len(self.market)
-        call["orders"], call["rows"] = address_of(self.orders), self.rows
-        call["state"] = address_of(self.state)
-        call["parameters"] = address_of(self.parameters)
-        context["sent"], context["at"] = address_of(sent), address_of(at)
-        context["untold"] = address_of(untold)
-        spine.keep(sent, at, untold)
+        call["markets"], call["rows"] = len(ids), self.rows
+        for name in ("market", "orders", "state", "parameters"):
+            call[name] = address_of(getattr(self, name))
+        sent, untold = aligned_zeros(self.rows, IDEAL_ORDER), aligned_zeros(UNTOLD_MAX, IDEAL_ORDER)
+        sent[:] = self.orders
+        at = np.full(len(self.tables.instruments), -1, INDEX)
+        at[ids] = np.arange(len(ids))
+        for name, array in (("sent", sent), ("untold", untold), ("at", at)):
+            context[name] = address_of(array)
+        spine.keep(books, sent, untold, at)

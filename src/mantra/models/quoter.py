@@ -17,17 +17,14 @@ from mantra.models.orders import want, want_nothing
 ORDERS = 4  # inner bid, outer bid, inner ask, outer ask
 PAIR = 2
 
-PARAMETERS = np.dtype(
-    [
-        ("half_spread", "i8"),  # ticks
-        ("step", "i8"),  # ticks
-        ("skew", "i8"),  # ticks
-        ("lots", "i8"),  # volume of each order
-        ("position_max", "i8"),  # lots
-    ],
-    align=True,
-)
-DEFAULTS = {"half_spread": 1, "step": 2, "skew": 4, "lots": 100, "position_max": 1000}
+DEFAULTS = {
+    "half_spread": 1,  # ticks
+    "step": 2,  # ticks
+    "skew": 4,  # ticks
+    "lots": 100,  # volume of each order
+    "position_max": 1000,  # lots
+}
+PARAMETERS = np.dtype([(name, "i8") for name in DEFAULTS], align=True)
 
 
 @compiled

@@ -12,7 +12,7 @@ says how much the rate differs from the first estimate.
 """
 
 import time
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -36,8 +36,7 @@ CLOCK_FIX = np.dtype(
 )
 
 
-@dataclass(frozen=True)
-class ClockSample:
+class ClockSample(NamedTuple):
     """One reading of both clocks at once: off by at most `error_ns`."""
 
     ticks: int
@@ -53,15 +52,13 @@ def read_ticks():
 
 def take_sample() -> ClockSample:
     """The narrowest of some readings of both clocks."""
-    best: ClockSample | None = None
+    samples = []
     for _ in range(SAMPLE_TRIES):
         before = read_ticks()
         utc_ns = time.time_ns()
         after = read_ticks()
-        if best is None or after - before < best.gap_ticks:
-            best = ClockSample((before + after) // 2, utc_ns, after - before)
-    assert best is not None
-    return best
+        samples.append(ClockSample((before + after) // 2, utc_ns, after - before))
+    return min(samples, key=lambda sample: sample.gap_ticks)
 
 
 class Calibration:

@@ -56,14 +56,14 @@ class Timers:
             count = int(histogram["count"])
             if not line["name"] or not count:
                 continue
-            times = dict(zip(PERCENTS, percentiles(histogram, PERCENTS), strict=True))
+            found = zip(PERCENTS, percentiles(histogram, PERCENTS), strict=True)
             lines.append(
                 {
                     "kind": line["kind"].decode(),
                     "name": line["name"].decode(),
                     "count": count,
                     "mean_ns": float(histogram["sum"]) / count * ns_per_tick,
-                    **{f"p{p:g}_ns": value * ns_per_tick for p, value in times.items()},
+                    **{f"p{p:g}_ns": value * ns_per_tick for p, value in found},
                     "max_ns": float(histogram["max"]) * ns_per_tick,
                 }
             )

@@ -13,10 +13,10 @@ An OUTLET is a producer handle and the histogram of its latencies (origin -> pub
 
 import numpy as np
 
-from mantra.compiled import compiled
+from mantra.compiled import compiled, inlined
 from mantra.icc.atomics import load_relaxed
 from mantra.icc.memory import records_at
-from mantra.icc.queue import DATA, PRODUCER, SPED_PAST, publish, try_consume
+from mantra.icc.queue import DATA, PRODUCER, publish, try_consume
 from mantra.icc.seqlock_vector import write_row
 from mantra.messages.records import PUBLISHER_BITS, TIMING
 from mantra.telemetry.histogram import HISTOGRAM, record_value
@@ -30,9 +30,6 @@ TRACK = np.dtype(
         ("publisher", "i8"),  # this actor's id
         ("clock", "i8"),  # address of a simulated clock's ticks; 0: the real counter
         ("enabled", "i8"),  # 0: no timings are taken; stamps always are
-        ("received", "i8"),  # messages
-        ("sent", "i8"),
-        ("overruns", "i8"),  # times it was sped past; its consumers know how many were lost
         ("timings", "i8"),  # address of the OUTLET of this actor's timing queue
         ("histograms", "i8"),  # address of the business histogram of timer 0
         ("detail", "i8"),  # what the next timing tells beside times: whatever the actor defines
@@ -44,9 +41,6 @@ TRACK = np.dtype(
 
 OUTLET = np.dtype([("producer", PRODUCER), ("latencies", "i8")], align=True)
 
-ORIGIN_AT = 0  # offsets in every record
-PUBLISHED_AT = 8
-LATENCIES_AT = PRODUCER.itemsize
 TIMING_AT = TRACK.fields["timing"][1]  # type: ignore[index]
 HISTOGRAM_BYTES = HISTOGRAM.itemsize
 TIMING_BYTES = TIMING.itemsize
@@ -73,20 +67,16 @@ def receive(track_address, consumer_address, target_address):
     """`try_consume`, and what is sent next inherits the message's origin."""
     status = try_consume(consumer_address, target_address)
     if status == DATA:
-        track = records_at(track_address, 1, TRACK)[0]
-        track["origin"] = records_at(target_address, 1, WORD)[0]
-        track["received"] += 1
-    elif status == SPED_PAST:
-        records_at(track_address, 1, TRACK)[0]["overruns"] += 1
+        records_at(track_address, 1, TRACK)[0]["origin"] = records_at(target_address, 1, WORD)[0]
     return status
 
 
-@compiled
-def stamp(track_address, message_address):
+@inlined
+def stamp(track_address, message_address, now):
     """Write origin and publication into a message; returns ticks from origin to now."""
     track = records_at(track_address, 1, TRACK)[0]
     head = records_at(message_address, 2, WORD)
-    latency = ticks_now(track_address) - track["origin"]
+    latency = now - track["origin"]
     head[0] = track["origin"]
     head[1] = latency << PUBLISHER_BITS | track["publisher"]
     return latency
@@ -95,11 +85,9 @@ def stamp(track_address, message_address):
 @compiled
 def send(track_address, outlet_address, message_address):
     """Stamp and publish; returns the message's number in its queue."""
-    latency = stamp(track_address, message_address)
+    latency = stamp(track_address, message_address, ticks_now(track_address))
     number = publish(outlet_address, message_address)
-    track = records_at(track_address, 1, TRACK)[0]
-    track["sent"] += 1
-    if track["enabled"]:
+    if records_at(track_address, 1, TRACK)[0]["enabled"]:
         record_value(records_at(outlet_address, 1, OUTLET)[0]["latencies"], latency)
     return number
 
@@ -110,10 +98,7 @@ def send_row(track_address, vector_address, row, source_address, now):
 
     Rows that are written together have one stamp: a clock read each would be half their cost.
     """
-    track = records_at(track_address, 1, TRACK)[0]
-    head = records_at(source_address, 2, WORD)
-    head[0] = track["origin"]
-    head[1] = (now - track["origin"]) << PUBLISHER_BITS | track["publisher"]
+    stamp(track_address, source_address, now)
     write_row(vector_address, row, source_address)
 
 
@@ -158,9 +143,8 @@ def hold_timer(track_address, timer, start, stop, work):
     if track["held"] == HELD_MAX:
         tell_held(track_address)
     timing = track["timing"][track["held"]]
+    stamp(track_address, track_address + TIMING_AT + track["held"] * TIMING_BYTES, stop)
     track["held"] += 1
-    timing["ts_origin"] = track["origin"]
-    timing["published"] = (stop - track["origin"]) << PUBLISHER_BITS | track["publisher"]
     timing["ts_start"], timing["ts_stop"] = start, stop
     timing["timer"], timing["work"] = timer, work
     timing["detail"] = track["detail"]

@@ -52,21 +52,14 @@ def read_tsc_early() -> int:
     return time.monotonic_ns()
 
 
-def _emit_read_tsc(builder):
-    return _emit_counter(builder, "rdtscp", "={eax},={edx},~{ecx},~{memory}")
-
-
-def _emit_read_tsc_early(builder):
-    return _emit_counter(builder, "rdtsc", "={eax},={edx},~{memory}")
-
-
 def _emit_counter(builder, mnemonic, clobbered):
     word, half = ir.IntType(64), ir.IntType(32)
     if "x86_64" not in builder.module.triple:
         read = ir.FunctionType(word, [])
         return builder.asm(read, "mrs $0, cntvct_el0", "=r", [], side_effect=True)
     read = ir.FunctionType(ir.LiteralStructType([half, half]), [])
-    pair = builder.asm(read, mnemonic, clobbered, [], side_effect=True)
+    registers = f"={{eax}},={{edx}},{clobbered}~{{memory}}"
+    pair = builder.asm(read, mnemonic, registers, [], side_effect=True)
     low = builder.zext(builder.extract_value(pair, 0), word)
     high = builder.zext(builder.extract_value(pair, 1), word)
     return builder.or_(low, builder.shl(high, ir.Constant(word, 32)))
@@ -79,8 +72,8 @@ def _read_os_clock():
 
 
 if INVARIANT_COUNTER:
-    emits(read_tsc, types.int64)(_emit_read_tsc)
-    emits(read_tsc_early, types.int64)(_emit_read_tsc_early)
+    emits(read_tsc, types.int64)(lambda builder: _emit_counter(builder, "rdtscp", "~{ecx},"))
+    emits(read_tsc_early, types.int64)(lambda builder: _emit_counter(builder, "rdtsc", ""))
 else:
     overload(read_tsc)(lambda: _read_os_clock)
     overload(read_tsc_early)(lambda: _read_os_clock)

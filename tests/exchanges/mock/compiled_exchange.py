@@ -6,7 +6,7 @@ from mantra.exchanges.mock.layout import MESSAGE_AT, REPORT, TO_BALANCES, TO_FIL
 from mantra.exchanges.mock.market import lose_books, on_trade, on_update
 from mantra.exchanges.mock.requests import handle_request
 from mantra.exchanges.mock.state import ExchangeState, MockOptions
-from mantra.icc.memory import address_of, aligned_zeros
+from mantra.icc.memory import aligned_zeros
 from mantra.messages.records import (
     BALANCE_UPDATE,
     FILL,
@@ -37,6 +37,10 @@ def as_tuple(kind, message):
     return (kind, *(int(message[field]) for field in FIELDS[kind]))
 
 
+def apply(exchange, update):
+    on_update(exchange, update.__array_interface__["data"][0])
+
+
 class CompiledExchange:
     def __init__(self, venue, tables, amounts, orders_max=1024):
         options = MockOptions(orders_max=orders_max)
@@ -46,12 +50,12 @@ class CompiledExchange:
     def _call(self, function, record, **fields):
         for name, value in fields.items():
             self.records[record][0][name] = value
-        function(self.state.address, address_of(self.records[record]))
+        function(self.state.head, self.records[record][0])
 
     def update(self, instrument, side, price, volume, flags, sequence, ts):
         fields = {"instrument": instrument, "side": side, "price": price, "volume": volume}
         fields |= {"flags": flags, "sequence": sequence, "ts_exchange": ts}
-        self._call(on_update, L2_UPDATE, **fields)
+        self._call(apply, L2_UPDATE, **fields)
 
     def trade(self, instrument, side, price, volume, trade_id, ts):
         fields = {"instrument": instrument, "side": side, "price": price, "volume": volume}
@@ -61,7 +65,7 @@ class CompiledExchange:
         self._call(handle_request, ORDER_REQUEST, **request)
 
     def lose(self):
-        lose_books(self.state.address)
+        lose_books(self.state.head)
 
     def flush(self):
         said = []
@@ -79,8 +83,8 @@ class CompiledExchange:
             for first in market["firsts"]:
                 slot = first
                 while slot >= 0:
-                    yield self.state.orders[slot]
-                    slot = self.state.orders[slot]["next"]
+                    yield self.state.head["orders"][slot]
+                    slot = self.state.head["orders"][slot]["next"]
 
 
 assert REPORT.itemsize == MESSAGE_AT + FILL.itemsize

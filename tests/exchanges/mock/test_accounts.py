@@ -28,16 +28,15 @@ def make_state(maker_fee_ppm=1_000, taker_fee_ppm=3_000) -> ExchangeState:
 
 
 def open_limit(state, side, price, volume):
-    slot = open_order(state.address, 1)
-    order = state.orders[slot]
+    order = state.head["orders"][open_order(state.head, 1)]
     order["side"], order["price"], order["volume"], order["leaves"] = side, price, volume, volume
-    set_hold(state.address, slot, hold_of(state.address, 0, side, price, volume))
-    return slot
+    set_hold(state.head, state.markets[0], order, hold_of(state.markets[0], side, price, volume))
+    return order
 
 
-def fill(state, slot, price, volume, liquidity=MAKER):
-    state.orders[slot]["leaves"] -= volume
-    return settle(state.address, slot, price, volume, liquidity)
+def fill(state, order, price, volume, liquidity=MAKER):
+    order["leaves"] -= volume
+    return settle(state.head, state.markets[0], order, price, volume, liquidity)
 
 
 PIECES = st.lists(st.integers(1, 99_999), min_size=1, max_size=8)
@@ -47,12 +46,12 @@ PIECES = st.lists(st.integers(1, 99_999), min_size=1, max_size=8)
 @given(price=st.integers(1, 99_999), pieces=PIECES)
 def test_a_bid_filled_in_pieces_pays_what_the_whole_costs(price, pieces):
     state = make_state()
-    slot = open_limit(state, BID, price, sum(pieces))
+    order = open_limit(state, BID, price, sum(pieces))
     whole = math.ceil(Fraction(price * sum(pieces), 10_000))
     assert state.accounts[QUOTE]["held"] == whole
     fees = 0
     for volume in pieces:
-        fee, asset = fill(state, slot, price, volume)
+        fee, asset = fill(state, order, price, volume)
         assert (fee, asset) == (math.ceil(Fraction(volume * 10 * 1_000, 10**6)), BASE)
         fees += fee
         assert 0 <= state.accounts[QUOTE]["held"] <= state.accounts[QUOTE]["total"]
@@ -64,12 +63,12 @@ def test_a_bid_filled_in_pieces_pays_what_the_whole_costs(price, pieces):
 @given(price=st.integers(1, 99_999), pieces=PIECES)
 def test_an_ask_gives_what_it_sells_and_gets_no_more_than_it_is_worth(price, pieces):
     state = make_state()
-    slot = open_limit(state, ASK, price, sum(pieces))
+    order = open_limit(state, ASK, price, sum(pieces))
     assert state.accounts[BASE]["held"] == 10 * sum(pieces)
     expected = START
     for volume in pieces:
         got = price * volume // 10_000
-        fee, asset = fill(state, slot, price, volume, TAKER)
+        fee, asset = fill(state, order, price, volume, TAKER)
         assert (fee, asset) == (math.ceil(Fraction(got * 3_000, 10**6)), QUOTE)
         expected += got - fee
     assert state.accounts[QUOTE].tolist() == (expected, 0)
@@ -78,25 +77,25 @@ def test_an_ask_gives_what_it_sells_and_gets_no_more_than_it_is_worth(price, pie
 
 def test_a_bid_filled_below_its_limit_gets_the_difference_back():
     state = make_state()
-    slot = open_limit(state, BID, 10_000, 10_000)  # 1 BTC for 100.00
-    fill(state, slot, 9_000, 4_000, TAKER)
+    order = open_limit(state, BID, 10_000, 10_000)  # 1 BTC for 100.00
+    fill(state, order, 9_000, 4_000, TAKER)
     assert state.accounts[QUOTE].tolist() == (START - 3_600, 6_000)
-    fill(state, slot, 9_500, 6_000, TAKER)
+    fill(state, order, 9_500, 6_000, TAKER)
     assert state.accounts[QUOTE].tolist() == (START - 3_600 - 5_700, 0)
 
 
 def test_a_rebate_is_received_and_rounded_toward_less():
     state = make_state(maker_fee_ppm=-333)
-    slot = open_limit(state, BID, 10_000, 10_000)
-    fee, asset = fill(state, slot, 10_000, 10_000)
+    order = open_limit(state, BID, 10_000, 10_000)
+    fee, asset = fill(state, order, 10_000, 10_000)
     assert (fee, asset) == (-33, BASE), "33.3 of 100,000 units"
     assert state.accounts[BASE]["total"] == START + 100_000 + 33
 
 
 def test_what_is_held_cannot_be_held_again():
     state = make_state()
-    slot = open_limit(state, ASK, 10_000, 1)
-    assert set_hold(state.address, slot, START - 5)
-    assert not set_hold(state.address, slot, START - 5), "nothing changed"
-    assert can_hold(state.address, BASE, 5)
-    assert not can_hold(state.address, BASE, 6)
+    order = open_limit(state, ASK, 10_000, 1)
+    assert set_hold(state.head, state.markets[0], order, START - 5)
+    assert not set_hold(state.head, state.markets[0], order, START - 5), "nothing changed"
+    assert can_hold(state.head, BASE, 5)
+    assert not can_hold(state.head, BASE, 6)

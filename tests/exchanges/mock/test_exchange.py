@@ -110,7 +110,7 @@ def run(tmp_path, monkeypatch, request):
     tables = make_tables()
     east = MockExchange("east", "east", tables, {"BTC": "2", "USD": "100000"}, given.options)
     west = MockExchange(
-        "west", 1, tables, {"BTC": 5, "DOGE": "3"}, MockOptions(answers_unknown=False)
+        "west", "west", tables, {"BTC": 5, "DOGE": "3"}, MockOptions(answers_unknown=False)
     )
     with Stepper([east, west], given.capacities) as stepper:
         stepper.run_until_idle()
@@ -317,8 +317,6 @@ def test_wrong_settings_are_refused_by_name():
     tables = make_tables()
     with pytest.raises(LookupError, match="'north'"):
         MockExchange("x", "north", tables, {})
-    with pytest.raises(LookupError, match="venue 2"):
-        MockExchange("x", 2, tables, {})
     with pytest.raises(LookupError, match="'EUR'"):
         MockExchange("x", "east", tables, {"EUR": "1"})
     with pytest.raises(ValueError, match="BTC"):

@@ -5,11 +5,12 @@ import pytest
 from mantra.exchanges.mock import layout
 from mantra.messages.records import BALANCE_UPDATE, FILL, ORDER_UPDATE
 
-SIZES = {"EXCHANGE": 16 * 8, "MARKET": 64, "ORDER": 64, "ACCOUNT": 16, "REPORT": 16 + 120}
+EXCHANGE_BYTES = 128 + 64 * 1_025 + 8 * 2_048
+SIZES = {"EXCHANGE": EXCHANGE_BYTES, "MARKET": 64, "ORDER": 64, "ACCOUNT": 16, "REPORT": 136}
 
 OFFSETS = {
-    "EXCHANGE": {"orders_max": 64, "in_hand": 80, "instruments": 104, "open": 120},
-    "MARKET": {"keys": 8, "firsts": 24, "lost": 32, "sequence": 40, "in_group": 48},
+    "EXCHANGE": {"orders_max": 40, "reports": 64, "open": 96, "refused": 128, "index": 65_728},
+    "MARKET": {"keys": 8, "firsts": 24, "lost": 32, "sequence": 40, "in_group": 48, "facts": 56},
     "ORDER": {"held": 32, "queue_ahead": 40, "instrument": 48, "side": 54, "next": 56},
     "REPORT": {"due_at": 8, "message": 16},
 }

@@ -4,7 +4,7 @@ import pytest
 
 from mantra.exchanges.mock.layout import LEVELS_MAX, ORDERS_MAX
 from mantra.exchanges.mock.matching import match_trade
-from mantra.icc.memory import address_of, aligned_zeros
+from mantra.icc.memory import aligned_zeros
 from mantra.messages.enums import ASK, BID, EXPIRED, FIRST, LAST, MARKET, REASON_UNFILLED, SNAPSHOT
 from mantra.messages.records import TRADE_UPDATE
 from tests.exchanges.mock.compiled_exchange import CompiledExchange
@@ -181,16 +181,16 @@ def test_volume_of_others_that_stands_before_an_order_is_served_first():
     player = Player(CompiledExchange)
     player.play("book 99 x 5 | 101 x 5\nnew 1 buy 100 x 1\nnew 2 buy 100 x 1")
     state = player.exchange.state
-    state.orders[0]["queue_ahead"], state.orders[1]["queue_ahead"] = 30, 50
+    state.head["orders"][0]["queue_ahead"], state.head["orders"][1]["queue_ahead"] = 30, 50
 
     def trade(price, volume):
         record = aligned_zeros(1, TRADE_UPDATE)
         record["side"], record["price"], record["volume"] = ASK, price, volume
-        match_trade(state.address, address_of(record))
+        match_trade(state.head, state.markets[0], record[0])
         return [message[3] for message in player.exchange.flush() if message[0] == "fill"]
 
     assert trade(1_000, 20) == []
-    assert state.orders["queue_ahead"][:2].tolist() == [10, 30]
+    assert state.head["orders"]["queue_ahead"][:2].tolist() == [10, 30]
     assert trade(1_000, 60) == [50], "10 pass, 50 for the first, none left for the 20 that follow"
     assert trade(995, 60) == [50, 10], "through the price: nobody stands before it any more"
     assert trade(1_000, 90) == [90], "and so it stays"

@@ -8,7 +8,6 @@ from mantra.exchanges.mock.layout import KEY_EMPTY, NOBODY, ORDERS_MAX
 from mantra.exchanges.mock.orders import (
     close_order,
     find_order,
-    first_order,
     home_of,
     link_order,
     open_order,
@@ -47,23 +46,23 @@ def test_ids_that_collide_are_found_as_in_a_dict(state, homes):
     for _ in range(1_500):
         order_id = rng.choice(ids)
         if order_id in naive:
-            close_order(state.address, naive.pop(order_id))
+            close_order(state.head, naive.pop(order_id))
         else:
-            naive[order_id] = open_order(state.address, order_id)
+            naive[order_id] = open_order(state.head, order_id)
         for known in ids:
-            assert find_order(state.address, known) == naive.get(known, NOBODY)
+            assert find_order(state.head, known) == naive.get(known, NOBODY)
     assert len(set(naive.values())) == len(naive) == state.head["open"]
 
 
 def test_a_full_table_has_no_slot_and_an_emptied_one_has_all(state):
-    slots = [open_order(state.address, order_id) for order_id in range(1, ORDERS_MAX + 1)]
+    slots = [open_order(state.head, order_id) for order_id in range(1, ORDERS_MAX + 1)]
     assert sorted(slots) == list(range(ORDERS_MAX))
-    assert open_order(state.address, ORDERS_MAX + 1) == NOBODY
-    assert find_order(state.address, ORDERS_MAX + 1) == NOBODY
+    assert open_order(state.head, ORDERS_MAX + 1) == NOBODY
+    assert find_order(state.head, ORDERS_MAX + 1) == NOBODY
     for slot in slots:
-        close_order(state.address, slot)
-    assert not state.index.any()
-    assert open_order(state.address, 1) != NOBODY
+        close_order(state.head, slot)
+    assert not state.head["index"].any()
+    assert open_order(state.head, 1) != NOBODY
 
 
 @pytest.mark.parametrize("side", [BID, ASK])
@@ -73,17 +72,18 @@ def test_resting_orders_are_in_price_and_time_order(state, side):
     for number in range(1, 400):
         if naive and rng.random() < 0.4:
             slot = naive.pop(rng.randrange(len(naive)))
-            unlink_order(state.address, slot)
-            close_order(state.address, slot)
+            unlink_order(state.head, slot)
+            close_order(state.head, slot)
         else:
-            slot = open_order(state.address, number)
-            state.orders[slot]["side"], state.orders[slot]["price"] = side, rng.randint(95, 105)
-            link_order(state.address, slot)
+            slot = open_order(state.head, number)
+            order = state.head["orders"][slot]
+            order["side"], order["price"] = side, rng.randint(95, 105)
+            link_order(state.head, slot)
             naive.append(slot)
-            prices = state.orders["price"]
+            prices = state.head["orders"]["price"]
             naive.sort(key=lambda s: -prices[s] if side == BID else prices[s])  # stable
         assert walk(state, side) == naive
-        best = (1 - 2 * side) * int(state.orders[naive[0]]["price"]) if naive else KEY_EMPTY
+        best = (1 - 2 * side) * int(state.head["orders"][naive[0]]["price"]) if naive else KEY_EMPTY
         assert state.markets[0]["keys"].tolist()[side] == best
         assert state.markets[0]["keys"].tolist()[1 - side] == KEY_EMPTY
 
@@ -91,9 +91,9 @@ def test_resting_orders_are_in_price_and_time_order(state, side):
 def walk(state, side):
     """Slots of a side, forward, checked backward."""
     slots, before = [], NOBODY
-    slot = first_order(state.address, 0, side)
+    slot = int(state.markets[0]["firsts"][side])
     while slot != NOBODY:
-        assert state.orders[slot]["previous"] == before
+        assert state.head["orders"][slot]["previous"] == before
         slots.append(slot)
-        before, slot = slot, int(state.orders[slot]["next"])
+        before, slot = slot, int(state.head["orders"][slot]["next"])
     return slots

@@ -16,8 +16,8 @@ def state() -> ExchangeState:
 def test_reports_are_due_at_the_venues_time(state):
     assert due_at(77) == 77
     state.head["ts_exchange"] = 77
-    report_balance(state.address, 1, 42)
-    new_report(state.address, TO_ORDERS)
+    report_balance(state.head, 1, 42)
+    new_report(state.head, TO_ORDERS)
     assert state.head["waiting"] == 2
     assert state.reports["due_at"][:2].tolist() == [77, 77]
     assert state.reports["queue"][:2].tolist() == [TO_BALANCES, TO_ORDERS]
@@ -26,4 +26,4 @@ def test_reports_are_due_at_the_venues_time(state):
 def test_more_reports_than_one_event_can_cause_are_a_programming_error(state):
     state.head["waiting"] = REPORTS_MAX
     with pytest.raises(AssertionError, match="more reports"):
-        new_report(state.address, TO_ORDERS)
+        new_report(state.head, TO_ORDERS)

@@ -4,6 +4,7 @@ import pytest
 
 from mantra.exchanges.mock.layout import KEY_EMPTY, NOBODY, ORDERS_MAX
 from mantra.exchanges.mock.state import ExchangeState, MockOptions, read_balances
+from mantra.icc.memory import address_of
 from mantra.messages.tables import Tables
 
 
@@ -31,13 +32,14 @@ def test_amounts_that_are_none_are_refused(tables, amount):
 def test_only_the_venues_own_instruments_have_a_book(tables):
     state = ExchangeState(0, tables, {3: 5}, MockOptions())
     assert (state.markets["book"] != 0).tolist() == [True, False]
+    assert state.markets["facts"][0] == address_of(state.instruments)
     assert state.assets == [0, 1, 3], "traded on the venue, or given to it"
     assert state.accounts["total"].tolist() == [0, 0, 0, 5]
 
 
 def test_all_slots_are_free_and_nobody_rests(tables):
     state = ExchangeState(0, tables, {}, MockOptions(orders_max=9))
-    assert state.orders["next"].tolist() == [*range(1, ORDERS_MAX), NOBODY]
+    assert state.head["orders"]["next"].tolist() == [*range(1, ORDERS_MAX), NOBODY]
     assert (state.markets["keys"] == KEY_EMPTY).all()
     assert (state.markets["firsts"] == NOBODY).all()
     assert state.head["orders_max"] == 9

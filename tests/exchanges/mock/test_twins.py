@@ -104,7 +104,7 @@ class Pair:
         for order in list(self.fast.open_orders):
             self.ask(enums.CANCEL, int(order["instrument"]), int(order["order_id"]))
         assert not self.fast.state.accounts["held"].any()
-        assert not self.fast.state.index.any()
+        assert not self.fast.state.head["index"].any()
         assert self.fast.state.head["open"] == 0
 
 

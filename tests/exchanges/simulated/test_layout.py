@@ -18,7 +18,7 @@ from mantra.messages.records import L2_UPDATE
 def test_words_and_messages_are_aligned():
     assert GENERATOR.itemsize % 8 == MARKET.itemsize % 8 == 0
     assert L2_AT % 8 == TRADES_AT % 8 == 0
-    assert GENERATOR.fields["level_volumes"][1] % CACHE_LINE == 0
+    assert GENERATOR.fields["tables"][1] % CACHE_LINE == 0
     assert L2_AT + GROUP_MAX * L2_UPDATE.itemsize == TRADES_AT
 
 

@@ -32,15 +32,15 @@ def generator(seed=1, rate=0.0):
 
 def market_of(made):
     """The MARKET of the event made last."""
-    return made.markets[made.markets["instrument"] == made.state["instrument"]][0]
+    return made.markets[made.markets["instrument"] == made.l2["instrument"][0]][0]
 
 
 def book_of(market, made):
     """The generator's own book of a market, as the naive book holds it."""
     index = int(np.flatnonzero(made.markets["instrument"] == market["instrument"])[0])
-    cells = np.flatnonzero(made.grids[index])
+    cells = np.flatnonzero(made.markets["grid"][index])
     prices = ((market["first_tick"] + cells) * market["tick_size"]).tolist()
-    volumes = (made.grids[index][cells].astype(np.int64) * market["lot_size"]).tolist()
+    volumes = (made.markets["grid"][index][cells].astype(np.int64) * market["lot_size"]).tolist()
     bids = {p: v for p, v, c in zip(prices, volumes, cells, strict=True) if c <= market["best"][0]}
     asks = {p: v for p, v, c in zip(prices, volumes, cells, strict=True) if c >= market["best"][1]}
     return bids, asks
@@ -121,7 +121,7 @@ def test_a_snapshot_of_each_market_comes_first():
     made = generator()
     for market in made.markets:
         orderflow.next_event(made.address)
-        assert made.state["instrument"] == market["instrument"]
+        assert (made.l2["instrument"] == market["instrument"]).all()
         assert len(made.l2) == 2 * SNAPSHOT_LEVELS
         assert len(made.trades) == 0
         assert (np.bincount(made.l2["side"]) == SNAPSHOT_LEVELS).all()
@@ -150,11 +150,9 @@ def test_compiled_and_uncompiled_give_the_same_bytes():
 def test_simulated_time_passes_at_the_set_rate():
     """Within three deviations: a cycle of busy and quiet is 1,000 messages, and varies by 0.73."""
     made = generator(rate=500_000)
-    for _ in range(400_000 if JIT else 4_000):
-        orderflow.next_event(made.address)
-    state = made.state
-    messages = int(state["messages"] - state["trades_count"] - state["l2_count"])
-    rate = messages / int(state["clock_ps"]) * 1e12
+    messages = sum(orderflow.next_event(made.address) for _ in range(400_000 if JIT else 4_000))
+    messages -= len(made.l2) + len(made.trades)
+    rate = messages / int(made.state["clock_ps"]) * 1e12
     assert rate == pytest.approx(500_000, rel=3 * 0.73 / (messages / 1_000) ** 0.5)
 
 
@@ -184,7 +182,7 @@ def test_arrivals_cluster():
 def test_a_price_far_from_where_it_began_is_pulled_back(offset):
     tables = default_tables()
     made = new_generator(tables, [MarketSettings(0, "60000.00")], 3)
-    market, grid = made.markets[0], made.grids[0]
+    market, grid = made.markets[0], made.markets["grid"][0]
     moved = offset * FREE * 5 // 4
     grid[:] = np.roll(grid, moved)
     market["best"] += moved

@@ -14,106 +14,71 @@ volume, rounded up once, and what is held is never more than what is owned.
 import numpy as np
 
 from mantra.compiled import compiled
-from mantra.exchanges.mock.layout import (
-    ACCOUNT,
-    ACCOUNT_BYTES,
-    EXCHANGE,
-    ORDER,
-    ORDERS_MAX,
-)
+from mantra.exchanges.mock.layout import ACCOUNT
 from mantra.icc.memory import records_at
-from mantra.messages.amounts import (
-    AMOUNT_MAX,
-    DOWN,
-    UP,
-    base_amount,
-    fee_amount,
-    quote_amount,
-)
+from mantra.messages import amounts
 from mantra.messages.enums import BID, MAKER
 from mantra.messages.tables import INSTRUMENT
 
-INSTRUMENT_BYTES = INSTRUMENT.itemsize
-
 
 @compiled
-def instrument_at(exchange_address, instrument):
-    """Address of an instrument's record."""
-    exchange = records_at(exchange_address, 1, EXCHANGE)[0]
-    return exchange["instrument_table"] + instrument * INSTRUMENT_BYTES
-
-
-@compiled
-def account_of(exchange_address, asset):
+def account_of(exchange, asset):
     """The ACCOUNT of an asset."""
-    exchange = records_at(exchange_address, 1, EXCHANGE)[0]
-    return records_at(exchange["accounts"] + asset * ACCOUNT_BYTES, 1, ACCOUNT)[0]
+    return records_at(exchange["accounts"], asset + 1, ACCOUNT)[asset]
 
 
 @compiled
-def held_asset(exchange_address, instrument, side):
-    """The asset that an order holds."""
-    facts = records_at(instrument_at(exchange_address, instrument), 1, INSTRUMENT)[0]
+def asset_of(market, side):
+    """The asset that an order of a side holds; one of the other side is paid in it."""
+    facts = records_at(market["facts"], 1, INSTRUMENT)[0]
     return np.int64(facts["quote"] if side == BID else facts["base"])
 
 
 @compiled
-def hold_of(exchange_address, instrument, side, price, leaves):
+def hold_of(market, side, price, leaves):
     """What a limit order holds."""
-    facts_address = instrument_at(exchange_address, instrument)
     if side == BID:
-        return quote_amount(facts_address, price, leaves, np.int64(UP))
-    return base_amount(facts_address, leaves)
+        return amounts.quote_amount(market["facts"], price, leaves, amounts.UP)
+    return amounts.base_amount(market["facts"], leaves)
 
 
 @compiled
-def can_hold(exchange_address, asset, amount):
+def can_hold(exchange, asset, amount):
     """Whether `amount` more of an asset can be held."""
-    account = account_of(exchange_address, asset)
+    account = account_of(exchange, asset)
     return amount <= account["total"] - account["held"]
 
 
 @compiled
-def set_hold(exchange_address, slot, amount):
+def set_hold(exchange, market, order, amount):
     """Change what an order holds to `amount`, which must be there. Whether anything changed."""
-    exchange = records_at(exchange_address, 1, EXCHANGE)[0]
-    order = records_at(exchange["orders"], ORDERS_MAX, ORDER)[slot]
-    asset = held_asset(exchange_address, np.int64(order["instrument"]), np.int64(order["side"]))
     change = amount - order["held"]
-    account_of(exchange_address, asset)["held"] += change
+    account_of(exchange, asset_of(market, np.int64(order["side"])))["held"] += change
     order["held"] = amount
     return change != 0
 
 
 @compiled
-def _receive(exchange_address, asset, amount):
-    account = account_of(exchange_address, asset)
-    account["total"] = min(account["total"], AMOUNT_MAX - max(amount, 0)) + amount
-
-
-@compiled
-def settle(exchange_address, slot, price, volume, liquidity):
+def settle(exchange, market, order, price, volume, liquidity):
     """Move what a fill moves, after the order's leaves were lowered. The fee and its asset."""
-    exchange = records_at(exchange_address, 1, EXCHANGE)[0]
-    order = records_at(exchange["orders"], ORDERS_MAX, ORDER)[slot]
-    instrument, side = np.int64(order["instrument"]), np.int64(order["side"])
-    facts_address = instrument_at(exchange_address, instrument)
-    facts = records_at(facts_address, 1, INSTRUMENT)[0]
+    side = np.int64(order["side"])
+    facts = records_at(market["facts"], 1, INSTRUMENT)[0]
+    paid = hold_of(market, side, price, volume)
     if side == BID:
-        paid = quote_amount(facts_address, price, volume, np.int64(UP))
-        got, got_asset = base_amount(facts_address, volume), np.int64(facts["base"])
+        got = amounts.base_amount(market["facts"], volume)
     else:
-        paid = base_amount(facts_address, volume)
-        got = quote_amount(facts_address, price, volume, np.int64(DOWN))
-        got_asset = np.int64(facts["quote"])
+        got = amounts.quote_amount(market["facts"], price, volume, amounts.DOWN)
     if side == BID and order["price"] == 0:
         hold = order["held"] - paid  # A market bid holds the cost of the levels it will take.
     else:
-        hold = hold_of(exchange_address, instrument, side, order["price"], order["leaves"])
+        hold = hold_of(market, side, order["price"], order["leaves"])
         paid = min(paid, order["held"] - hold)
-    set_hold(exchange_address, slot, hold)
-    account_of(exchange_address, held_asset(exchange_address, instrument, side))["total"] -= paid
+    set_hold(exchange, market, order, hold)
+    account_of(exchange, asset_of(market, side))["total"] -= paid
     fee_ppm = facts["maker_fee_ppm"] if liquidity == MAKER else facts["taker_fee_ppm"]
-    fee = fee_amount(got, fee_ppm)
-    _receive(exchange_address, got_asset, got - fee)
-    return fee, got_asset
+    fee = amounts.fee_amount(got, fee_ppm)
+    got -= fee
+    asset = asset_of(market, 1 - side)
+    account = account_of(exchange, asset)
+    account["total"] = min(account["total"], amounts.AMOUNT_MAX - max(got, 0)) + got
+    return fee, asset

@@ -1,9 +1,9 @@
-"""The bytes of an exchange. One piece of memory each; EXCHANGE holds the addresses of the others.
+"""The bytes of an exchange. EXCHANGE holds what is of fixed size, and the addresses of the others.
 
-    EXCHANGE ──▶ MARKET  × instruments   book, resting orders of each side, state of the data
+    EXCHANGE     ORDER   × ORDERS_MAX    slots, free ones in a list
+                 i8      × INDEX_SLOTS   order id -> slot + 1, a hash; 0: empty
+             ──▶ MARKET  × instruments   book, resting orders of each side, state of the data
              ──▶ ACCOUNT × assets        total, held
-             ──▶ ORDER   × ORDERS_MAX    slots, free ones in a list
-             ──▶ i8      × INDEX_SLOTS   order id -> slot + 1, a hash; 0: empty
              ──▶ REPORT  × REPORTS_MAX   what is to be said about the message in hand
 
 All assets and instruments of the run have a row, so that ids are indices; only those of the venue
@@ -28,40 +28,10 @@ assert 2 * ORDERS_MAX <= INDEX_SLOTS
 NOBODY = -1  # no slot
 KEY_EMPTY = -((1 << 63) - 1)  # sign × price of a side without orders: no price reaches it
 
-#   0     8           16           24     32     40    48      56      64
-#   +-----+-----------+------------+------+------+-----+-------+-------+
-#   |venue|ts_exchange|groups_open |orders|index |free |markets|tables |
-#   +-----+-----------+------------+------+------+-----+-------+-------+
-#   64         72       80      88      96      104         112             120  128
-#   +----------+--------+-------+-------+-------+-----------+---------------+-----+
-#   |orders_max|accounts|in_hand|reports|waiting|instruments|answers_unknown|open |
-#   +----------+--------+-------+-------+-------+-----------+---------------+-----+
-EXCHANGE = np.dtype(
-    [
-        ("venue", "i8"),
-        ("ts_exchange", "i8"),  # of the last market event: the venue's time
-        ("groups_open", "i8"),  # instruments in the middle of a group
-        ("orders", "i8"),  # addresses of the parts
-        ("index", "i8"),
-        ("free", "i8"),  # first free slot
-        ("markets", "i8"),
-        ("instrument_table", "i8"),  # INSTRUMENT records
-        ("orders_max", "i8"),
-        ("accounts", "i8"),
-        ("in_hand", "i8"),  # slot of the order that is to take liquidity now, or NOBODY
-        ("reports", "i8"),
-        ("waiting", "i8"),  # reports not sent yet
-        ("instruments", "i8"),  # how many
-        ("answers_unknown", "i8"),  # 1: refuses instruments that are in no table
-        ("open", "i8"),  # orders in the table
-    ],
-    align=True,
-)
-
-#   0    8           16         24      32       40   48       56     64
-#   +----+-----------+----------+-------+--------+----+--------+------+
-#   |book| keys 0, 1            |firsts 0, 1     |lost|sequence|flags |
-#   +----+-----------+----------+-------+--------+----+--------+------+
+#   0    8           24         32   40       48       52      56    64
+#   +----+-----------+----------+----+--------+--------+-------+-----+
+#   |book| keys 0, 1|firsts 0,1|lost|sequence|in_group|touched|facts|
+#   +----+-----------+----------+----+--------+--------+-------+-----+
 MARKET = np.dtype(
     [
         ("book", "i8"),  # address; 0: not an instrument of this venue
@@ -71,7 +41,7 @@ MARKET = np.dtype(
         ("sequence", "i8"),  # the venue's number of the last update
         ("in_group", "i4"),  # 1: the last update did not complete its group
         ("touched", "i4"),  # 1: a level reached a resting order; look at the end of the group
-        ("unused", "i8"),
+        ("facts", "i8"),  # address of its INSTRUMENT
     ],
     align=True,
 )
@@ -102,6 +72,37 @@ ORDER = np.dtype(
     align=True,
 )
 
+#   0     8           16          24   32      40         48       56
+#   +-----+-----------+-----------+----+-------+----------+--------+-------+
+#   |venue|ts_exchange|groups_open|free|markets|orders_max|accounts|in_hand|
+#   +-----+-----------+-----------+----+-------+----------+--------+-------+
+#   64      72      80          88              96   104    128     192      65,728  82,112
+#   +-------+-------+-----------+---------------+----+------+-------+--------+-------+
+#   |reports|waiting|instruments|answers_unknown|open|unused|refused| orders | index |
+#   +-------+-------+-----------+---------------+----+------+-------+--------+-------+
+EXCHANGE = np.dtype(
+    [
+        ("venue", "i8"),
+        ("ts_exchange", "i8"),  # of the last market event: the venue's time
+        ("groups_open", "i8"),  # instruments in the middle of a group
+        ("free", "i8"),  # first free slot
+        ("markets", "i8"),  # addresses of the other parts: MARKETs …
+        ("orders_max", "i8"),
+        ("accounts", "i8"),  # … ACCOUNTs …
+        ("in_hand", "i8"),  # slot of the order that is to take liquidity now, or NOBODY
+        ("reports", "i8"),  # … REPORTs
+        ("waiting", "i8"),  # reports not sent yet
+        ("instruments", "i8"),  # how many
+        ("answers_unknown", "i8"),  # 1: refuses instruments that are in no table
+        ("open", "i8"),  # orders in the table
+        ("unused", "i8", (3,)),  # so that each order is one cache line
+        ("refused", ORDER),  # what a refusal tells, in the form of an order
+        ("orders", ORDER, (ORDERS_MAX,)),
+        ("index", "i8", (INDEX_SLOTS,)),
+    ],
+    align=True,
+)
+
 ACCOUNT = np.dtype([("total", "i8"), ("held", "i8")], align=True)
 
 # The queue a report is for.
@@ -116,9 +117,6 @@ TO_BALANCES = 2
 REPORT = np.dtype([("queue", "i8"), ("due_at", "i8"), ("message", FILL)], align=True)
 MESSAGE_AT = REPORT.fields["message"][1]  # type: ignore[index]
 
-MARKET_BYTES = MARKET.itemsize
-ORDER_BYTES = ORDER.itemsize
-ACCOUNT_BYTES = ACCOUNT.itemsize
 REPORT_BYTES = REPORT.itemsize
 
-assert MARKET_BYTES == ORDER_BYTES == 64  # each is one cache line
+assert MARKET.itemsize == ORDER.itemsize == 64  # each is one cache line

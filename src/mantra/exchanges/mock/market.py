@@ -7,25 +7,30 @@ resting side times the event's price against the key of that side.
 import numpy as np
 
 from mantra.books.book import apply_update, clear
-from mantra.compiled import compiled
-from mantra.exchanges.mock.layout import EXCHANGE, MARKET, MARKET_BYTES
+from mantra.compiled import compiled, inlined
+from mantra.exchanges.mock.layout import MARKET
 from mantra.exchanges.mock.matching import has_book, match_book, match_trade
+from mantra.exchanges.mock.orders import market_of
 from mantra.icc.memory import records_at
 from mantra.messages.enums import FIRST, LAST, SNAPSHOT
-from mantra.messages.records import L2_UPDATE, TRADE_UPDATE
+from mantra.messages.records import L2_UPDATE
+
+
+@inlined
+def is_ours(exchange, instrument):
+    """Whether this is an instrument of the venue: only those have a book."""
+    known = 0 <= instrument < exchange["instruments"]
+    return known and market_of(exchange, instrument)["book"] != 0
 
 
 @compiled
-def on_update(exchange_address, update_address):
+def on_update(exchange, update_address):
     """Apply one L2_UPDATE; at the end of its group fill the orders that the book now reaches."""
-    exchange = records_at(exchange_address, 1, EXCHANGE)[0]
     update = records_at(update_address, 1, L2_UPDATE)[0]
     instrument = np.int64(update["instrument"])
-    if not 0 <= instrument < exchange["instruments"]:
+    if not is_ours(exchange, instrument):
         return
-    market = records_at(exchange["markets"] + instrument * MARKET_BYTES, 1, MARKET)[0]
-    if market["book"] == 0:
-        return
+    market = market_of(exchange, instrument)
     flags = np.int64(update["flags"])
     if flags & (FIRST | SNAPSHOT) == FIRST | SNAPSHOT:
         market["lost"] = 0
@@ -38,31 +43,26 @@ def on_update(exchange_address, update_address):
     in_group = np.int64(flags & LAST == 0)
     exchange["groups_open"] += in_group - market["in_group"]
     market["in_group"] = in_group
-    if market["touched"] and not in_group and has_book(exchange_address, instrument):
-        match_book(exchange_address, instrument)
+    if market["touched"] and not in_group and has_book(market):
+        match_book(exchange, market)
 
 
 @compiled
-def on_trade(exchange_address, trade_address):
+def on_trade(exchange, trade):
     """Fill the orders that one TRADE_UPDATE reaches; none while the book is lost."""
-    exchange = records_at(exchange_address, 1, EXCHANGE)[0]
-    trade = records_at(trade_address, 1, TRADE_UPDATE)[0]
     instrument, side = np.int64(trade["instrument"]), 1 - np.int64(trade["side"])
-    if not (0 <= instrument < exchange["instruments"] and 0 <= side <= 1):
+    if not (is_ours(exchange, instrument) and 0 <= side <= 1):
         return
-    market = records_at(exchange["markets"] + instrument * MARKET_BYTES, 1, MARKET)[0]
-    if market["book"] == 0:
-        return
+    market = market_of(exchange, instrument)
     exchange["ts_exchange"] = trade["ts_exchange"]
     if (1 - 2 * side) * trade["price"] <= market["keys"][side] and market["lost"] == 0:
         if trade["price"] > 0 and trade["volume"] > 0:
-            match_trade(exchange_address, trade_address)
+            match_trade(exchange, market, trade)
 
 
 @compiled
-def lose_books(exchange_address):
+def lose_books(exchange):
     """Updates were lost: no book is to be matched against before its next snapshot."""
-    exchange = records_at(exchange_address, 1, EXCHANGE)[0]
     for market in records_at(exchange["markets"], exchange["instruments"], MARKET):
         if market["book"] != 0:
             clear(market["book"])

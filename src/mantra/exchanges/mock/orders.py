@@ -9,21 +9,11 @@ that a market event which reaches no order is told by one comparison for both si
 import numpy as np
 
 from mantra.compiled import compiled
-from mantra.exchanges.mock.layout import (
-    EXCHANGE,
-    INDEX_BITS,
-    INDEX_SLOTS,
-    KEY_EMPTY,
-    MARKET,
-    MARKET_BYTES,
-    NOBODY,
-    ORDER,
-    ORDERS_MAX,
-)
+from mantra.exchanges.mock import layout
+from mantra.exchanges.mock.layout import NOBODY
 from mantra.icc.memory import records_at
 
-WORD = np.dtype("i8")
-INDEX_MASK = INDEX_SLOTS - 1
+INDEX_MASK = layout.INDEX_SLOTS - 1
 HASH_FACTOR = 0x4F1BBCDD  # 2**31 × golden ratio, odd: times 32 bits stays in an int64
 MASK_32 = 0xFFFFFFFF
 
@@ -32,15 +22,13 @@ MASK_32 = 0xFFFFFFFF
 def home_of(order_id):
     """Place in the index where an id belongs: consecutive ids are spread."""
     folded = (order_id ^ (order_id >> 32)) & MASK_32
-    return ((folded * HASH_FACTOR) & MASK_32) >> (32 - INDEX_BITS)
+    return ((folded * HASH_FACTOR) & MASK_32) >> (32 - layout.INDEX_BITS)
 
 
 @compiled
-def _place_of(exchange_address, order_id):
+def _place_of(exchange, order_id):
     """Place in the index of an id, or the empty place where its search ends."""
-    exchange = records_at(exchange_address, 1, EXCHANGE)[0]
-    index = records_at(exchange["index"], INDEX_SLOTS, WORD)
-    orders = records_at(exchange["orders"], ORDERS_MAX, ORDER)
+    index, orders = exchange["index"], exchange["orders"]
     place = home_of(order_id)
     while index[place] != 0 and orders[index[place] - 1]["order_id"] != order_id:
         place = (place + 1) & INDEX_MASK
@@ -48,40 +36,32 @@ def _place_of(exchange_address, order_id):
 
 
 @compiled
-def find_order(exchange_address, order_id):
+def find_order(exchange, order_id):
     """Slot of an open order, or NOBODY."""
-    exchange = records_at(exchange_address, 1, EXCHANGE)[0]
-    index = records_at(exchange["index"], INDEX_SLOTS, WORD)
-    return index[_place_of(exchange_address, order_id)] - 1
+    return exchange["index"][_place_of(exchange, order_id)] - 1
 
 
 @compiled
-def open_order(exchange_address, order_id):
+def open_order(exchange, order_id):
     """Take a slot for a new id, which must not be in the table; NOBODY when it is full."""
-    exchange = records_at(exchange_address, 1, EXCHANGE)[0]
     if exchange["open"] >= exchange["orders_max"]:
         return np.int64(NOBODY)
     slot = exchange["free"]
-    order = records_at(exchange["orders"], ORDERS_MAX, ORDER)[slot]
+    order = exchange["orders"][slot]
     exchange["free"] = order["next"]
     exchange["open"] += 1
     # Into the index before the id is written: the slot may hold it from an earlier life.
     order["order_id"] = 0
-    index = records_at(exchange["index"], INDEX_SLOTS, WORD)
-    index[_place_of(exchange_address, order_id)] = slot + 1
+    exchange["index"][_place_of(exchange, order_id)] = slot + 1
     order["order_id"] = order_id
-    order["next"] = NOBODY
-    order["previous"] = NOBODY
     return slot
 
 
 @compiled
-def close_order(exchange_address, slot):
+def close_order(exchange, slot):
     """Give the slot back; the order rests no more."""
-    exchange = records_at(exchange_address, 1, EXCHANGE)[0]
-    orders = records_at(exchange["orders"], ORDERS_MAX, ORDER)
-    index = records_at(exchange["index"], INDEX_SLOTS, WORD)
-    hole = _place_of(exchange_address, orders[slot]["order_id"])
+    index, orders = exchange["index"], exchange["orders"]
+    hole = _place_of(exchange, orders[slot]["order_id"])
     place = (hole + 1) & INDEX_MASK
     while index[place] != 0:
         # An id moves back into the hole unless its home lies behind the hole.
@@ -100,29 +80,21 @@ def close_order(exchange_address, slot):
 
 
 @compiled
-def market_of(exchange_address, instrument):
+def market_of(exchange, instrument):
     """The MARKET of an instrument, which must be in the table."""
-    exchange = records_at(exchange_address, 1, EXCHANGE)[0]
-    return records_at(exchange["markets"] + instrument * MARKET_BYTES, 1, MARKET)[0]
+    return records_at(exchange["markets"], instrument + 1, layout.MARKET)[instrument]
 
 
 @compiled
-def first_order(exchange_address, instrument, side):
-    """Slot of the resting order that is filled first, or NOBODY."""
-    return np.int64(market_of(exchange_address, instrument)["firsts"][side])
-
-
-@compiled
-def link_order(exchange_address, slot):
+def link_order(exchange, slot):
     """Let an order rest: behind all that are better or as good."""
-    exchange = records_at(exchange_address, 1, EXCHANGE)[0]
-    orders = records_at(exchange["orders"], ORDERS_MAX, ORDER)
+    orders = exchange["orders"]
     order = orders[slot]
     side = np.int64(order["side"])
-    market = market_of(exchange_address, np.int64(order["instrument"]))
-    sign = 1 - 2 * side
+    market = market_of(exchange, np.int64(order["instrument"]))
+    key = (1 - 2 * side) * order["price"]
     before, after = np.int64(NOBODY), np.int64(market["firsts"][side])
-    while after != NOBODY and sign * orders[after]["price"] >= sign * order["price"]:
+    while after != NOBODY and (1 - 2 * side) * orders[after]["price"] >= key:
         before, after = after, np.int64(orders[after]["next"])
     order["previous"], order["next"] = before, after
     if after != NOBODY:
@@ -130,24 +102,20 @@ def link_order(exchange_address, slot):
     if before != NOBODY:
         orders[before]["next"] = slot
     else:
-        market["firsts"][side] = slot
-        market["keys"][side] = sign * order["price"]
+        market["firsts"][side], market["keys"][side] = slot, key
 
 
 @compiled
-def unlink_order(exchange_address, slot):
+def unlink_order(exchange, slot):
     """Take a resting order out of its list."""
-    exchange = records_at(exchange_address, 1, EXCHANGE)[0]
-    orders = records_at(exchange["orders"], ORDERS_MAX, ORDER)
-    order = orders[slot]
-    side = np.int64(order["side"])
-    before, after = np.int64(order["previous"]), np.int64(order["next"])
+    orders = exchange["orders"]
+    side = np.int64(orders[slot]["side"])
+    before, after = np.int64(orders[slot]["previous"]), np.int64(orders[slot]["next"])
     if after != NOBODY:
         orders[after]["previous"] = before
     if before != NOBODY:
         orders[before]["next"] = after
     else:
-        market = market_of(exchange_address, np.int64(order["instrument"]))
-        market["firsts"][side] = after
-        best = (1 - 2 * side) * orders[after]["price"] if after != NOBODY else KEY_EMPTY
-        market["keys"][side] = best
+        market = market_of(exchange, np.int64(orders[slot]["instrument"]))
+        best = (1 - 2 * side) * orders[after]["price"] if after != NOBODY else layout.KEY_EMPTY
+        market["firsts"][side], market["keys"][side] = after, best

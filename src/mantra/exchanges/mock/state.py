@@ -3,21 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
 from mantra.books.book import Book, new_book
-from mantra.exchanges.mock.layout import (
-    ACCOUNT,
-    EXCHANGE,
-    INDEX_SLOTS,
-    KEY_EMPTY,
-    MARKET,
-    NOBODY,
-    ORDER,
-    ORDERS_MAX,
-    REPORT,
-    REPORTS_MAX,
-)
+from mantra.exchanges.mock import layout
+from mantra.exchanges.mock.layout import ORDERS_MAX
 from mantra.icc.memory import address_of, aligned_zeros
 from mantra.messages.decimals import to_units
 from mantra.messages.tables import Tables
@@ -56,40 +44,33 @@ def read_balances(tables: Tables, balances: Mapping[str, str | int]) -> dict[int
 
 
 class ExchangeState:
-    """Owner of an exchange's memory: keep it as long as `address` is in use."""
+    """Owner of an exchange's memory: keep it as long as `address`, of its EXCHANGE, is in use."""
 
     def __init__(
         self, venue: int, tables: Tables, amounts: Mapping[int, int], options: MockOptions
     ) -> None:
         self.instruments = aligned_zeros(len(tables.instruments), tables.instruments.dtype)
         self.instruments[:] = tables.instruments
-        self.accounts = aligned_zeros(len(tables.assets), ACCOUNT)
+        self.accounts = aligned_zeros(len(tables.assets), layout.ACCOUNT)
+        self.reports = aligned_zeros(layout.REPORTS_MAX, layout.REPORT)
+        self.markets = aligned_zeros(len(self.instruments), layout.MARKET)
+        self.markets["keys"], self.markets["firsts"] = layout.KEY_EMPTY, layout.NOBODY
+        self.books: list[Book] = []
+        assets = set(amounts)
+        for market, facts in zip(self.markets, self.instruments, strict=True):
+            if facts["venue"] == venue:
+                self.books.append(new_book())
+                market["book"] = self.books[-1].address
+                market["facts"] = facts.__array_interface__["data"][0]
+                assets |= {int(facts["base"]), int(facts["quote"])}
         for asset, amount in amounts.items():
             self.accounts[asset]["total"] = amount
-        self.orders = aligned_zeros(ORDERS_MAX, ORDER)
-        self.orders["next"] = [*range(1, ORDERS_MAX), NOBODY]
-        self.index = aligned_zeros(INDEX_SLOTS, np.dtype("i8"))
-        self.reports = aligned_zeros(REPORTS_MAX, REPORT)
-        self.markets = aligned_zeros(len(self.instruments), MARKET)
-        self.markets["keys"], self.markets["firsts"] = KEY_EMPTY, NOBODY
-        self.books: dict[int, Book] = {
-            int(row["id"]): new_book() for row in self.instruments if row["venue"] == venue
-        }
-        for instrument, book in self.books.items():
-            self.markets[instrument]["book"] = book.address
-        traded = self.instruments[self.instruments["venue"] == venue]
-        self.assets = sorted({*amounts, *map(int, traded["base"]), *map(int, traded["quote"])})
-        self._head = aligned_zeros(1, EXCHANGE)
-        head = self._head[0]
-        head["venue"] = venue
-        head["orders_max"], head["answers_unknown"] = options.orders_max, options.answers_unknown
-        head["instruments"], head["in_hand"] = len(self.instruments), NOBODY
-        for part in ("orders", "index", "markets", "accounts", "reports"):
-            head[part] = address_of(getattr(self, part))
-        head["instrument_table"] = address_of(self.instruments)
-        self.address = address_of(self._head)
-
-    @property
-    def head(self) -> np.void:
-        """The EXCHANGE record."""
-        return self._head[0]
+        self.assets = sorted(assets)
+        memory = aligned_zeros(1, layout.EXCHANGE)
+        self.head, self.address = memory[0], address_of(memory)
+        self.head["venue"], self.head["instruments"] = venue, len(self.instruments)
+        self.head["orders_max"] = options.orders_max
+        self.head["answers_unknown"] = options.answers_unknown
+        self.head["orders"]["next"] = [*range(1, ORDERS_MAX), layout.NOBODY]
+        for part in ("markets", "accounts", "reports"):
+            self.head[part] = address_of(getattr(self, part))

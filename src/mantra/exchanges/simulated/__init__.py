@@ -9,5 +9,4 @@ layout.py         the state of a generator, drawn
 orderflow.py      next event -> trades and one atomic group: pure, compiled, integers only
 generator.py      building that state; default instruments
 venue.py          the actor: pacing and queues
-facts.py          what can be measured of market data, recorded or simulated, and a table of both
 """

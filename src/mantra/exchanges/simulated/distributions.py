@@ -1,8 +1,9 @@
 """Distributions as tables of 1,024 quantiles: a draw is ten random bits and one load.
 
-The knots are (probability, value) as measured on recorded Binance spot BTCUSDT data by `facts.py`;
-between knots a table is log-linear. Beyond its last quantile a size goes on as a power law: there
-a value is multiplied by a draw from `TAIL`, which is Pareto's law and so similar to itself.
+The knots are (probability, value) as measured on recorded Binance spot BTCUSDT data by
+`bench/market_facts.py`; between knots a table is log-linear. Beyond its last quantile a size goes
+on as a power law: there a value is multiplied by a draw from `TAIL`, which is Pareto's law and so
+similar to itself.
 
 Volumes are in lots of 0.00001 BTC; an instrument's `volume_scale` turns them into its own.
 """
@@ -47,22 +48,28 @@ WITHDRAWN = (Knot(0, 1), Knot(0.3, 3), Knot(0.6, 10), Knot(0.9, 24), Knot(1, 60)
 TAIL_EXPONENT = 1.5
 
 
+# Where the quantiles of a table are taken.
+PROBABILITIES = (np.arange(QUANTILES) + 0.5) / QUANTILES
+
+
 def quantiles(knots: Sequence[Knot]) -> np.ndarray:
-    """The table of a distribution given by knots: int32[1024], each 1 or more."""
-    middles = (np.arange(QUANTILES) + 0.5) / QUANTILES
+    """The table of a distribution given by knots: each 1 or more."""
     probabilities, values = zip(*knots, strict=True)
-    logs = np.interp(middles, probabilities, np.log(values))
-    return np.rint(np.exp(logs)).astype(np.int32)
+    return np.rint(np.exp(np.interp(PROBABILITIES, probabilities, np.log(values))))
 
 
 def tail() -> np.ndarray:
     """Pareto's law from 1.0, in UNITs."""
-    middles = (np.arange(QUANTILES) + 0.5) / QUANTILES
-    return np.rint(UNIT * (1 - middles) ** (-1 / TAIL_EXPONENT)).astype(np.int32)
+    return np.rint(UNIT * (1 - PROBABILITIES) ** (-1 / TAIL_EXPONENT))
 
 
 def pauses() -> np.ndarray:
     """The exponential law of mean 1.0, in UNITs; the mean is exact to one part in a thousand."""
-    middles = (np.arange(QUANTILES) + 0.5) / QUANTILES
-    law = -np.log(1 - middles)
-    return np.rint(UNIT * law / law.mean()).astype(np.int32)
+    law = -np.log(1 - PROBABILITIES)
+    return np.rint(UNIT * law / law.mean())
+
+
+def tables() -> list[np.ndarray]:
+    """All tables, in the order of their numbers in `layout.py`."""
+    laws = (LEVEL_VOLUMES, TOUCH_VOLUMES, TRADE_VOLUMES, DISTANCES, FILLS, WITHDRAWN)
+    return [*map(quantiles, laws), tail(), pauses()]

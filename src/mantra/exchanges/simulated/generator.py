@@ -1,27 +1,15 @@
 """Building a generator's state, and the instruments of the built-in venues."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from mantra.exchanges.simulated import distributions
-from mantra.exchanges.simulated.layout import (
-    CENTER,
-    FILLS_MAX,
-    GENERATOR,
-    GROUP_MAX,
-    L2_AT,
-    LOTS,
-    MARKET,
-    MARKET_BYTES,
-    MARKETS_MAX,
-    TICKS_MAX,
-    TRADES_AT,
-)
+from mantra.exchanges.simulated.layout import CENTER, GENERATOR, MARKET, MARKETS_MAX
 from mantra.exchanges.simulated.orderflow import fill_book
-from mantra.icc.memory import address_of, aligned_zeros, records_at
+from mantra.icc.memory import address_of, aligned_zeros
 from mantra.messages.decimals import to_units
-from mantra.messages.records import L2_UPDATE, TRADE_UPDATE
 from mantra.messages.tables import Tables
 
 TS_START = 1_767_225_600_000_000_000  # 2026-01-01, UTC: a run does not depend on when it runs
@@ -40,33 +28,23 @@ class MarketSettings:
     volume_scale: float = 1.0  # lots of this instrument for one of 0.00001 BTC
 
 
-@dataclass
+@dataclass(frozen=True)
 class Generator:
     """A generator's memory. `state` is the GENERATOR record; pass `address` to `next_event`."""
 
-    memory: np.ndarray
+    state: np.void
+    address: int
     markets: np.ndarray
-    grids: list[np.ndarray] = field(default_factory=list)
-
-    @property
-    def address(self) -> int:
-        return address_of(self.memory)
-
-    @property
-    def state(self) -> np.void:
-        return self.memory[0]
 
     @property
     def l2(self) -> np.ndarray:
         """The group of the last event: a view, valid until the next one."""
-        group = records_at(self.address + L2_AT, GROUP_MAX, L2_UPDATE)
-        return group[: int(self.state["l2_count"])]
+        return self.state["l2"][: self.state["l2_count"]]
 
     @property
     def trades(self) -> np.ndarray:
         """The trades of the last event: a view, valid until the next one."""
-        made = records_at(self.address + TRADES_AT, FILLS_MAX, TRADE_UPDATE)
-        return made[: int(self.state["trades_count"])]
+        return self.state["trades"][: self.state["trades_count"]]
 
 
 def scrambled(seed: int) -> int:
@@ -92,44 +70,31 @@ def new_generator(
     if not 1 <= rate <= RATE_MAX:
         raise ValueError(f"rate {rate} messages/s; expected 0, or 1 to {RATE_MAX}")
     memory, markets = aligned_zeros(1, GENERATOR), aligned_zeros(len(settings), MARKET)
-    made, state = Generator(memory, markets), memory[0]
+    state = memory[0]
     state["random"] = scrambled(seed)
     state["period_ps"] = round(PS_PER_SECOND / rate)
     state["ts_start"] = TS_START
     state["markets"], state["markets_count"] = address_of(markets), len(markets)
-    state["level_volumes"] = distributions.quantiles(distributions.LEVEL_VOLUMES)
-    state["touch_volumes"] = distributions.quantiles(distributions.TOUCH_VOLUMES)
-    state["trade_volumes"] = distributions.quantiles(distributions.TRADE_VOLUMES)
-    state["distances"] = distributions.quantiles(distributions.DISTANCES)
-    state["fills"] = np.minimum(distributions.quantiles(distributions.FILLS), FILLS_MAX)
-    state["withdrawn"] = distributions.quantiles(distributions.WITHDRAWN)
-    state["tail"], state["pauses"] = distributions.tail(), distributions.pauses()
-    for which, given in enumerate(settings):
-        made.grids.append(_new_market(markets[which], given, tables))
-        fill_book(made.address, address_of(markets) + which * MARKET_BYTES)
-    return made
+    state["tables"] = distributions.tables()
+    for market, given in zip(markets, settings, strict=True):
+        _set_market(market, given, tables)
+        fill_book(state, market)
+    return Generator(state, address_of(memory), markets)
 
 
-def _new_market(market: np.void, settings: MarketSettings, tables: Tables) -> np.ndarray:
-    """Set what the tables say of a market; its grid."""
-    if not 0 <= settings.instrument < len(tables.instruments):
-        raise LookupError(
-            f"instrument {settings.instrument}: there are {len(tables.instruments)} in the tables"
-        )
+def _set_market(market: np.void, settings: MarketSettings, tables: Tables) -> None:
+    """Set what the tables say of a market."""
     row = tables.instruments[settings.instrument]
-    price = to_units(settings.price, int(row["price_exponent"]))
-    first_tick = price // int(row["tick_size"]) - CENTER
-    if price % int(row["tick_size"]) or first_tick < 1:
+    price, tick_size = to_units(settings.price, int(row["price_exponent"])), int(row["tick_size"])
+    first_tick = price // tick_size - CENTER
+    if price % tick_size or first_tick < 1:
         raise ValueError(
             f"{tables.instrument_name(settings.instrument)}: price {settings.price} "
             f"is off the tick, or less than {CENTER} ticks"
         )
-    grid = aligned_zeros(TICKS_MAX, LOTS)
     market["instrument"], market["first_tick"] = settings.instrument, first_tick
-    market["tick_size"], market["lot_size"] = row["tick_size"], row["lot_size"]
+    market["tick_size"], market["lot_size"] = tick_size, row["lot_size"]
     market["volume_scale"] = max(1, round(settings.volume_scale * distributions.UNIT))
-    market["grid"] = address_of(grid)
-    return grid
 
 
 # Of the built-in venues: fees in ppm; of their instruments: decimals, first price, volume scale.
@@ -142,37 +107,27 @@ def default_tables() -> Tables:
     tables = Tables()
     usdt = tables.add_asset("USDT")
     bases = {symbol: tables.add_asset(symbol.split("-")[0]) for symbol in INSTRUMENTS}
-    for name, (maker_fee_ppm, taker_fee_ppm) in VENUES.items():
+    for name, (maker, taker) in VENUES.items():
         venue = tables.add_venue(name)
-        for symbol, (price_exponent, volume_exponent, _, _) in INSTRUMENTS.items():
-            tables.add_instrument(
-                venue,
-                symbol,
-                bases[symbol],
-                usdt,
-                price_exponent=price_exponent,
-                volume_exponent=volume_exponent,
-                maker_fee_ppm=maker_fee_ppm,
-                taker_fee_ppm=taker_fee_ppm,
-            )
+        fees: Any = {"maker_fee_ppm": maker, "taker_fee_ppm": taker}
+        for symbol, (price, volume, _, _) in INSTRUMENTS.items():
+            exponents: Any = {"price_exponent": price, "volume_exponent": volume}
+            tables.add_instrument(venue, symbol, bases[symbol], usdt, **exponents, **fees)
     return tables
 
 
-def default_markets(tables: Tables, venue: str | None = None) -> list[MarketSettings]:
-    """Markets for the built-in instruments in the tables, of one venue or all.
+def default_markets(tables: Tables, venue: str) -> list[MarketSettings]:
+    """Markets for the built-in instruments of a venue in the tables.
 
     Raises LookupError for an instrument whose first price is not known here.
     """
     markets = []
-    for row in tables.instruments:
+    for row in tables.instruments[tables.instruments["venue"] == tables.venue(venue)]:
         symbol, instrument = row["symbol"].decode(), int(row["id"])
-        if venue is not None and row["venue"] != tables.venue(venue):
-            continue
         if symbol not in INSTRUMENTS:
             raise LookupError(
                 f"{tables.instrument_name(instrument)}: no first price is known of it, "
                 f"only of {', '.join(INSTRUMENTS)}: give the venue MarketSettings"
             )
-        *_, price, volume_scale = INSTRUMENTS[symbol]
-        markets.append(MarketSettings(instrument, price, volume_scale))
+        markets.append(MarketSettings(instrument, *INSTRUMENTS[symbol][2:]))
     return markets

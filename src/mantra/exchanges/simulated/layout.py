@@ -10,7 +10,7 @@ no structure, the next level is found by looking at the next ticks, and no book 
      | clock    | counts, ts_exchange  |                     |                     |
      +----------+----------------------+---------------------+---------------------+--------
 
-A MARKET an instrument, one cache line and a half, and its grid of 256 KB elsewhere.
+A MARKET an instrument: a cache line and a half, then its grid of 256 KB.
 """
 
 import numpy as np
@@ -24,8 +24,11 @@ FREE = TICKS_MAX // 4  # within ± this of the center nothing pulls the price ba
 LEVELS_MIN = 8  # a side never has fewer: what would leave it fewer does not happen
 SNAPSHOT_LEVELS = 500  # a side
 GROUP_MAX = 2 * SNAPSHOT_LEVELS + 24  # levels of a group
-FILLS_MAX = 96  # trades of an event
+FILLS_MAX = 96  # trades of an event: the largest of the table
 MARKETS_MAX = 64
+
+# Tables of quantiles.
+LEVEL_VOLUMES, TOUCH_VOLUMES, TRADE_VOLUMES, DISTANCES, FILLS, WITHDRAWN, TAIL, PAUSES = range(8)
 
 GENERATOR = np.dtype(
     [
@@ -39,20 +42,10 @@ GENERATOR = np.dtype(
         ("snapshots", "i8"),  # markets whose snapshot has been sent
         # The event made last.
         ("ts_exchange", "i8"),
-        ("instrument", "i8"),
         ("trades_count", "i8"),
         ("l2_count", "i8"),
-        ("events", "i8"),  # so far
-        ("messages", "i8"),
-        ("unused", "i8", (2,)),
-        ("level_volumes", "i4", (QUANTILES,)),
-        ("touch_volumes", "i4", (QUANTILES,)),
-        ("trade_volumes", "i4", (QUANTILES,)),
-        ("distances", "i4", (QUANTILES,)),
-        ("fills", "i4", (QUANTILES,)),
-        ("withdrawn", "i4", (QUANTILES,)),
-        ("tail", "i4", (QUANTILES,)),
-        ("pauses", "i4", (QUANTILES,)),
+        ("unused", "i8", (5,)),
+        ("tables", "i4", (8, QUANTILES)),
         ("l2", L2_UPDATE, (GROUP_MAX,)),
         ("trades", TRADE_UPDATE, (FILLS_MAX,)),
     ],
@@ -66,21 +59,16 @@ MARKET = np.dtype(
         ("lot_size", "i8"),
         ("volume_scale", "i8"),  # lots for a lot of the tables, in UNITs
         ("first_tick", "i8"),  # price of the grid's first cell, in ticks
-        ("grid", "i8"),  # address of int32[TICKS_MAX]: lots at each price
         ("best", "i8", (2,)),  # cells of the best bid and ask
         ("levels", "i8", (2,)),
         ("sequence", "i8"),  # of the group sent last
         ("trade_id", "i8"),
         ("aggressor", "i8"),  # side of the last aggressive order: they come in rows
         ("heat", "i8"),  # of aggressive orders; falls by itself, in 1/16 chances of 1024
+        ("grid", "i4", (TICKS_MAX,)),  # lots at each price
     ],
     align=True,
 )
 
-LOTS = np.dtype("i4")
-MARKET_BYTES = MARKET.itemsize
-LEVEL_VOLUMES_AT = GENERATOR.fields["level_volumes"][1]  # type: ignore[index]
-TOUCH_VOLUMES_AT = GENERATOR.fields["touch_volumes"][1]  # type: ignore[index]
-TRADE_VOLUMES_AT = GENERATOR.fields["trade_volumes"][1]  # type: ignore[index]
 L2_AT = GENERATOR.fields["l2"][1]  # type: ignore[index]
 TRADES_AT = GENERATOR.fields["trades"][1]  # type: ignore[index]

@@ -24,27 +24,11 @@ exponential, ten times shorter than the mean in the busy state, and long in the 
 import numpy as np
 
 from mantra.compiled import compiled
+from mantra.exchanges.simulated import layout
 from mantra.exchanges.simulated.distributions import BITS, QUANTILES, UNIT
-from mantra.exchanges.simulated.layout import (
-    CENTER,
-    FREE,
-    GENERATOR,
-    GROUP_MAX,
-    L2_AT,
-    LEVEL_VOLUMES_AT,
-    LEVELS_MIN,
-    LOTS,
-    MARKET,
-    MARKET_BYTES,
-    SNAPSHOT_LEVELS,
-    TICKS_MAX,
-    TOUCH_VOLUMES_AT,
-    TRADE_VOLUMES_AT,
-    TRADES_AT,
-)
 from mantra.icc.memory import records_at
-from mantra.messages.enums import ASK, BID, FIRST, LAST, SNAPSHOT
-from mantra.messages.records import L2_UPDATE, TRADE_UPDATE
+from mantra.messages import enums
+from mantra.messages.enums import ASK, BID
 
 PS_PER_NS = 1000
 MASK = QUANTILES - 1
@@ -71,9 +55,8 @@ LEAVE_BUSY, LEAVE_QUIET = 1400, 4200  # chances of 2 ** 20 a message
 
 
 @compiled
-def draw(generator_address):
+def draw(generator):
     """64 random bits: Marsaglia's xorshift with shifts 13, 7, 17 (J. Stat. Softw. 8(14), 2003)."""
-    generator = records_at(generator_address, 1, GENERATOR)[0]
     x = generator["random"]
     x ^= x << 13
     x ^= (x >> 7) & MASK_57
@@ -85,294 +68,242 @@ def draw(generator_address):
 @compiled
 def next_event(generator_address):
     """Make the next event: its trades and its group, ready to send. Returns how many messages."""
-    generator = records_at(generator_address, 1, GENERATOR)[0]
-    advance_clock(generator_address)
+    generator = records_at(generator_address, 1, layout.GENERATOR)[0]
+    markets = records_at(generator["markets"], generator["markets_count"], layout.MARKET)
+    advance_clock(generator)
     generator["trades_count"] = 0
     generator["l2_count"] = 0
-    if generator["snapshots"] < generator["markets_count"]:
-        which = generator["snapshots"]
-        market_address = generator["markets"] + which * MARKET_BYTES
+    if generator["snapshots"] < len(markets):
+        market = markets[generator["snapshots"]]
         generator["snapshots"] += 1
-        snapshot(generator_address, market_address)
-        finish_group(generator_address, market_address, np.int64(SNAPSHOT))
+        snapshot(generator, market)
+        finish_group(generator, market, enums.SNAPSHOT)
     else:
-        bits = draw(generator_address)
-        which = (bits >> 20 & 0xFFFF) * generator["markets_count"] >> 16
-        market_address = generator["markets"] + which * MARKET_BYTES
-        happen(generator_address, market_address, bits)
-        finish_group(generator_address, market_address, np.int64(0))
-    messages = generator["trades_count"] + generator["l2_count"]
-    generator["events"] += 1
-    generator["messages"] += messages
-    return messages
+        bits = draw(generator)
+        market = markets[(bits >> 20 & 0xFFFF) * len(markets) >> 16]
+        happen(generator, market, bits)
+        finish_group(generator, market, np.int64(0))
+    return generator["trades_count"] + generator["l2_count"]
 
 
 @compiled
-def advance_clock(generator_address):
+def advance_clock(generator):
     """The time that the event made last took. Snapshots take a mean one."""
-    generator = records_at(generator_address, 1, GENERATOR)[0]
     messages = generator["trades_count"] + generator["l2_count"]
-    if messages < GROUP_MAX // 2:
-        bits = draw(generator_address)
+    took_ps = messages * generator["period_ps"]
+    if messages < layout.GROUP_MAX // 2:
+        bits = draw(generator)
         leave = LEAVE_QUIET if generator["quiet"] else LEAVE_BUSY
         if bits >> 40 & 0xFFFFF < leave * messages:
             generator["quiet"] ^= 1
         scale = QUIET_PAUSE if generator["quiet"] else BUSY_PAUSE
-        pause = (generator["pauses"][bits >> 10 & MASK] * np.int64(scale)) >> BITS
-        generator["clock_ps"] += (messages * generator["period_ps"] * (UNIT + pause)) >> (BITS + 1)
-    else:
-        generator["clock_ps"] += messages * generator["period_ps"]
+        pause = (generator["tables"][layout.PAUSES, bits >> 10 & MASK] * np.int64(scale)) >> BITS
+        took_ps = (took_ps * (UNIT + pause)) >> (BITS + 1)
+    generator["clock_ps"] += took_ps
     generator["ts_exchange"] = generator["ts_start"] + generator["clock_ps"] // PS_PER_NS
 
 
 @compiled
-def happen(generator_address, market_address, bits):
+def happen(generator, market, bits):
     """Something happens in a market."""
-    generator = records_at(generator_address, 1, GENERATOR)[0]
-    market = records_at(market_address, 1, MARKET)[0]
     order = (ORDER_QUIET if generator["quiet"] else ORDER_BUSY) + (market["heat"] >> COOLING_BITS)
     withdraw = order + (WITHDRAW_QUIET if generator["quiet"] else WITHDRAW_BUSY)
     market["heat"] -= market["heat"] >> COOLING_BITS
     chance = bits & MASK
     if market["best"][ASK] - market["best"][BID] > 1 and bits >> 10 & MASK < CLOSE:
-        close_spread(generator_address, market_address)
+        close_spread(generator, market)
     elif chance < order:
         market["heat"] += HEAT << COOLING_BITS
-        aggressive_order(generator_address, market_address)
+        aggressive_order(generator, market)
     elif chance < withdraw:
-        withdraw_best(generator_address, market_address)
+        withdraw_best(generator, market)
     elif chance < withdraw + TOUCH:
-        change_touch(generator_address, market_address)
+        change_touch(generator, market)
     else:
-        change_behind(generator_address, market_address)
+        change_behind(generator, market)
     if generator["l2_count"] == 0:  # What was to happen would have left a side all but empty.
         side = bits >> 50 & 1
-        index = market["best"][side]
-        lots = draw_lots(generator_address, market_address, TOUCH_VOLUMES_AT)
-        put_level(generator_address, market_address, side, index, lots)
+        lots = draw_lots(generator, market, layout.TOUCH_VOLUMES)
+        put_level(generator, market, side, market["best"][side], lots)
 
 
 @compiled
-def close_spread(generator_address, market_address):
+def close_spread(generator, market):
     """A limit order inside the spread, mostly next to the other side's best."""
-    market = records_at(market_address, 1, MARKET)[0]
-    bits = draw(generator_address)
+    bits = draw(generator)
     bid, ask = market["best"][BID], market["best"][ASK]
-    away = (bid + ask) // 2 - CENTER
-    pull = max(abs(away) - FREE, 0) * UNIT // FREE  # certain from 1.5 × FREE on
+    away = (bid + ask) // 2 - layout.CENTER
+    pull = max(abs(away) - layout.FREE, 0) * UNIT // layout.FREE  # certain from 1.5 × FREE on
     if away > 0:
         pull = -pull
-    side = np.int64(BID) if bits & MASK < UNIT // 2 + pull else np.int64(ASK)
-    inside = ask - bid - 1
-    offset = np.int64(0)
-    if bits >> 10 & MASK >= CLOSE_WHOLLY:
-        offset = (bits >> 20 & 0xFFFF) * inside >> 16
-    index = ask - 1 - offset if side == BID else bid + 1 + offset
-    lots = draw_lots(generator_address, market_address, TOUCH_VOLUMES_AT)
-    put_level(generator_address, market_address, side, index, lots)
+    offset = (bits >> 20 & 0xFFFF) * (ask - bid - 1) >> 16
+    if bits >> 10 & MASK < CLOSE_WHOLLY:
+        offset = np.int64(0)
+    lots = draw_lots(generator, market, layout.TOUCH_VOLUMES)
+    if bits & MASK < UNIT // 2 + pull:
+        put_level(generator, market, enums.BID, ask - 1 - offset, lots)
+    else:
+        put_level(generator, market, enums.ASK, bid + 1 + offset, lots)
 
 
 @compiled
-def aggressive_order(generator_address, market_address):
+def aggressive_order(generator, market):
     """An order that takes: some trades, each with one resting order at the best price then."""
-    generator = records_at(generator_address, 1, GENERATOR)[0]
-    market = records_at(market_address, 1, MARKET)[0]
-    bits = draw(generator_address)
+    bits = draw(generator)
     if bits & MASK < TURN:
         market["aggressor"] ^= 1
     resting = market["aggressor"] ^ 1
-    cells = records_at(market["grid"], TICKS_MAX, LOTS)
-    for _ in range(generator["fills"][bits >> 10 & MASK]):
+    for _ in range(generator["tables"][layout.FILLS, bits >> 10 & MASK]):
         index = market["best"][resting]
-        there = np.int64(cells[index])
-        lots = min(draw_lots(generator_address, market_address, TRADE_VOLUMES_AT), there)
-        if lots == there and market["levels"][resting] <= LEVELS_MIN:
+        there = np.int64(market["grid"][index])
+        lots = min(draw_lots(generator, market, layout.TRADE_VOLUMES), there)
+        if lots == there and market["levels"][resting] <= layout.LEVELS_MIN:
             return
-        add_trade(generator_address, market_address, index, lots)
-        put_level(generator_address, market_address, resting, index, there - lots)
+        market["trade_id"] += 1
+        trade = generator["trades"][generator["trades_count"]]
+        trade["ts_exchange"] = generator["ts_exchange"]
+        trade["price"] = (market["first_tick"] + index) * market["tick_size"]
+        trade["volume"] = lots * market["lot_size"]
+        trade["trade_id"] = market["trade_id"]
+        trade["instrument"] = market["instrument"]
+        trade["side"] = market["aggressor"]
+        generator["trades_count"] += 1
+        put_level(generator, market, resting, index, there - lots)
 
 
 @compiled
-def withdraw_best(generator_address, market_address):
+def withdraw_best(generator, market):
     """The best levels of a side are canceled at once."""
-    generator = records_at(generator_address, 1, GENERATOR)[0]
-    market = records_at(market_address, 1, MARKET)[0]
-    bits = draw(generator_address)
+    bits = draw(generator)
     side = bits >> 20 & 1
-    for _ in range(generator["withdrawn"][bits >> 10 & MASK]):
-        if market["levels"][side] <= LEVELS_MIN:
-            return
-        put_level(generator_address, market_address, side, market["best"][side], np.int64(0))
+    for _ in range(generator["tables"][layout.WITHDRAWN, bits >> 10 & MASK]):
+        if market["levels"][side] > layout.LEVELS_MIN:
+            put_level(generator, market, side, market["best"][side], np.int64(0))
 
 
 @compiled
-def change_touch(generator_address, market_address):
+def change_touch(generator, market):
     """The best level of a side moves half-way to a new volume, or is canceled."""
-    market = records_at(market_address, 1, MARKET)[0]
-    bits = draw(generator_address)
+    bits = draw(generator)
     side = bits >> 20 & 1
     index = market["best"][side]
-    there = np.int64(records_at(market["grid"], TICKS_MAX, LOTS)[index])
-    lots = (there + draw_lots(generator_address, market_address, TOUCH_VOLUMES_AT)) // 2 + 1
-    if bits & MASK < CANCEL_TOUCH and market["levels"][side] > LEVELS_MIN:
+    there = np.int64(market["grid"][index])
+    lots = (there + draw_lots(generator, market, layout.TOUCH_VOLUMES)) // 2 + 1
+    if bits & MASK < CANCEL_TOUCH and market["levels"][side] > layout.LEVELS_MIN:
         lots = np.int64(0)
-    put_level(generator_address, market_address, side, index, lots)
+    put_level(generator, market, side, index, lots)
 
 
 @compiled
-def change_behind(generator_address, market_address):
+def change_behind(generator, market):
     """Levels behind the touch come, change or go: one in half the cases, at most eight."""
-    generator = records_at(generator_address, 1, GENERATOR)[0]
-    market = records_at(market_address, 1, MARKET)[0]
-    more = draw(generator_address)
+    more = draw(generator)
     for place in range(8):
-        bits = draw(generator_address)
+        bits = draw(generator)
         side = bits >> 10 & 1
         sign = 1 - 2 * side
-        distance = np.int64(generator["distances"][bits >> 20 & MASK])
+        distance = np.int64(generator["tables"][layout.DISTANCES, bits >> 20 & MASK])
         best = market["best"][side]
-        while not 0 <= best - sign * distance < TICKS_MAX:
+        while not 0 <= best - sign * distance < layout.TICKS_MAX:
             distance >>= 1
         if distance > 0:
-            index = best - sign * distance
-            found = find_level(market_address, side, index, np.int64(SPACING))
-            if found < 0:
-                lots = draw_lots(generator_address, market_address, LEVEL_VOLUMES_AT)
-                put_level(generator_address, market_address, side, index, lots)
-            elif bits >> 30 & MASK < CHANGE:
-                lots = draw_lots(generator_address, market_address, LEVEL_VOLUMES_AT)
-                put_level(generator_address, market_address, side, found, lots)
-            elif market["levels"][side] > LEVELS_MIN:
-                put_level(generator_address, market_address, side, found, np.int64(0))
+            index, lots = best - sign * distance, np.int64(0)
+            found = find_level(market, side, index, np.int64(SPACING))
+            if found < 0 or bits >> 30 & MASK < CHANGE:
+                lots = draw_lots(generator, market, layout.LEVEL_VOLUMES)
+            if lots > 0 or market["levels"][side] > layout.LEVELS_MIN:
+                put_level(generator, market, side, index if found < 0 else found, lots)
         if more >> place & 1:
             return
 
 
 @compiled
-def find_level(market_address, side, index, span):
+def find_level(market, side, index, span):
     """The first cell with volume from `index` away from the touch, within `span` ticks; or -1."""
-    cells = records_at(records_at(market_address, 1, MARKET)[0]["grid"], TICKS_MAX, LOTS)
+    cells = market["grid"]
     if side == BID:
         for cell in range(index, max(index - span, -1), -1):
             if cells[cell] > 0:
                 return cell
     else:
-        for cell in range(index, min(index + span, TICKS_MAX)):
+        for cell in range(index, min(index + span, layout.TICKS_MAX)):
             if cells[cell] > 0:
                 return cell
     return np.int64(-1)
 
 
 @compiled
-def put_level(generator_address, market_address, side, index, lots):
+def put_level(generator, market, side, index, lots):
     """A level has `lots` from here on, 0 being none: in the market, and said in the group."""
-    generator = records_at(generator_address, 1, GENERATOR)[0]
-    market = records_at(market_address, 1, MARKET)[0]
-    cells = records_at(market["grid"], TICKS_MAX, LOTS)
+    cells, best = market["grid"], market["best"][side]
     if (lots > 0) != (cells[index] > 0):
         market["levels"][side] += 1 if lots > 0 else -1
     cells[index] = lots
-    best = market["best"][side]
     if lots == 0 and index == best:
-        behind = find_level(market_address, side, index, np.int64(TICKS_MAX))
-        market["best"][side] = behind
+        market["best"][side] = find_level(market, side, index, layout.TICKS_MAX)
     elif lots > 0 and (1 - 2 * side) * (index - best) > 0:
         market["best"][side] = index
-
     price = (market["first_tick"] + index) * market["tick_size"]
-    count = generator["l2_count"]
-    group = records_at(generator_address + L2_AT, GROUP_MAX, L2_UPDATE)
-    at = count
-    for earlier in range(count):  # A group names a price once.
-        if group[earlier]["price"] == price:
-            at = earlier
-    level = group[at]
-    level["price"] = price
-    level["volume"] = lots * market["lot_size"]
+    at = generator["l2_count"]
+    for earlier in range(at):  # A group names a price once.
+        if generator["l2"][earlier]["price"] == price:
+            at = np.int64(earlier)
+    say_level(generator, market, side, index, at)
+
+
+@compiled
+def say_level(generator, market, side, index, at):
+    """What a level is now, as record `at` of the group: a new one at its end, or in place."""
+    level = generator["l2"][at]
+    level["price"] = (market["first_tick"] + index) * market["tick_size"]
+    level["volume"] = market["grid"][index] * market["lot_size"]
     level["side"] = side
-    if at == count:
-        generator["l2_count"] = count + 1
+    generator["l2_count"] = max(generator["l2_count"], at + 1)
 
 
 @compiled
-def add_trade(generator_address, market_address, index, lots):
-    generator = records_at(generator_address, 1, GENERATOR)[0]
-    market = records_at(market_address, 1, MARKET)[0]
-    count = generator["trades_count"]
-    trade = records_at(generator_address + TRADES_AT, count + 1, TRADE_UPDATE)[count]
-    market["trade_id"] += 1
-    trade["ts_exchange"] = generator["ts_exchange"]
-    trade["price"] = (market["first_tick"] + index) * market["tick_size"]
-    trade["volume"] = lots * market["lot_size"]
-    trade["trade_id"] = market["trade_id"]
-    trade["instrument"] = market["instrument"]
-    trade["side"] = market["aggressor"]
-    generator["trades_count"] = count + 1
-
-
-@compiled
-def snapshot(generator_address, market_address):
+def snapshot(generator, market):
     """The whole book as a group."""
-    generator = records_at(generator_address, 1, GENERATOR)[0]
-    market = records_at(market_address, 1, MARKET)[0]
-    cells = records_at(market["grid"], TICKS_MAX, LOTS)
-    group = records_at(generator_address + L2_AT, GROUP_MAX, L2_UPDATE)
-    count = np.int64(0)
-    for side in (BID, ASK):
+    for side in (enums.BID, enums.ASK):
         index = market["best"][side]
         while index >= 0:
-            level = group[count]
-            level["price"] = (market["first_tick"] + index) * market["tick_size"]
-            level["volume"] = cells[index] * market["lot_size"]
-            level["side"] = side
-            count += 1
-            behind = index - (1 - 2 * side)
-            index = find_level(market_address, np.int64(side), behind, np.int64(TICKS_MAX))
-    generator["l2_count"] = count
+            say_level(generator, market, side, index, generator["l2_count"])
+            index = find_level(market, side, index - (1 - 2 * side), layout.TICKS_MAX)
 
 
 @compiled
-def finish_group(generator_address, market_address, flags):
+def finish_group(generator, market, flags):
     """Flags, number, instrument and time of all levels of the group."""
-    generator = records_at(generator_address, 1, GENERATOR)[0]
-    market = records_at(market_address, 1, MARKET)[0]
     market["sequence"] += 1
-    generator["instrument"] = market["instrument"]
-    count = generator["l2_count"]
-    group = records_at(generator_address + L2_AT, GROUP_MAX, L2_UPDATE)
-    for i in range(count):
-        level = group[i]
+    group = generator["l2"][: generator["l2_count"]]
+    for level in group:
         level["ts_exchange"] = generator["ts_exchange"]
         level["sequence"] = market["sequence"]
         level["instrument"] = market["instrument"]
         level["flags"] = flags
-    group[0]["flags"] |= FIRST
-    group[count - 1]["flags"] |= LAST
+    group[0]["flags"] |= enums.FIRST
+    group[len(group) - 1]["flags"] |= enums.LAST
 
 
 @compiled
-def draw_lots(generator_address, market_address, table_at):
-    """A volume of the table at this offset, in the market's lots; beyond the table a power law."""
-    bits = draw(generator_address)
+def draw_lots(generator, market, table):
+    """A volume of a table, in the market's lots; beyond the table a power law."""
+    bits = draw(generator)
     place = bits >> 10 & MASK
-    lots = np.int64(records_at(generator_address + table_at, QUANTILES, LOTS)[place])
+    lots = np.int64(generator["tables"][table, place])
     if place == MASK:
-        tail = records_at(generator_address, 1, GENERATOR)[0]["tail"]
-        lots = lots * np.int64(tail[bits >> 20 & MASK]) >> BITS
-    scale = records_at(market_address, 1, MARKET)[0]["volume_scale"]
-    return min(max(lots * scale >> BITS, 1), LOTS_MAX)
+        lots = lots * generator["tables"][layout.TAIL, bits >> 20 & MASK] >> BITS
+    return min(max(lots * market["volume_scale"] >> BITS, 1), LOTS_MAX)
 
 
 @compiled
-def fill_book(generator_address, market_address):
+def fill_book(generator, market):
     """A book to begin with: SNAPSHOT_LEVELS a side, a level in twenty ticks."""
-    market = records_at(market_address, 1, MARKET)[0]
-    cells = records_at(market["grid"], TICKS_MAX, LOTS)
     for side in (BID, ASK):
-        index = np.int64(CENTER + side)
+        index = np.int64(layout.CENTER + side)
         market["best"][side] = index
-        cells[index] = draw_lots(generator_address, market_address, TOUCH_VOLUMES_AT)
-        for _ in range(SNAPSHOT_LEVELS - 1):
-            index -= (1 - 2 * side) * (1 + (draw(generator_address) >> 10 & MASK) * GAP_MAX // UNIT)
-            cells[index] = draw_lots(generator_address, market_address, LEVEL_VOLUMES_AT)
-        market["levels"][side] = SNAPSHOT_LEVELS
+        market["grid"][index] = draw_lots(generator, market, layout.TOUCH_VOLUMES)
+        for _ in range(layout.SNAPSHOT_LEVELS - 1):
+            index -= (1 - 2 * side) * (1 + (draw(generator) >> 10 & MASK) * GAP_MAX // UNIT)
+            market["grid"][index] = draw_lots(generator, market, layout.LEVEL_VOLUMES)
+        market["levels"][side] = layout.SNAPSHOT_LEVELS

@@ -16,30 +16,13 @@ from typing import ClassVar
 
 import numpy as np
 
+from mantra.actors import pacing
 from mantra.actors.actor import CALL_PYTHON, Actor
 from mantra.actors.control import DONE, RUNNING
-from mantra.actors.pacing import (
-    BEGINNING,
-    BLOCKED_CALLS,
-    LEAD,
-    OVER,
-    PENDING_AT,
-    ROOM,
-    ROW_STATE_AT,
-    SENDING,
-    STATE_AT,
-    WAITING,
-    has_room,
-    set_room,
-)
+from mantra.actors.pacing import has_room
 from mantra.actors.spine import Spine
 from mantra.compiled import compiled, duty_cycle
-from mantra.exchanges.simulated.generator import (
-    Generator,
-    MarketSettings,
-    default_markets,
-    new_generator,
-)
+from mantra.exchanges.simulated.generator import Generator, MarketSettings, new_generator
 from mantra.exchanges.simulated.layout import GENERATOR, L2_AT, TRADES_AT
 from mantra.exchanges.simulated.orderflow import next_event
 from mantra.icc.atomics import load_relaxed, store_relaxed
@@ -53,54 +36,52 @@ from mantra.telemetry.histogram import record_value
 from mantra.telemetry.tracked import TRACK, originate, send, ticks_now
 
 NS_PER_MS = 1_000_000
-L2_BYTES = L2_UPDATE.itemsize
-TRADE_BYTES = TRADE_UPDATE.itemsize
+L2, TRADES, EVENTS = np.arange(3)  # outlets, int64; the first two are streams of messages
+MESSAGE_BYTES = L2_UPDATE.itemsize
+assert TRADE_UPDATE.itemsize == MESSAGE_BYTES
 
 CONTEXT = np.dtype(
     [
         ("phase", "i8"),
         ("track", "i8"),
-        ("l2", "i8"),  # outlets
-        ("trades", "i8"),
-        ("events", "i8"),
+        ("outlets", "i8", (3,)),
         ("control", "i8"),
         ("row", "i8"),
         ("generator", "i8"),
+        ("messages", "i8", (2,)),  # addresses of the event's messages, by stream …
+        ("at", "i8", (2,)),  # … and how many of them are sent
         ("paced", "i8"),  # 1: at a set rate
         ("ticks_per_ms", "i8"),
         ("messages_max", "i8"),  # 0: no end
-        ("ts_end", "i8"),  # 0: no end
         ("sent", "i8"),
-        ("trades_at", "i8"),  # trades of the event that are sent …
-        ("l2_at", "i8"),  # … and levels of its group
         ("due", "i8"),  # ticks when the event is to be sent …
         ("due_fraction", "i8"),  # … and millionths of one
         ("earliest", "i8"),  # ticks before which it is not sent, however late
         ("ts_exchange", "i8"),  # of the event sent last
-        ("lag_max", "i8"),  # ticks
-        ("lag_total", "i8"),
-        ("unused", "i8", (3,)),
-        ("room_l2", ROOM),
-        ("room_trades", ROOM),
+        ("rooms", pacing.ROOM, (2,)),
         ("event", SYSTEM_EVENT),
     ],
     align=True,
 )
-ROOM_L2_AT = CONTEXT.fields["room_l2"][1]  # type: ignore[index]
-ROOM_TRADES_AT = CONTEXT.fields["room_trades"][1]  # type: ignore[index]
+ROOM_BYTES = pacing.ROOM.itemsize
+ROOMS_AT = CONTEXT.fields["rooms"][1]  # type: ignore[index]
 EVENT_AT = CONTEXT.fields["event"][1]  # type: ignore[index]
 
 
 @duty_cycle
 def venue_step(context_address):
     context = records_at(context_address, 1, CONTEXT)[0]
+    generator = records_at(context["generator"], 1, GENERATOR)[0]
     phase = context["phase"]
-    if phase == OVER or load_relaxed(context["control"] + STATE_AT) < RUNNING:
+    if phase == pacing.OVER or load_relaxed(context["control"] + pacing.STATE_AT) < RUNNING:
         return 0
-    if phase == WAITING:
+    if phase == pacing.WAITING:
         return CALL_PYTHON
-    if phase == BEGINNING:
-        begin(context_address)
+    if phase == pacing.BEGINNING:
+        context["phase"] = pacing.SENDING
+        context["due"] = ticks_now(context["track"])
+        next_event(context["generator"])
+        context["ts_exchange"] = generator["ts_exchange"]
         return 1
     if context["paced"]:
         now = ticks_now(context["track"])
@@ -108,25 +89,21 @@ def venue_step(context_address):
             return 0
         if now < context["earliest"]:
             return 1  # Late: a core that now sleeps or yields for each event never catches up.
-        note_lag(context_address, now)
-    elif context["trades_at"] + context["l2_at"] == 0 and not may_begin(context_address):
-        if context["room_l2"]["blocked"] + context["room_trades"]["blocked"] >= BLOCKED_CALLS:
-            return CALL_PYTHON
-        return 0
+        histogram = records_at(context["track"], 1, TRACK)[0]["histograms"]
+        record_value(histogram, now - context["due"])
+    elif context["at"][TRADES] + context["at"][L2] == 0 and not may_begin(context_address):
+        blocked = context["rooms"][L2]["blocked"] + context["rooms"][TRADES]["blocked"]
+        return CALL_PYTHON if blocked >= pacing.BLOCKED_CALLS else 0
     sent = send_event(context_address)
-    generator = records_at(context["generator"], 1, GENERATOR)[0]
-    if context["l2_at"] == generator["l2_count"]:
+    if context["at"][L2] == generator["l2_count"]:
         prepare(context_address)
     return sent
 
 
 @compiled
-def begin(context_address):
-    context = records_at(context_address, 1, CONTEXT)[0]
-    context["phase"] = SENDING
-    context["due"] = ticks_now(context["track"])
-    next_event(context["generator"])
-    context["ts_exchange"] = records_at(context["generator"], 1, GENERATOR)[0]["ts_exchange"]
+def room_of(context_address, stream):
+    """Address of a stream's ROOM."""
+    return context_address + ROOMS_AT + stream * ROOM_BYTES
 
 
 @compiled
@@ -134,20 +111,10 @@ def may_begin(context_address):
     """Whether trades and group have room; what is beyond the limit may begin and be held up."""
     context = records_at(context_address, 1, CONTEXT)[0]
     generator = records_at(context["generator"], 1, GENERATOR)[0]
-    if not has_room(context_address + ROOM_L2_AT, generator["l2_count"]):
+    if not has_room(room_of(context_address, L2), generator["l2_count"]):
         return False
     trades = generator["trades_count"]
-    return trades == 0 or has_room(context_address + ROOM_TRADES_AT, trades)
-
-
-@compiled
-def note_lag(context_address, now):
-    """How late an event is sent, in the histogram and in numbers."""
-    context = records_at(context_address, 1, CONTEXT)[0]
-    lag = now - context["due"]
-    context["lag_total"] += lag
-    context["lag_max"] = max(context["lag_max"], lag)
-    record_value(records_at(context["track"], 1, TRACK)[0]["histograms"], lag)
+    return trades == 0 or has_room(room_of(context_address, TRADES), trades)
 
 
 @compiled
@@ -155,28 +122,19 @@ def send_event(context_address):
     """The event's trades, then its group: all of it, or as far as there is room. How many."""
     context = records_at(context_address, 1, CONTEXT)[0]
     generator = records_at(context["generator"], 1, GENERATOR)[0]
-    track, waits, sent = context["track"], not context["paced"], np.int64(0)
-    while context["trades_at"] < generator["trades_count"]:
-        if waits and not has_room(context_address + ROOM_TRADES_AT, np.int64(1)):
-            break
-        originate(track)
-        at = context["generator"] + TRADES_AT + context["trades_at"] * TRADE_BYTES
-        send(track, context["trades"], at)
-        context["trades_at"] += 1
-        sent += 1
-    while context["l2_at"] < generator["l2_count"]:
-        if context["trades_at"] < generator["trades_count"]:
-            break
-        if waits and not has_room(context_address + ROOM_L2_AT, np.int64(1)):
-            break
-        if context["l2_at"] == 0:
-            originate(track)
-        at = context["generator"] + L2_AT + context["l2_at"] * L2_BYTES
-        send(track, context["l2"], at)
-        context["l2_at"] += 1
-        sent += 1
-    context["sent"] += sent
-    return sent
+    track, before = context["track"], context["sent"]
+    for stream in (TRADES, L2):
+        count = generator["l2_count"] if stream == L2 else generator["trades_count"]
+        for at in range(context["at"][stream], count):
+            if not context["paced"] and not has_room(room_of(context_address, stream), np.int64(1)):
+                return context["sent"] - before
+            if stream == TRADES or at == 0:
+                originate(track)
+            message = context["messages"][stream] + at * MESSAGE_BYTES
+            send(track, context["outlets"][stream], message)
+            context["at"][stream] += 1
+            context["sent"] += 1
+    return context["sent"] - before
 
 
 @compiled
@@ -191,8 +149,7 @@ def prepare(context_address):
     begun = records_at(context["track"], 1, TRACK)[0]["origin"]
     context["earliest"] = begun + shortest_ns * ticks_per_ms // NS_PER_MS
     next_event(context["generator"])
-    context["trades_at"] = 0
-    context["l2_at"] = 0
+    context["at"][:] = 0
     fraction = context["due_fraction"]
     fraction += (generator["ts_exchange"] - context["ts_exchange"]) * ticks_per_ms
     context["due"] += fraction // NS_PER_MS
@@ -201,33 +158,22 @@ def prepare(context_address):
     left = 1
     if context["messages_max"] > 0:
         left = max(context["messages_max"] - context["sent"], 0)
-    if left == 0 or 0 < context["ts_end"] < generator["ts_exchange"]:
-        left = 0
-        end(context_address)
-    store_relaxed(context["row"] + PENDING_AT, left)
-
-
-@compiled
-def end(context_address):
-    """Nothing is left: say so to those who read events, and to who runs the actor."""
-    context = records_at(context_address, 1, CONTEXT)[0]
-    context["phase"] = OVER
-    event = context["event"]
-    event["ts_exchange"], event["value"] = context["ts_exchange"], context["sent"]
-    event["kind"], event["instrument"] = EVENT_END_OF_DATA, -1
-    originate(context["track"])
-    send(context["track"], context["events"], context_address + EVENT_AT)
-    store_relaxed(context["row"] + ROW_STATE_AT, DONE)
+    if left == 0:  # Say so to those who read events, and to who runs the actor.
+        context["phase"] = pacing.OVER
+        event = context["event"]
+        event["ts_exchange"], event["value"] = context["ts_exchange"], context["sent"]
+        originate(context["track"])
+        send(context["track"], context["outlets"][EVENTS], context_address + EVENT_AT)
+        store_relaxed(context["row"] + pacing.ROW_STATE_AT, DONE)
+    store_relaxed(context["row"] + pacing.PENDING_AT, left)
 
 
 class SimulatedVenue(Actor):
-    """Sends simulated market data of one venue, or of all the built-in ones.
+    """Sends simulated market data of one venue, or of several.
 
-    markets           which, and where they begin; None: all built-in ones in the tables
-    rate              messages/s, trades and levels together; 0: as fast as consumers keep up
-    messages          end after so many, with the group that reaches it; 0: go on
-    duration_s        end after so much simulated time; 0: go on
-    ticks_per_second  of the tick counter; 0: measured at the start
+    markets     which, and where they begin
+    rate        messages/s, trades and levels together; 0: as fast as consumers keep up
+    messages    end after so many, with the group that reaches it; 0: go on
     """
 
     writes = ("l2", "trades", "events")
@@ -239,45 +185,36 @@ class SimulatedVenue(Actor):
         self,
         name: str,
         tables: Tables,
-        *,
-        markets: list[MarketSettings] | None = None,
+        markets: list[MarketSettings],
         seed: int = 1,
         rate: float = 0,
         messages: int = 0,
-        duration_s: float = 0,
-        lead: int = LEAD,
-        ticks_per_second: float = 0,
     ):
         super().__init__(name)
-        self.tables, self.seed = tables, seed
-        self.markets = default_markets(tables) if markets is None else markets
-        self.rate, self.messages, self.duration_s = rate, messages, duration_s
-        self.lead, self.ticks_per_second = lead, ticks_per_second
-        self._queues: list[tuple[str, Queue]] = []
+        self.tables, self.markets, self.seed = tables, markets, seed
+        self.rate, self.messages = rate, messages
         self.generator: Generator
+        self._queues: list[Queue]
 
     def on_start(self, spine: Spine) -> None:
         self.generator = new_generator(self.tables, self.markets, self.seed, self.rate)
         self.context = aligned_zeros(1, CONTEXT)
         context = self.context[0]
-        for name in self.writes:
-            context[name] = address_of(spine.outlet(name))
+        context["outlets"] = [address_of(spine.outlet(name)) for name in self.writes]
         context["track"], context["generator"] = spine.track_address, self.generator.address
+        context["messages"] = [self.generator.address + at for at in (L2_AT, TRADES_AT)]
         context["control"], context["row"] = spine.control.address, spine.row_address
-        context["paced"] = self.rate > 0
-        ticks_per_second = self.ticks_per_second or float(Calibration().fix["ticks_per_second"])
-        context["ticks_per_ms"] = round(ticks_per_second / 1000)
-        context["messages_max"] = self.messages
-        if self.duration_s:
-            context["ts_end"] = int(self.generator.state["ts_start"] + self.duration_s * 1e9)
-        context["event"]["venue"] = -1
-        self._queues = [("room_l2", spine.queue("l2")), ("room_trades", spine.queue("trades"))]
+        context["paced"], context["messages_max"] = self.rate > 0, self.messages
+        context["ticks_per_ms"] = round(float(Calibration().fix["ticks_per_second"]) / 1000)
+        event = context["event"]
+        event["kind"], event["instrument"], event["venue"] = EVENT_END_OF_DATA, -1, -1
+        self._queues = [spine.queue(name) for name in self.writes[:EVENTS]]
 
     def on_call(self) -> None:
         """Look which consumers pace: all have attached when a run begins."""
         assert self.context is not None
         context = self.context[0]
-        for room, queue in self._queues:
-            set_room(context[room], queue, self.lead)
-        if context["phase"] == WAITING:
-            context["phase"] = BEGINNING
+        for room, queue in zip(context["rooms"], self._queues, strict=True):
+            pacing.set_room(room, queue)
+        if context["phase"] == pacing.WAITING:
+            context["phase"] = pacing.BEGINNING

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from mantra.exchanges.simulated.facts import facts, simulated, table
+from mantra.archive import ArchiveWriter
+from mantra.bench.market_facts import compare, facts, simulated, table
+from mantra.exchanges.simulated.generator import default_tables
 from mantra.messages.enums import ASK, BID, FIRST, LAST, SNAPSHOT
 from mantra.messages.records import L2_UPDATE, TRADE_UPDATE
 
@@ -93,3 +95,16 @@ def test_the_simulation_shares_the_facts_it_claims_to_share():
     for name, (value, tolerance) in RECORDED.items():
         assert found[name] == pytest.approx(value, rel=tolerance), name
     assert found["aggressive orders in 1 s, Fano"] > 3
+
+
+def test_an_archive_of_simulated_data_has_the_facts_of_simulated_data(tmp_path):
+    l2, trades = simulated(4_000)
+    with ArchiveWriter(tmp_path, {"tables": default_tables().as_dict()}) as writer:
+        writer.append("l2", l2)
+        writer.append("trades", trades)
+    head, _, *lines = compare(str(tmp_path)).splitlines()
+    assert head == "| fact | recorded | simulated |"
+    assert len(lines) > 20
+    for line in lines:
+        _, name, recorded, of_simulated, _ = line.split("|")
+        assert recorded == of_simulated, name

@@ -1,4 +1,7 @@
-"""Facts of market data: what can be measured of recorded and of simulated data alike.
+"""Recorded market data beside simulated: `python -m mantra.bench.market_facts ARCHIVE`.
+
+Prints the facts of an archive's first instrument and of as many messages of the simulated venue,
+as a Markdown table; docs/decisions/008-simulated-venue.md says which are meant to agree.
 
 `facts` makes one column, `table` sets columns side by side. Groups are first merged as a venue
 with a feed every WINDOW_MS merges them: of each level the last volume in the window. So a feed of
@@ -9,18 +12,22 @@ factor: variance of the counts in windows over their mean, 1 for independent arr
 Autocorrelation: Pearson's, of neighbours.
 """
 
+import sys
 from collections.abc import Iterator
 
 import numpy as np
 
+from mantra.archive import ArchiveReader
 from mantra.exchanges.simulated.generator import MarketSettings, default_tables, new_generator
 from mantra.exchanges.simulated.orderflow import next_event
 from mantra.messages.enums import ASK, BID, FIRST, SNAPSHOT
+from mantra.messages.tables import Tables
 
 WINDOW_MS = 100
 NS_PER_MS = 1_000_000
 TAIL_SHARE = 0.01
 SIMULATED_MESSAGES = 400_000
+VOLUME_EXPONENT = 5  # of the simulated BTC-USDT
 
 Level = tuple[int, int, int]  # side, price in ticks, volume
 
@@ -163,3 +170,20 @@ def table(columns: dict[str, dict[str, float]]) -> str:
                  for column in columns.values()]  # fmt: skip
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+def compare(directory: str) -> str:
+    """The table. Raises ArchiveError if there is no archive, KeyError if it has no tables."""
+    reader = ArchiveReader(directory)
+    row = Tables.from_dict(reader.metadata["tables"]).instruments[0]
+    l2, trades = (rows[rows["instrument"] == 0] for rows in map(reader.read, ("l2", "trades")))
+    unit = 10 ** max(int(row["volume_exponent"]) - VOLUME_EXPONENT, 0)
+    columns = {
+        "recorded": facts(l2, trades, int(row["tick_size"]), unit),
+        "simulated": facts(*simulated(len(l2) + len(trades))),
+    }
+    return table(columns)
+
+
+if __name__ == "__main__":
+    print(compare(*sys.argv[1:]))
