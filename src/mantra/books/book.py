@@ -130,19 +130,11 @@ def apply_update(book, update_address):
         return status
     head["consistent"] = 1
     head["groups"] += 1
-    _count_crossing(book)
-    return CONSISTENT if status == IN_GROUP else status
-
-
-@compiled
-def _count_crossing(book):
-    head = records_at(book, 1, BOOK)[0]
     bid, ask = best_price(book, np.int64(BID)), best_price(book, np.int64(ASK))
     if bid >= ask and ask != 0:
-        if bid > ask:
-            head["crossed"] += 1
-        else:
-            head["locked"] += 1
+        head["crossed"] += int(bid > ask)
+        head["locked"] += int(bid == ask)
+    return CONSISTENT if status == IN_GROUP else status
 
 
 @compiled

@@ -35,6 +35,11 @@ def aligned_zeros(count: int, dtype: np.dtype) -> np.ndarray:
     return raw[start : start + count * dtype.itemsize].view(dtype)
 
 
+def words(*names: str) -> list[tuple[str, str]]:
+    """Fields of a dtype that are int64 words, by name, as many to a line as belong together."""
+    return [(name, "i8") for line in names for name in line.split()]
+
+
 def records_at(address: int, count: int, dtype: np.dtype) -> Any:
     """Array of `count` records of `dtype` over the memory at `address`: a view, no copy.
 
