@@ -46,20 +46,16 @@ A book is the address of one BOOK record. All words are int64, all parts begin o
 import numpy as np
 
 from mantra.books.machine import LANES
-from mantra.icc.memory import CACHE_LINE, words
+from mantra.icc.memory import CACHE_LINE, record
 
-SIDE = np.dtype(
-    words(
-        "sign table hash_shift buckets levels stashed window ticks",
-        "anchor unit unit_shift inverse touch far far_levels unused",
-    )
+SIDE = record(
+    "sign table hash_shift buckets levels stashed window ticks",
+    "anchor unit unit_shift inverse touch far far_levels unused",
 )
-BOOK = np.dtype(
-    [
-        *words("consistent updates groups crossed locked refused"),
-        ("unused", "i8", (2,)),
-        ("sides", SIDE, (2,)),
-    ]
+BOOK = record(
+    "consistent updates groups crossed locked refused",
+    ("unused", "i8", (2,)),
+    ("sides", SIDE, (2,)),
 )
 
 WORD = np.dtype("i8")
