@@ -1,7 +1,7 @@
 """One actor in a Stepper: its inputs in our hand, a clock we set, its outputs kept.
 
-with Bench(recording, inputs=("l2", "trades"), outputs=("ideals",)) as bench:
-    bench.feed("l2", rows)      # with their recorded stamps
+with Bench(recording, {"l2": levels, "trades": trades}, ("ideals",), caches={}) as bench:
+    bench.feed("l2", 100)       # the first hundred, with their recorded stamps
     bench.step(ticks)           # the actor's clock says `ticks` as long as the step lasts
 bench.sent["ideals"]            # all it sent
 """
@@ -26,6 +26,8 @@ FEED_MAX = 4096  # messages of one queue between two steps
 CAPACITY = 1 << 14
 WORD = np.dtype("i8")
 IDEAL_BYTES = IDEAL_ORDER.itemsize
+
+Rows = dict[str, np.ndarray]  # by queue
 
 
 @compiled
@@ -68,51 +70,42 @@ class Feeder(Actor):
 class Bench:
     """A context manager; `caches`: rows of the OrderCaches the actor reads, by model."""
 
-    def __init__(
-        self,
-        recording: Recording,
-        inputs: tuple[str, ...],
-        outputs: tuple[str, ...],
-        caches: dict[str, int] | None = None,
-    ):
-        self.actor = recording.actor
-        self.feeder = Feeder(inputs, caches or {}, recording.ticks_per_second)
-        capacities = dict.fromkeys((*inputs, *outputs), CAPACITY)
+    def __init__(self, recording: Recording, rows: Rows, outputs: tuple[str, ...], caches: dict):
+        self.rows, self.actor = rows, recording.actor
+        self.feeder = Feeder(tuple(rows), caches, recording.ticks_per_second)
+        capacities = dict.fromkeys((*rows, *outputs), CAPACITY)
         self._stepper = Stepper([self.feeder, self.actor], capacities)
         self._clock = aligned_zeros(1, WORD)
         self._steps = 0
-        self._outputs = outputs
-        self.fed = dict.fromkeys(inputs, 0)
-        self.sent: dict[str, np.ndarray] = {}
+        self.fed = dict.fromkeys(rows, 0)
+        self.sent = {name: np.zeros(0, record_of(name)) for name in outputs}
         self._kept: dict[str, list[np.ndarray]] = {name: [] for name in outputs}
 
     def __enter__(self) -> "Bench":
         self._stepper.__enter__()
         self.control = self._stepper.control.record
         self._stepper.spines[1].track["clock"] = address_of(self._clock)
-        run = self._stepper.run
-        self._consumers, self._buffers = {}, {}
-        for name in self._outputs:
-            found = queue_segment.attach(run, name, record_of(name))
+        self._ends = []  # of each output: its name, queue, consumer, and where to take over into
+        for name in self.sent:
+            found = queue_segment.attach(self._stepper.run, name, record_of(name))
             consumer = queue_segment.consumer(found, "bench", from_oldest=True, shown=False)
-            self._consumers[name] = (found, consumer)
-            self._buffers[name] = aligned_zeros(CAPACITY, record_of(name))
-        self._timers = timers.attach(run, self.actor.name)
+            self._ends.append((name, found, consumer, aligned_zeros(CAPACITY, record_of(name))))
+        self._timers = timers.attach(self._stepper.run, self.actor.name)
         return self
 
     def __exit__(self, *exception: object) -> None:
         try:
             self.keep()
-            self.sent = {
-                name: np.concatenate([np.zeros(0, record_of(name)), *kept])
-                for name, kept in self._kept.items()
-            }
+            for name, kept in self._kept.items():
+                self.sent[name] = np.concatenate([self.sent[name], *kept])
         finally:
+            self._ends.clear()
             self._timers = None  # type: ignore[assignment]
             self._stepper.__exit__(*exception)
 
-    def feed(self, queue: str, rows: np.ndarray) -> None:
-        """Publish at most FEED_MAX rows, as they are."""
+    def feed(self, queue: str, end: int) -> None:
+        """Publish a queue's rows up to the `end`-th, at most FEED_MAX more, as they are."""
+        rows = self.rows[queue][self.fed[queue] : end]
         assert len(rows) <= FEED_MAX
         assert rows.flags.c_contiguous
         if len(rows):
@@ -134,17 +127,18 @@ class Bench:
             self.keep()
         return work
 
+    def step_until_idle(self, ticks: int) -> None:
+        """Let the actor take all it was fed."""
+        while self.step(ticks) > 0:
+            pass
+
     def done(self, timer: int) -> int:
         """How often the actor has said to be done with this timer's kind of work."""
         return int(self._timers.histograms["count"][timer])
 
     def keep(self) -> None:
         """Take over what the actor has sent."""
-        for name, (_, consumer) in self._consumers.items():
-            buffer = self._buffers[name]
+        for name, _, consumer, buffer in self._ends:
             taken = consume_many(address_of(consumer), address_of(buffer), len(buffer))
             if taken:
                 self._kept[name].append(buffer[:taken].copy())
-
-
-__all__ = ["FEED_MAX", "Bench"]
