@@ -68,8 +68,7 @@ class Book:
     @property
     def size(self) -> int:
         """Bytes held."""
-        sides = (side_bytes(side_of(self.address, side)) for side in (BID, ASK))
-        return BOOK.itemsize + sum(sides)
+        return BOOK.itemsize + sum(side_bytes(side_of(self.address, side)) for side in (BID, ASK))
 
 
 def _close(head: np.ndarray) -> None:

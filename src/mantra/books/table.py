@@ -65,18 +65,16 @@ def _place_crowded(side, bucket, match, price, volume):
             _move_back(side, bucket, slot)
         return 1
     slot = _stash_slot(side, price) if head["stashed"] > 0 else 0
-    if slot != 0:
-        _write(slot, price, volume)
-        head["stashed"] -= int(volume == 0)
-        return 1
-    if volume == 0:
-        return 0
-    slot = _stash_slot(side, np.int64(0))
-    if slot == 0:
-        return NO_ROOM
+    was = int(slot != 0)
+    if was == 0:
+        if volume == 0:
+            return 0
+        slot = _stash_slot(side, np.int64(0))
+        if slot == 0:
+            return NO_ROOM
     _write(slot, price, volume)
-    head["stashed"] += 1
-    return 0
+    head["stashed"] += int(volume != 0) - was
+    return was
 
 
 @compiled

@@ -209,7 +209,7 @@ def touch_model(context_address, model):
 
 @compiled
 def wake(context_address, lifted):
-    """Have the rows looked at again whose reason of refusal may be gone: bits of REFUSED_*."""
+    """Have the rows looked at again whose reason of refusal may be gone: bits by reason."""
     context = records_at(context_address, 1, CONTEXT)[0]
     if context["refused_rows"] == 0:
         return

@@ -13,7 +13,7 @@ from mantra.actors.spine import CLOCK_VECTOR, Spine, record_of
 from mantra.actors.stepper import Stepper
 from mantra.compiled import compiled
 from mantra.icc import queue_segment
-from mantra.icc.memory import address_of, aligned_zeros, records_at
+from mantra.icc.memory import address_of, aligned_zeros
 from mantra.icc.queue import consume_many, publish
 from mantra.icc.seqlock_vector import write_row
 from mantra.messages.records import IDEAL_ORDER
@@ -25,7 +25,6 @@ from mantra.telemetry.clock import CLOCK_FIX
 FEED_MAX = 4096  # messages of one queue between two steps
 CAPACITY = 1 << 14
 WORD = np.dtype("i8")
-IDEAL_BYTES = IDEAL_ORDER.itemsize
 
 Rows = dict[str, np.ndarray]  # by queue
 
@@ -35,15 +34,6 @@ def publish_rows(outlet_address, first, count, row_bytes):
     """Publish rows as they are, stamps and all."""
     for number in range(count):
         publish(outlet_address, first + number * row_bytes)
-
-
-@compiled
-def write_ideals(vectors_address, first, count):
-    """Write IDEAL_ORDERs into the OrderCaches of their models: addresses of VECTORs, by model."""
-    rows = records_at(first, count, IDEAL_ORDER)
-    for number in range(count):
-        vector = records_at(vectors_address + 8 * rows[number]["model"], 1, WORD)[0]
-        write_row(vector, np.int64(rows[number]["row"]), first + number * IDEAL_BYTES)
 
 
 class Feeder(Actor):
@@ -60,8 +50,8 @@ class Feeder(Actor):
 
     def on_start(self, spine: Spine) -> None:
         self.outlets = {name: spine.outlet(name) for name in self.writes}
-        found = [spine.vector(CACHE_PREFIX + name, IDEAL_ORDER) for name in self.caches]
-        self.cache_addresses = np.array([address_of(vector) for vector in found], WORD)
+        caches = [spine.vector(CACHE_PREFIX + name, IDEAL_ORDER) for name in self.caches]
+        self.cache_addresses = [address_of(cache) for cache in caches]
         fix = aligned_zeros(1, CLOCK_FIX)
         fix["ticks_per_second"] = self.ticks_per_second
         write_row(address_of(spine.vector(CLOCK_VECTOR, CLOCK_FIX)), 0, address_of(fix))
@@ -115,8 +105,9 @@ class Bench:
 
     def write_ideals(self, rows: np.ndarray) -> None:
         """Write rows of ideal orders into the OrderCaches."""
-        if len(rows):
-            write_ideals(address_of(self.feeder.cache_addresses), address_of(rows), len(rows))
+        for number, (model, row) in enumerate(zip(rows["model"], rows["row"], strict=True)):
+            address = address_of(rows) + number * rows.itemsize
+            write_row(self.feeder.cache_addresses[model], int(row), address)
 
     def step(self, ticks: int) -> int:
         """One step of the actor while its clock says `ticks`; the work done."""
