@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mantra.books.layout import BUCKETS_MIN, SIDE, VOLUME_OFFSET
+from mantra.books.layout import SIDE, VOLUME_OFFSET
 from mantra.books.machine import LANES
-from mantra.books.side import close_side, open_side
+from mantra.books.side import BUCKETS_MIN, close_side, open_side
 from mantra.books.table import (
     NO_ROOM,
     find,

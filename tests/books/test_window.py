@@ -5,11 +5,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mantra.books.layout import SIDE, TICKS_MAX, TICKS_MIN, UNIT_MAX
+from mantra.books.layout import SIDE
 from mantra.books.side import close_side, open_side
 from mantra.books.window import (
+    TICKS_MAX,
+    TICKS_MIN,
+    UNIT_MAX,
     _sort,
-    greatest_common_divisor,
     index_of,
     mark,
     move_window,
@@ -120,11 +122,6 @@ def test_an_empty_window_has_no_touch():
         move_window(window.side)
         assert window.head["touch"] == window.head["ticks"]
         assert next_at(window.side, 0) == window.head["ticks"]
-
-
-@given(st.integers(1, 1 << 60), st.integers(1, 1 << 60))
-def test_the_divisor_is_the_greatest(a, b):
-    assert greatest_common_divisor(a, b) == np.gcd(a, b)
 
 
 @given(st.lists(st.integers(-(1 << 60), 1 << 60), max_size=100))

@@ -220,8 +220,7 @@ class Desk:
         orders = self.overseer.arrays["orders"]
         for stamp in ("sent_at", "retry_at"):
             orders[stamp] -= ticks
-        for table in ("models", "venues"):
-            self.overseer.arrays[table]["bucket"]["due"] -= ticks
+        self.overseer.arrays["buckets"]["due"] -= ticks
 
     def look_at_clock(self):
         """Have the Overseer look at the clock in its next step."""

@@ -165,8 +165,7 @@ def test_the_rate_allows_its_burst_and_then_one_request_an_interval(settings):
         for row in range(4):
             desk.want("a", row, price=100 + row, volume=1)
         assert len(desk.step()) == 2
-        table = "models" if "limits" in settings else "venues"
-        interval = int(desk.overseer.arrays[table][0]["bucket"]["interval"])
+        interval = int(desk.overseer.arrays["buckets"]["interval"].max())
         desk.pass_time(interval)
         desk.look_at_clock()
         assert len(desk.step()) == 1

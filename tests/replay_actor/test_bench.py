@@ -25,10 +25,10 @@ def test_what_the_actor_sends_is_kept_and_stamped_by_the_clock_that_was_set(run)
     recording = Recording(run.directory, "quoter-btc-a")
     rows = recording.rows("l2")[:FEED_MAX]
     now = int(rows["ts_origin"].max()) + 1000
-    with Bench(recording, INPUTS, ("ideals",)) as bench:
-        bench.feed("l2", rows)
-        while bench.step(now):
-            pass
+    inputs = {name: recording.rows(name) for name in INPUTS}
+    with Bench(recording, inputs, ("ideals",), {}) as bench:
+        bench.feed("l2", FEED_MAX)
+        bench.step_until_idle(now)
         assert bench.fed == {"l2": len(rows), "trades": 0, "fills": 0}
         assert bench.done(TIMER_L2) > 0
     sent = bench.sent["ideals"]
@@ -42,6 +42,7 @@ def test_ideal_orders_go_to_the_cache_of_their_model(run):
     rows = np.zeros(3, IDEAL_ORDER)
     rows["model"], rows["row"], rows["price"] = [1, 0, 1], [2, 0, 2], [5, 6, 7]
     inputs = ("orders", "fills", "balances", "events", "trades")
+    inputs = {name: recording.rows(name) for name in inputs}
     caches = dict(recording.actor.models)
     with Bench(recording, inputs, ("requests",), caches) as bench:
         bench.write_ideals(rows)

@@ -68,8 +68,7 @@ class Book:
     @property
     def size(self) -> int:
         """Bytes held."""
-        sides = (side_bytes(side_of(self.address, side)) for side in (BID, ASK))
-        return BOOK.itemsize + sum(sides)
+        return BOOK.itemsize + sum(side_bytes(side_of(self.address, side)) for side in (BID, ASK))
 
 
 def _close(head: np.ndarray) -> None:
@@ -130,19 +129,11 @@ def apply_update(book, update_address):
         return status
     head["consistent"] = 1
     head["groups"] += 1
-    _count_crossing(book)
-    return CONSISTENT if status == IN_GROUP else status
-
-
-@compiled
-def _count_crossing(book):
-    head = records_at(book, 1, BOOK)[0]
     bid, ask = best_price(book, np.int64(BID)), best_price(book, np.int64(ASK))
     if bid >= ask and ask != 0:
-        if bid > ask:
-            head["crossed"] += 1
-        else:
-            head["locked"] += 1
+        head["crossed"] += int(bid > ask)
+        head["locked"] += int(bid == ask)
+    return CONSISTENT if status == IN_GROUP else status
 
 
 @compiled

@@ -1,28 +1,27 @@
 """What flat memory needs of the machine: memory by address, and four things to do with words.
 
-Each is a plain Python function and an overload that emits the instruction or the call, so that
-callers see one name and everything also runs uncompiled.
+Each is a plain Python function, and the instruction or call that compiled code gets in its place:
+callers see one name, and everything also runs uncompiled.
 """
 
 import ctypes
 
 from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic, overload
+from numba.extending import overload
 
+from mantra.compiled import emits
 from mantra.icc.memory import CACHE_LINE
 
 LANES = 8  # Words in a cache line.
 MASK_63 = (1 << 63) - 1
 MASK_64 = (1 << 64) - 1
+WORD = ir.IntType(64)
 
 _libc = ctypes.CDLL(None)
 _libc.aligned_alloc.restype = ctypes.c_int64
 _libc.aligned_alloc.argtypes = [ctypes.c_int64, ctypes.c_int64]
 _libc.free.argtypes = [ctypes.c_int64]
-_libc.free.restype = None
-_libc.memset.argtypes = [ctypes.c_int64, ctypes.c_int32, ctypes.c_int64]
-_libc.memset.restype = ctypes.c_int64
 
 
 def allocate_bytes(size: int) -> int:
@@ -37,7 +36,7 @@ def free_bytes(address: int) -> None:
 
 def zero_bytes(address: int, size: int) -> None:
     """Zero `size` bytes at `address`."""
-    _libc.memset(int(address), 0, int(size))
+    ctypes.memset(int(address), 0, int(size))
 
 
 def trailing_zeros(word: int) -> int:
@@ -78,54 +77,25 @@ def _free_bytes_compiled(address):
 
 @overload(zero_bytes)
 def _zero_bytes_compiled(address, size):
-    def zero(address, size):
-        _memset(address, 0, size)
-
-    return zero
+    return lambda address, size: _memset(address, 0, size)
 
 
-@intrinsic
-def _trailing_zeros(typingctx, word):
-    def emit(context, builder, signature, arguments):
-        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
-
-    return types.int64(types.int64), emit
+@emits(trailing_zeros, types.int64, types.int64)
+def _emit_trailing_zeros(builder, word):
+    return builder.cttz(word, ir.Constant(ir.IntType(1), 1))
 
 
-@intrinsic
-def _multiply_modulo(typingctx, a, b):
-    def emit(context, builder, signature, arguments):
-        product = builder.mul(*arguments)  # no flags: wraps
-        return builder.and_(product, ir.Constant(ir.IntType(64), MASK_63))
-
-    return types.int64(types.int64, types.int64), emit
+@emits(multiply_modulo, types.int64, types.int64, types.int64)
+def _emit_multiply_modulo(builder, a, b):
+    return builder.and_(builder.mul(a, b), WORD(MASK_63))  # no flags: wraps
 
 
-@intrinsic
-def _lanes_equal(typingctx, address, value):
-    def emit(context, builder, signature, arguments):
-        word, line = ir.IntType(64), ir.VectorType(ir.IntType(64), LANES)
-        pointer = builder.inttoptr(arguments[0], line.as_pointer())
-        words = builder.load(pointer, align=CACHE_LINE, typ=line)
-        wanted = ir.Constant(line, ir.Undefined)
-        for lane in range(LANES):
-            wanted = builder.insert_element(wanted, arguments[1], ir.Constant(ir.IntType(32), lane))
-        equal = builder.icmp_signed("==", words, wanted)
-        return builder.zext(builder.bitcast(equal, ir.IntType(LANES)), word)
-
-    return types.int64(types.int64, types.int64), emit
-
-
-@overload(trailing_zeros)
-def _trailing_zeros_compiled(word):
-    return lambda word: _trailing_zeros(word)
-
-
-@overload(multiply_modulo)
-def _multiply_modulo_compiled(a, b):
-    return lambda a, b: _multiply_modulo(a, b)
-
-
-@overload(lanes_equal)
-def _lanes_equal_compiled(address, value):
-    return lambda address, value: _lanes_equal(address, value)
+@emits(lanes_equal, types.int64, types.int64, types.int64)
+def _emit_lanes_equal(builder, address, value):
+    line = ir.VectorType(WORD, LANES)
+    words = builder.load(builder.inttoptr(address, line.as_pointer()), align=CACHE_LINE, typ=line)
+    wanted = ir.Constant(line, ir.Undefined)
+    for lane in range(LANES):
+        wanted = builder.insert_element(wanted, value, ir.IntType(32)(lane))
+    equal = builder.icmp_signed("==", words, wanted)
+    return builder.zext(builder.bitcast(equal, ir.IntType(LANES)), WORD)

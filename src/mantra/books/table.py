@@ -9,14 +9,7 @@ one back, and nobody who finds a free slot in a bucket need look further.
 
 import numpy as np
 
-from mantra.books.layout import (
-    BUCKET_BYTES,
-    BUCKETS_PER_STASH,
-    SIDE,
-    VOLUME_OFFSET,
-    WORD,
-    WORD_BYTES,
-)
+from mantra.books.layout import BUCKET_BYTES, SIDE, VOLUME_OFFSET, WORD, WORD_BYTES
 from mantra.books.machine import LANES, lanes_equal, multiply_modulo, trailing_zeros
 from mantra.compiled import compiled
 from mantra.icc.memory import records_at
@@ -24,6 +17,7 @@ from mantra.icc.memory import records_at
 FIRST_FACTOR = 5700357409661599243  # 2**63 / golden ratio, odd
 SECOND_FACTOR = 0x27D4EB2F165667C5  # odd, bits mixed
 
+BUCKETS_PER_STASH = 64  # A half-full table overflows by 0.8% of its levels: ample.
 NO_ROOM = -1
 
 
@@ -71,18 +65,16 @@ def _place_crowded(side, bucket, match, price, volume):
             _move_back(side, bucket, slot)
         return 1
     slot = _stash_slot(side, price) if head["stashed"] > 0 else 0
-    if slot != 0:
-        _write(slot, price, volume)
-        head["stashed"] -= int(volume == 0)
-        return 1
-    if volume == 0:
-        return 0
-    slot = _stash_slot(side, np.int64(0))
-    if slot == 0:
-        return NO_ROOM
+    was = int(slot != 0)
+    if was == 0:
+        if volume == 0:
+            return 0
+        slot = _stash_slot(side, np.int64(0))
+        if slot == 0:
+            return NO_ROOM
     _write(slot, price, volume)
-    head["stashed"] += 1
-    return 0
+    head["stashed"] += int(volume != 0) - was
+    return was
 
 
 @compiled

@@ -13,30 +13,23 @@ by multiplying with the inverse modulo 2**63 leaves a number above `ticks` where
 Warren, Hacker's Delight, 2nd edition, 10-16 and 10-17.
 """
 
+from math import gcd
+
 import numpy as np
 
-from mantra.books.layout import (
-    LEAD,
-    LEVELS_PER_BUCKET,
-    SIDE,
-    TICKS_MAX,
-    TICKS_MIN,
-    TICKS_PER_BUCKET,
-    WORD,
-    WORD_BITS,
-    WORD_BYTES,
-)
-from mantra.books.machine import (
-    LANES,
-    MASK_63,
-    allocate_bytes,
-    multiply_modulo,
-    trailing_zeros,
-    zero_bytes,
-)
+from mantra.books.layout import LEVELS_PER_BUCKET, SIDE, WORD, WORD_BITS, WORD_BYTES
+from mantra.books.machine import LANES, allocate_bytes, multiply_modulo, trailing_zeros, zero_bytes
 from mantra.books.table import slot_at, slot_count, word_at
 from mantra.compiled import compiled
 from mantra.icc.memory import records_at
+
+TICKS_PER_BUCKET = 128  # 16 bytes of window for the 128 of a bucket
+TICKS_MIN = WORD_BITS * WORD_BITS  # one word of the second row
+TICKS_MAX = 1 << 18
+UNIT_MAX = 10**12  # Every decimal tick divides it; UNIT_MAX * TICKS_MAX < 2**63.
+LEAD = 4  # A fresh window has 1/LEAD of its ticks ahead of the touch.
+assert UNIT_MAX * TICKS_MAX < 1 << 62  # so that an index inside the window cannot have wrapped
+assert TICKS_MAX // WORD_BITS // WORD_BITS <= WORD_BITS  # the second row is short: it is searched
 
 INDEX_MASK = WORD_BITS - 1
 INDEX_SHIFT = 6
@@ -68,7 +61,7 @@ def index_of(head, price):
     distance = (head["anchor"] - price) * head["sign"]
     index = multiply_modulo(distance >> head["unit_shift"], head["inverse"])
     exact = (distance & ((np.int64(1) << head["unit_shift"]) - 1)) == 0
-    return index if exact else np.int64(MASK_63)
+    return index if exact else head["ticks"]
 
 
 @compiled
@@ -133,46 +126,22 @@ def next_index(head, start):
 def note_level(side, price, present, was):
     """Follow a change of the table: `price` is `present` (1 or 0) now and `was` before."""
     head = records_at(side, 1, SIDE)[0]
-    index = index_of(head, price)
-    if index < head["ticks"]:
+    index, ticks = index_of(head, price), head["ticks"]
+    if index < ticks:
         mark(head, index, present)
         touch = head["touch"]
         head["touch"] = index if (present != 0) & (index < touch) else touch
-        if index == touch and present == 0:
-            _retreat(side)
-    elif present != was:
-        _note_outside(side, price, present)
-
-
-@compiled
-def _retreat(side):
-    """The best level is gone: find the next."""
-    head = records_at(side, 1, SIDE)[0]
-    head["touch"] = next_index(head, head["touch"])
-    if head["touch"] == head["ticks"] and head["levels"] > 0:
-        move_window(side)
-
-
-@compiled
-def _note_outside(side, price, present):
-    """A level came or went that has no bit: far behind, ahead of the window, or off the step."""
-    head = records_at(side, 1, SIDE)[0]
-    head["far_levels"] = STALE
-    if present == 0:
-        return
-    if price % head["unit"] != 0:
-        set_unit(head, greatest_common_divisor(head["unit"], price))
-        move_window(side)
-    elif (head["anchor"] - price) * head["sign"] < 0 or head["levels"] == 1:
-        move_window(side)
-
-
-@compiled
-def greatest_common_divisor(a, b):
-    """Euclid's, of positive numbers."""
-    while b != 0:
-        a, b = b, a % b
-    return a
+        if index == touch and present == 0:  # The best level is gone: find the next.
+            head["touch"] = next_index(head, touch)
+            if head["touch"] == ticks and head["levels"] > 0:
+                move_window(side)
+    elif present != was:  # It has no bit: far behind, ahead of the window, or off the step.
+        head["far_levels"] = STALE
+        if present and price % head["unit"] != 0:
+            set_unit(head, gcd(head["unit"], price))
+            move_window(side)
+        elif present and ((head["anchor"] - price) * head["sign"] < 0 or head["levels"] == 1):
+            move_window(side)
 
 
 @compiled

@@ -16,10 +16,11 @@ from mantra.compiled import compiled
 from mantra.icc.memory import records_at
 from mantra.messages.amounts import DOWN, UP, base_amount, mul_div, quote_amount
 from mantra.messages.enums import BID, EVENT_HALT
+from mantra.messages.records import FILL
 from mantra.messages.tables import INSTRUMENT
 from mantra.overseer.limits import INSTRUMENT_BYTES, market_of
 from mantra.overseer.orders import counters_of, model_at, position_of, tell, touch_model
-from mantra.overseer.state import CONTEXT, LEDGER
+from mantra.overseer.state import CONTEXT, LEDGER, MESSAGE_AT
 
 DAY_NS = 86_400_000_000_000
 
@@ -28,7 +29,7 @@ DAY_NS = 86_400_000_000_000
 def book_fill(context_address, model):
     """Enter the fill in hand into its model's position and cash, and look at the loss."""
     context = records_at(context_address, 1, CONTEXT)[0]
-    fill = context["fill"]
+    fill = records_at(context_address + MESSAGE_AT, 1, FILL)[0]
     instrument = np.int64(fill["instrument"])
     facts_address = context["instruments"] + instrument * INSTRUMENT_BYTES
     facts = records_at(facts_address, 1, INSTRUMENT)[0]
@@ -37,14 +38,12 @@ def book_fill(context_address, model):
     market = market_of(context_address, instrument)
     if market["last_price"] == 0:
         market["last_price"] = fill["price"]
+    sign, rounding = np.int64(-1), np.int64(DOWN)
     if fill["side"] == BID:
-        notional = quote_amount(facts_address, fill["price"], fill["volume"], np.int64(UP))
-        held["position"] += fill["volume"]
-        gained = -notional
-    else:
-        notional = quote_amount(facts_address, fill["price"], fill["volume"], np.int64(DOWN))
-        held["position"] -= fill["volume"]
-        gained = notional
+        sign, rounding = np.int64(1), np.int64(UP)
+    notional = quote_amount(facts_address, fill["price"], fill["volume"], rounding)
+    held["position"] += sign * fill["volume"]
+    gained = -sign * notional
     if fill["fee_asset"] == facts["quote"]:
         gained -= fill["fee"]
     elif fill["fee_asset"] == facts["base"]:
@@ -83,9 +82,8 @@ def mark_all(context_address, instrument):
 def ledger_of(context_address, model, asset):
     """The LEDGER of a model in an asset; of all together for an index beyond the last."""
     context = records_at(context_address, 1, CONTEXT)[0]
-    count = context["asset_count"]
-    rows = (context["model_count"] + 1) * count
-    return records_at(context["ledgers"], rows, LEDGER)[model * count + asset]
+    number = model * context["asset_count"] + asset
+    return records_at(context["ledgers"], number + 1, LEDGER)[number]
 
 
 @compiled
@@ -99,13 +97,12 @@ def gain(context_address, model, asset, amount):
 def check_loss(context_address, model, asset):
     """Halt a model that lost too much today, and all models when all together did."""
     everyone = records_at(context_address, 1, CONTEXT)[0]["model_count"]
-    own = ledger_of(context_address, model, asset)
-    if 0 < own["loss_max"] < own["day_start"] - own["pnl"]:
-        halt_model(context_address, model, own["day_start"] - own["pnl"])
-    total = ledger_of(context_address, everyone, asset)
-    if 0 < total["loss_max"] < total["day_start"] - total["pnl"]:
-        for each in range(everyone):
-            halt_model(context_address, each, total["day_start"] - total["pnl"])
+    for owner, first, end in ((model, model, model + 1), (everyone, np.int64(0), everyone)):
+        ledger = ledger_of(context_address, owner, asset)
+        loss = ledger["day_start"] - ledger["pnl"]
+        if 0 < ledger["loss_max"] < loss:
+            for each in range(first, end):
+                halt_model(context_address, each, loss)
 
 
 @compiled

@@ -23,166 +23,62 @@ blindly, until the venue says what became of it.
 import numpy as np
 
 from mantra.compiled import compiled
-from mantra.messages.enums import (
-    ACCEPTED,
-    AMEND_REJECTED,
-    AMENDED,
-    CANCEL_REJECTED,
-    CANCELED,
-    EXPIRED,
-    ORDER_EVENTS,
-    REASON_UNKNOWN_ORDER,
-    REJECTED,
-)
+from mantra.messages import enums
 
-# States. All from FILLED on are ends: the order does not come back.
-NONE = 0
-NEW_SENT = 1
-OPEN = 2
-AMEND_SENT = 3
-CANCEL_SENT = 4
-UNKNOWN = 5
-CANCEL_SENT_BLIND = 6
-GONE = 7
-FILLED = 8
-ENDED_CANCELED = 9
-ENDED_EXPIRED = 10
-ENDED_REJECTED = 11
-STATES = (
-    "none",
-    "new-sent",
-    "open",
-    "amend-sent",
-    "cancel-sent",
-    "unknown",
-    "cancel-sent-blind",
-    "gone",
-    "filled",
-    "canceled",
-    "expired",
-    "rejected",
-)
+# States, and their names. All from FILLED on are ends: the order does not come back.
+NONE, NEW_SENT, OPEN, AMEND_SENT, CANCEL_SENT, UNKNOWN, CANCEL_SENT_BLIND, GONE = range(8)
+FILLED, ENDED_CANCELED, ENDED_EXPIRED, ENDED_REJECTED = range(8, 12)
+STATES: tuple[str, ...] = ("none", "new-sent", "open", "amend-sent", "cancel-sent", "unknown")
+STATES += ("cancel-sent-blind", "gone", "filled", "canceled", "expired", "rejected")
 FIRST_END = FILLED
 
-# Events. The first seven are the venue's words, numbered as in ORDER_UPDATE.
-GONE_AT_VENUE = 7  # cancel or amend refused: the venue does not have the order (any more)
-PARTIAL_FILL = 8
-FINAL_FILL = 9
-SEND_NEW = 10
-SEND_AMEND = 11
-SEND_CANCEL = 12
-TIMEOUT = 13
-EVENTS = (
-    *ORDER_EVENTS,
-    "gone",
-    "partial fill",
-    "final fill",
-    "send new",
-    "send amend",
-    "send cancel",
-    "timeout",
-)
+# Events. The first seven are the venue's words, numbered as in ORDER_UPDATE. GONE_AT_VENUE: cancel
+# or amend refused, as the venue does not have the order (any more).
+GONE_AT_VENUE, PARTIAL_FILL, FINAL_FILL, SEND_NEW, SEND_AMEND, SEND_CANCEL, TIMEOUT = range(7, 14)
+EVENTS: tuple[str, ...] = (*enums.ORDER_EVENTS, "gone", "partial fill", "final fill")
+EVENTS += ("send new", "send amend", "send cancel", "timeout")
 
 ILLEGAL = -1
 
 # What may happen in each state, and where it leads.
+ENDS = {enums.CANCELED: ENDED_CANCELED, enums.EXPIRED: ENDED_EXPIRED, FINAL_FILL: FILLED}
+IN_FLIGHT = ENDS | {TIMEOUT: UNKNOWN}
+LOST = {GONE_AT_VENUE: GONE}
+LATE = (enums.ACCEPTED, enums.AMENDED, enums.AMEND_REJECTED, enums.CANCEL_REJECTED)
 TRANSITIONS = {
     NONE: {SEND_NEW: NEW_SENT},
-    NEW_SENT: {
-        ACCEPTED: OPEN,
-        REJECTED: ENDED_REJECTED,
-        CANCELED: ENDED_CANCELED,
-        EXPIRED: ENDED_EXPIRED,
-        PARTIAL_FILL: NEW_SENT,  # its ACCEPTED is still to be read
-        FINAL_FILL: FILLED,
-        TIMEOUT: UNKNOWN,
-    },
-    OPEN: {
-        SEND_AMEND: AMEND_SENT,
-        SEND_CANCEL: CANCEL_SENT,
-        CANCELED: ENDED_CANCELED,
-        EXPIRED: ENDED_EXPIRED,
-        PARTIAL_FILL: OPEN,
-        FINAL_FILL: FILLED,
-    },
-    AMEND_SENT: {
-        AMENDED: OPEN,
-        AMEND_REJECTED: OPEN,
-        GONE_AT_VENUE: GONE,
-        CANCELED: ENDED_CANCELED,
-        EXPIRED: ENDED_EXPIRED,
-        PARTIAL_FILL: AMEND_SENT,
-        FINAL_FILL: FILLED,
-        TIMEOUT: UNKNOWN,
-    },
-    CANCEL_SENT: {
-        CANCELED: ENDED_CANCELED,
-        CANCEL_REJECTED: OPEN,
-        GONE_AT_VENUE: GONE,
-        EXPIRED: ENDED_EXPIRED,
-        PARTIAL_FILL: CANCEL_SENT,
-        FINAL_FILL: FILLED,
-        TIMEOUT: UNKNOWN,
-    },
-    UNKNOWN: {  # the answer may come yet
-        ACCEPTED: OPEN,
-        REJECTED: ENDED_REJECTED,
-        AMENDED: OPEN,
-        AMEND_REJECTED: OPEN,
-        CANCELED: ENDED_CANCELED,
-        CANCEL_REJECTED: OPEN,
-        GONE_AT_VENUE: GONE,
-        EXPIRED: ENDED_EXPIRED,
-        PARTIAL_FILL: UNKNOWN,
-        FINAL_FILL: FILLED,
-        SEND_CANCEL: CANCEL_SENT_BLIND,
-    },
-    CANCEL_SENT_BLIND: {  # the late answer to the first request may come before that to this one
-        ACCEPTED: CANCEL_SENT_BLIND,
-        REJECTED: ENDED_REJECTED,
-        AMENDED: CANCEL_SENT_BLIND,
-        AMEND_REJECTED: CANCEL_SENT_BLIND,
-        CANCELED: ENDED_CANCELED,
-        CANCEL_REJECTED: UNKNOWN,
-        GONE_AT_VENUE: GONE,
-        EXPIRED: ENDED_EXPIRED,
-        PARTIAL_FILL: CANCEL_SENT_BLIND,
-        FINAL_FILL: FILLED,
-        TIMEOUT: UNKNOWN,
-    },
-    GONE: {
-        CANCELED: ENDED_CANCELED,
-        GONE_AT_VENUE: GONE,
-        EXPIRED: ENDED_EXPIRED,
-        PARTIAL_FILL: GONE,
-        FINAL_FILL: FILLED,
-        TIMEOUT: ENDED_CANCELED,  # no fill came: it had ended some other way
-    },
-    FILLED: {  # answers that were behind the final fill, on the other queue
-        ACCEPTED: FILLED,
-        AMENDED: FILLED,
-        AMEND_REJECTED: FILLED,
-        CANCEL_REJECTED: FILLED,
-        GONE_AT_VENUE: FILLED,
-    },
-    ENDED_CANCELED: {  # fills that were behind the CANCELED; the answer to a cancel that crossed it
-        GONE_AT_VENUE: ENDED_CANCELED,
-        PARTIAL_FILL: ENDED_CANCELED,
-        FINAL_FILL: FILLED,
-    },
-    ENDED_EXPIRED: {
-        GONE_AT_VENUE: ENDED_EXPIRED,
-        PARTIAL_FILL: ENDED_EXPIRED,
-    },
-    ENDED_REJECTED: {GONE_AT_VENUE: ENDED_REJECTED},  # the answer to a blind cancel
+    NEW_SENT: IN_FLIGHT | {enums.ACCEPTED: OPEN, enums.REJECTED: ENDED_REJECTED},
+    OPEN: ENDS | {SEND_AMEND: AMEND_SENT, SEND_CANCEL: CANCEL_SENT},
+    AMEND_SENT: IN_FLIGHT | LOST | {enums.AMENDED: OPEN, enums.AMEND_REJECTED: OPEN},
+    CANCEL_SENT: IN_FLIGHT | LOST | {enums.CANCEL_REJECTED: OPEN},
+    # The answer may come yet.
+    UNKNOWN: ENDS
+    | LOST
+    | dict.fromkeys(LATE, OPEN)
+    | {enums.REJECTED: ENDED_REJECTED, SEND_CANCEL: CANCEL_SENT_BLIND},
+    # The late answer to the first request may come before that to this one.
+    CANCEL_SENT_BLIND: IN_FLIGHT
+    | LOST
+    | dict.fromkeys(LATE, CANCEL_SENT_BLIND)
+    | {enums.REJECTED: ENDED_REJECTED, enums.CANCEL_REJECTED: UNKNOWN},
+    GONE: ENDS | {TIMEOUT: ENDED_CANCELED},  # no fill came: it had ended some other way
+    FILLED: dict.fromkeys(LATE, FILLED),  # behind the final fill, on the other queue
+    ENDED_CANCELED: {FINAL_FILL: FILLED},  # that was behind the CANCELED
+}
+# What may happen and changes nothing. A partial fill: also before the ACCEPTED is read, or behind
+# the end. GONE_AT_VENUE: the answer to a cancel that crossed the end, or that was sent blindly.
+STAYING = {
+    PARTIAL_FILL: (*range(NEW_SENT, FILLED), ENDED_CANCELED, ENDED_EXPIRED),
+    GONE_AT_VENUE: range(GONE, len(STATES)),
 }
 
 
 def _table() -> np.ndarray:
     table = np.full((len(STATES), len(EVENTS)), ILLEGAL, np.int8)
     for state, events in TRANSITIONS.items():
-        for event, following in events.items():
-            table[state, event] = following
+        table[state, list(events)] = list(events.values())
+    for event, states in STAYING.items():
+        table[states, event] = states
     return table
 
 
@@ -198,33 +94,9 @@ def next_state(state, event):
 @compiled
 def event_of_update(event, reason):
     """The life-cycle event of an ORDER_UPDATE's event and reason; ILLEGAL if there is none."""
-    if event < ACCEPTED or event > EXPIRED:
+    if event < enums.ACCEPTED or event > enums.EXPIRED:
         return np.int64(ILLEGAL)
-    if reason == REASON_UNKNOWN_ORDER and event in (CANCEL_REJECTED, AMEND_REJECTED):
-        return np.int64(GONE_AT_VENUE)
+    if reason == enums.REASON_UNKNOWN_ORDER:
+        if event in (enums.CANCEL_REJECTED, enums.AMEND_REJECTED):
+            return np.int64(GONE_AT_VENUE)
     return np.int64(event)
-
-
-def diagram() -> str:
-    """docs/ORDER_LIFECYCLE.md, whole: drawn from the table, so it cannot drift from it."""
-    lines = [
-        "# The life-cycle of an order",
-        "",
-        "Generated from `src/mantra/overseer/lifecycle.py` by its function `diagram`: edit the",
-        "table there. What is not drawn is illegal: counted, told as an event, never applied.",
-        "",
-        "```mermaid",
-        "stateDiagram-v2",
-    ]
-    for state, events in TRANSITIONS.items():
-        by_target: dict[int, list[str]] = {}
-        for event, following in events.items():
-            by_target.setdefault(following, []).append(EVENTS[event])
-        for following, names in by_target.items():
-            lines.append(f"    {_node(state)} --> {_node(following)}: {', '.join(names)}")
-    ends = [f"    {_node(state)} --> [*]" for state in range(FIRST_END, len(STATES))]
-    return "\n".join([*lines, *ends, "```", ""])
-
-
-def _node(state: int) -> str:
-    return "[*]" if state == NONE else STATES[state].replace("-", "_")

@@ -18,43 +18,14 @@ import numpy as np
 from mantra.compiled import compiled, inlined
 from mantra.icc.memory import records_at
 from mantra.icc.seqlock_vector import row_version
-from mantra.messages.enums import EVENT_ORDER_ILLEGAL, EVENT_ORDER_UNKNOWN
-from mantra.overseer.lifecycle import (
-    AMEND_SENT,
-    ENDED_EXPIRED,
-    ENDED_REJECTED,
-    FILLED,
-    FIRST_END,
-    ILLEGAL,
-    NEW_SENT,
-    NONE,
-    OPEN,
-    SEND_CANCEL,
-    SEND_NEW,
-    next_state,
-)
+from mantra.messages.enums import BID, EVENT_ORDER_ILLEGAL, EVENT_ORDER_UNKNOWN
+from mantra.overseer import lifecycle, state
+from mantra.overseer.lifecycle import FIRST_END, ILLEGAL
 from mantra.overseer.refusals import LIFTED_BY_END
-from mantra.overseer.state import (
-    BALANCE,
-    CAPACITY,
-    CONTEXT,
-    COUNTERS,
-    EVENT_SENT_AT,
-    FREE,
-    KEPT,
-    MODEL,
-    NOWHERE,
-    ORDER,
-    POSITION,
-    ROW,
-    SLOT_MASK,
-    UNTIL_CHANGED,
-    UNTIL_REWRITTEN,
-)
+from mantra.overseer.state import BALANCE, CAPACITY, CONTEXT, COUNTERS, MODEL, ORDER, POSITION, ROW
 from mantra.telemetry.tracked import send, ticks_now
 
 ORDER_BYTES = ORDER.itemsize
-ROW_BYTES = ROW.itemsize
 WORD = np.dtype("i8")
 
 
@@ -69,7 +40,7 @@ def find_order(context_address, order_id):
     """Address of the ORDER with this id; 0 if nobody here sent it, or its slot is used again."""
     if order_id < CAPACITY:
         return np.int64(0)
-    address = order_at(context_address, order_id & SLOT_MASK)
+    address = order_at(context_address, order_id & state.SLOT_MASK)
     if records_at(address, 1, ORDER)[0]["order_id"] != order_id:
         return np.int64(0)
     return address
@@ -89,8 +60,7 @@ def counters_of(context_address, model):
     count = context["model_count"]
     of = model if 0 <= model < count else count
     counters = records_at(context["counters"], count + 1, COUNTERS)[of]
-    counters["changed"] = 1
-    context["changed"] = 1
+    counters["changed"] = context["changed"] = 1
     return counters
 
 
@@ -98,20 +68,16 @@ def counters_of(context_address, model):
 def position_of(context_address, model, instrument):
     """The POSITION of a model in an instrument."""
     context = records_at(context_address, 1, CONTEXT)[0]
-    count = context["instrument_count"]
-    return records_at(context["positions"], context["model_count"] * count, POSITION)[
-        model * count + instrument
-    ]
+    number = model * context["instrument_count"] + instrument
+    return records_at(context["positions"], number + 1, POSITION)[number]
 
 
 @compiled
 def balance_of(context_address, venue, asset):
     """The BALANCE of an asset at a venue."""
     context = records_at(context_address, 1, CONTEXT)[0]
-    count = context["asset_count"]
-    return records_at(context["balances"], context["venue_count"] * count, BALANCE)[
-        venue * count + asset
-    ]
+    number = venue * context["asset_count"] + asset
+    return records_at(context["balances"], number + 1, BALANCE)[number]
 
 
 @inlined
@@ -119,8 +85,9 @@ def take_slot(context_address, model, row):
     """Take a slot for an order of a row; address of its ORDER. OPEN_MAX sees that there is one."""
     context = records_at(context_address, 1, CONTEXT)[0]
     ended = context["slots_given"] - context["slots_taken"]
-    if ended > KEPT or context["slots_fresh"] == CAPACITY:
-        slot = records_at(context["free_slots"], CAPACITY, WORD)[context["slots_taken"] & SLOT_MASK]
+    if ended > state.KEPT or context["slots_fresh"] == CAPACITY:
+        at = context["slots_taken"] & state.SLOT_MASK
+        slot = records_at(context["free_slots"], CAPACITY, WORD)[at]
         context["slots_taken"] += 1
     else:
         slot = context["slots_fresh"]
@@ -131,7 +98,7 @@ def take_slot(context_address, model, row):
         give_up_reservation(context_address, address)
     order["order_id"] = context["sequence"] * CAPACITY + slot
     context["sequence"] += 1
-    order["state"] = NONE
+    order["state"] = lifecycle.NONE
     order["model"], order["row"] = model, row
     order["filled"] = order["balance_seen"] = order["amend_refused"] = order["retry_at"] = 0
     owner = model_at(context_address, model)
@@ -146,21 +113,15 @@ def happen(context_address, order_address, event):
     """Let an event happen to an order; its state after, or ILLEGAL: told, nothing changed."""
     order = records_at(order_address, 1, ORDER)[0]
     before = order["state"]
-    after = np.int64(ILLEGAL) if event == ILLEGAL else next_state(before, event)
+    after = np.int64(ILLEGAL) if event == ILLEGAL else lifecycle.next_state(before, event)
     if after == ILLEGAL:
         counters_of(context_address, order["model"])["illegal"] += 1
-        detail = before << 8 | (event & 0xFF)
-        tell(
-            context_address,
-            np.int64(EVENT_ORDER_ILLEGAL),
-            order["venue"],
-            order["order_id"],
-            detail,
-        )
+        kind, detail = np.int64(EVENT_ORDER_ILLEGAL), before << 8 | (event & 0xFF)
+        tell(context_address, kind, order["venue"], order["order_id"], detail)
         return after
     order["state"] = after
     if before < FIRST_END:
-        if event < SEND_NEW or event > SEND_CANCEL:  # Not our own doing: the row has news.
+        if not lifecycle.SEND_NEW <= event <= lifecycle.SEND_CANCEL:  # Not our doing: it is news.
             touch_row(context_address, order["model"], order["row"])
         if after >= FIRST_END:
             end_order(context_address, order_address, before)
@@ -175,26 +136,27 @@ def end_order(context_address, order_address, before):
     model = model_at(context_address, order["model"])
     row = records_at(model["first_row"], model["rows"], ROW)[order["row"]]
     after = order["state"]
-    row["slot"] = NOWHERE
+    row["slot"] = state.NOWHERE
     row["freed"] = records_at(context["track"], 1, WORD)[0]  # its origin word
-    row["blocked"] = FREE
-    if after == FILLED or (order["ends_itself"] and after == ENDED_EXPIRED):
-        row["blocked"] = UNTIL_REWRITTEN
+    row["blocked"] = state.FREE
+    unasked = before in (lifecycle.NEW_SENT, lifecycle.OPEN, lifecycle.AMEND_SENT)
+    if after == lifecycle.FILLED or (order["ends_itself"] and after == lifecycle.ENDED_EXPIRED):
+        row["blocked"] = state.UNTIL_REWRITTEN
         row["blocked_version"] = order["row_version"]
         if not order["ends_itself"]:  # What was written before we knew of the fill is as old.
             row["blocked_version"] = row_version(model["cache"], order["row"])
-    elif after in (ENDED_REJECTED, ENDED_EXPIRED) or before in (NEW_SENT, OPEN, AMEND_SENT):
-        row["blocked"] = UNTIL_CHANGED
+    elif after in (lifecycle.ENDED_REJECTED, lifecycle.ENDED_EXPIRED) or unasked:
+        row["blocked"] = state.UNTIL_CHANGED
         row["blocked_price"], row["blocked_volume"] = order["price"], order["volume"]
         row["blocked_terms"], row["blocked_revision"] = order["terms"], order["revision"]
     model["open"] -= 1
     context["open"] -= 1
     work(context_address, order_address, order["filled"] - order["volume"])
-    slot = order["order_id"] & SLOT_MASK
-    records_at(context["free_slots"], CAPACITY, WORD)[context["slots_given"] & SLOT_MASK] = slot
+    slots = records_at(context["free_slots"], CAPACITY, WORD)
+    slots[context["slots_given"] & state.SLOT_MASK] = order["order_id"] & state.SLOT_MASK
     context["slots_given"] += 1
     if order["reserved"] > 0:
-        if after == ENDED_REJECTED or (order["ends_itself"] and order["balance_seen"]):
+        if after == lifecycle.ENDED_REJECTED or (order["ends_itself"] and order["balance_seen"]):
             release(context_address, order_address)
         else:
             order["sent_at"] = ticks_now(context["track"])
@@ -207,7 +169,7 @@ def work(context_address, order_address, change):
     """Change the volume an order has working in the market."""
     order = records_at(order_address, 1, ORDER)[0]
     position = position_of(context_address, order["model"], order["instrument"])
-    if order["side"] == 0:
+    if order["side"] == BID:
         position["working_bid"] += change
     else:
         position["working_ask"] += change
@@ -247,7 +209,7 @@ def touch_model(context_address, model):
 
 @compiled
 def wake(context_address, lifted):
-    """Have the rows looked at again whose reason of refusal may be gone: bits of REFUSED_*."""
+    """Have the rows looked at again whose reason of refusal may be gone: bits by reason."""
     context = records_at(context_address, 1, CONTEXT)[0]
     if context["refused_rows"] == 0:
         return
@@ -266,7 +228,7 @@ def tell(context_address, kind, venue, value, detail):
     event = context["event_sent"]
     event["kind"], event["venue"], event["instrument"] = kind, venue, -1
     event["value"], event["detail"] = value, detail
-    send(context["track"], context["events_out"], context_address + EVENT_SENT_AT)
+    send(context["track"], context["events_out"], context_address + state.EVENT_SENT_AT)
 
 
 @compiled

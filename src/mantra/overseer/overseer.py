@@ -21,44 +21,13 @@ from mantra.actors.control import ACTOR_ROW
 from mantra.actors.spine import CLOCK_VECTOR, Spine
 from mantra.compiled import duty_cycle, inlined
 from mantra.icc.memory import address_of, aligned_zeros, records_at
-from mantra.icc.queue import has_news
 from mantra.icc.seqlock_vector import try_read_row, writes
 from mantra.messages.amounts import PPM
 from mantra.messages.records import IDEAL_ORDER
 from mantra.messages.tables import Tables
-from mantra.overseer.answers import (
-    BATCH,
-    TIMER_SWEEP,
-    TIMERS,
-    drain_balances,
-    drain_events,
-    drain_fills,
-    drain_orders,
-    drain_trades,
-    end_step,
-)
-from mantra.overseer.rehearsal import (
-    UNDERSTUDY,
-    Rehearsal,
-    keep_warm,
-    one_market,
-    rehearse,
-)
-from mantra.overseer.state import (
-    BALANCE,
-    CAPACITY,
-    CONTEXT,
-    COUNTERS,
-    LEDGER,
-    LIMITS,
-    MARKET_STATE,
-    MODEL,
-    NOWHERE,
-    ORDER,
-    POSITION,
-    ROW,
-    VENUE_STATE,
-)
+from mantra.overseer import answers, rehearsal, state
+from mantra.overseer.answers import BATCH, TIMER_SWEEP, TIMERS, drain, end_step
+from mantra.overseer.state import CAPACITY, CONTEXT, COUNTERS, LIMITS, MODEL, NOWHERE
 from mantra.overseer.sweep import sweep_model
 from mantra.overseer.watch import let_time_pass, look_at_control, show_counters, show_open
 from mantra.telemetry.clock import CLOCK_FIX, Calibration
@@ -71,6 +40,7 @@ NEVER_BITES = 10**12
 MODELS_MAX = 64
 ROWS_MAX = 1024  # of one model: a row is two bytes in a request, and a sweep has an end
 MODEL_SHIFT = 48  # a sweep's timing details the model, and the writes of its rows by then
+_calibration = cache(Calibration)
 PENDING_AT = ACTOR_ROW.fields["pending"][1]  # type: ignore[index]
 
 
@@ -125,28 +95,20 @@ def sweep_models(context_address):
 def step(context_address):
     context = records_at(context_address, 1, CONTEXT)[0]
     look_at_control(context_address)
-    work, full = np.int64(0), False
-    if has_news(context["orders_in"]):
-        count = drain_orders(context_address)
-        work, full = work + count, full or count == BATCH
-    if has_news(context["fills_in"]):
-        count = drain_fills(context_address)
-        work, full = work + count, full or count == BATCH
-    if has_news(context["balances_in"]):
-        count = drain_balances(context_address)
-        work, full = work + count, full or count == BATCH
-    if has_news(context["events_in"]):
-        work += drain_events(context_address)
-    if not full:  # All that led to what was read is read as well.
-        work += sweep_models(context_address)
-    if has_news(context["trades_in"]):
-        work += drain_trades(context_address)
+    updates = drain(context_address, np.int64(answers.TIMER_ORDERS), context["orders_in"])
+    fills = drain(context_address, np.int64(answers.TIMER_FILLS), context["fills_in"])
+    balances = drain(context_address, np.int64(answers.TIMER_BALANCES), context["balances_in"])
+    events = drain(context_address, np.int64(answers.TIMER_EVENTS), context["events_in"])
+    work = updates + fills + balances + events
+    if updates < BATCH and fills < BATCH and balances < BATCH:
+        work += sweep_models(context_address)  # All that led to what was read is read as well.
+    work += drain(context_address, np.int64(answers.TIMER_TRADES), context["trades_in"])
     if work > 0:
         tell_held(context["track"])
         show_open(context_address)
         context["idle"] = 0
     else:
-        keep_warm(context_address)
+        rehearsal.keep_warm(context_address)
     context["steps"] += 1
     if context["steps"] % STEPS_A_CHECK == 0:
         now = ticks_now(context["track"])
@@ -164,7 +126,7 @@ class Overseer(Actor):
     reads: ClassVar = ("orders", "fills", "balances", "events", "trades")
     writes: ClassVar = ("requests", "events")
     timers: ClassVar = TIMERS
-    helpers: ClassVar = (rehearse,)
+    helpers: ClassVar = (rehearsal.rehearse,)
     step = step
 
     def __init__(
@@ -206,34 +168,34 @@ class Overseer(Actor):
     def on_start(self, spine: Spine) -> None:
         models, tables = len(self.models), self.tables
         instruments, assets = len(tables.instruments), len(tables.assets)
+        venues = len(tables.venues)
         self.arrays = {
             "models": aligned_zeros(models, MODEL),
-            "orders": aligned_zeros(CAPACITY, ORDER),
+            "orders": aligned_zeros(CAPACITY, state.ORDER),
             "free_slots": aligned_zeros(CAPACITY, np.dtype("i8")),
-            "positions": aligned_zeros(models * instruments, POSITION),
-            "limits": aligned_zeros(models * instruments, LIMITS),
-            "balances": aligned_zeros(len(tables.venues) * assets, BALANCE),
-            "ledgers": aligned_zeros((models + 1) * assets, LEDGER),
-            "markets": aligned_zeros(instruments, MARKET_STATE),
-            "venues": aligned_zeros(len(tables.venues), VENUE_STATE),
+            "positions": aligned_zeros(models * instruments, state.POSITION),
+            "balances": aligned_zeros(venues * assets, state.BALANCE),
+            "ledgers": aligned_zeros((models + 1) * assets, state.LEDGER),
+            "markets": aligned_zeros(instruments, state.MARKET_STATE),
+            "venues": aligned_zeros(venues, state.VENUE_STATE),
+            "buckets": aligned_zeros(models + venues, state.BUCKET),
             "counters": aligned_zeros(models + 1, COUNTERS),
             "instruments": tables.instruments.copy(),
         }
-        self.rows = [aligned_zeros(rows, ROW) for _, rows in self.models]
+        self.rows = [aligned_zeros(rows, state.ROW) for _, rows in self.models]
         self.context = aligned_zeros(1, CONTEXT)
         context = self.context[0]
         for name, array in self.arrays.items():
             context[name] = address_of(array)
         context["instrument_count"], context["asset_count"] = instruments, assets
-        context["venue_count"], context["model_count"] = len(tables.venues), models
+        context["venue_count"], context["model_count"] = venues, models
         context["track"], context["control"] = spine.track_address, spine.control.address
         context["pending"] = spine.row_address + PENDING_AT
         context["requests"] = address_of(spine.outlet("requests"))
         context["events_out"] = address_of(spine.outlet("events"))
         for queue in self.reads:
             context[f"{queue}_in"] = address_of(spine.inlet(queue))
-        counters = spine.vector(self.name + COUNTERS_SUFFIX, COUNTERS)
-        context["counters_out"] = address_of(counters)
+        context["counters_out"] = address_of(spine.vector(self.name + COUNTERS_SUFFIX, COUNTERS))
         # Ids do not repeat after a restart: each order of before was a request in this queue.
         context["sequence"] = spine.queue("requests").count + 1
         ticks_per_second = _ticks_per_second(spine)
@@ -242,37 +204,36 @@ class Overseer(Actor):
         context["market_slack_ppm"] = self.market_slack_ppm
         self._fill_models(spine, ticks_per_second)
         if self.rehearses:
-            self._rehearse(context)
+            self._rehearsal = rehearsal.Rehearsal(self._understudy())
+            context["rehearse"] = rehearsal.rehearse.address
+            context["rehearsal"] = self._rehearsal.address
         spine.keep(self.arrays, self.rows)
 
     def on_stop(self) -> None:
         if self.context is not None:
             show_counters(self.context_address)
 
-    def _rehearse(self, context: np.void) -> None:
-        """Make an understudy, with limits of all kinds that never bite."""
-        tables, quote = one_market()
-        of_orders = OrderLimits(NEVER_BITES, NEVER_BITES, PPM, NEVER_BITES)
-        limits = ModelLimits({0: of_orders}, NEVER_BITES, 1e6, NEVER_BITES, {quote: NEVER_BITES})
-        understudy = Overseer(UNDERSTUDY, [(UNDERSTUDY, 1)], tables, {UNDERSTUDY: limits})
-        self._rehearsal = Rehearsal(understudy, quote)
-        context["rehearse"] = rehearse.address
-        context["rehearsal"] = self._rehearsal.address
+    def _understudy(self) -> "Overseer":
+        """One with limits of all kinds that never bite."""
+        name, never = rehearsal.UNDERSTUDY, NEVER_BITES
+        of_orders = OrderLimits(never, never, PPM, never)
+        limits = ModelLimits({0: of_orders}, never, 1e6, never, {rehearsal.QUOTE: never})
+        return Overseer(name, [(name, 1)], rehearsal.one_market(), {name: limits})
 
     def _fill_models(self, spine: Spine, ticks_per_second: float) -> None:
         assets, instruments = len(self.tables.assets), len(self.tables.instruments)
-        ledgers = self.arrays["ledgers"]
+        ledgers, buckets = self.arrays["ledgers"], self.arrays["buckets"]
         for index, (name, rows) in enumerate(self.models):
             limits = self.limits.get(name, ModelLimits())
             model = self.arrays["models"][index]
             model["cache"] = address_of(spine.vector(CACHE_PREFIX + name, IDEAL_ORDER))
             model["rows"], model["first_row"] = rows, address_of(self.rows[index])
             model["open_max"] = limits.open_orders_max
-            _fill_bucket(model["bucket"], limits, ticks_per_second)
+            _fill_bucket(buckets[index], limits, ticks_per_second)
             self.rows[index]["slot"] = NOWHERE
             for instrument, of_orders in limits.instruments.items():
-                line = self.arrays["limits"][index * instruments + instrument]
-                for limit in LIMITS.names or ():
+                line = self.arrays["positions"][index * instruments + instrument]
+                for limit in LIMITS:
                     line[limit] = getattr(of_orders, limit)
             for asset, loss in limits.loss_max.items():
                 ledgers[index * assets + asset]["loss_max"] = loss
@@ -280,7 +241,7 @@ class Overseer(Actor):
             ledgers[len(self.models) * assets + asset]["loss_max"] = loss
         for venue, terms in self.venue_terms.items():
             self.arrays["venues"][venue]["amends"] = terms.amends
-            _fill_bucket(self.arrays["venues"][venue]["bucket"], terms, ticks_per_second)
+            _fill_bucket(buckets[len(self.models) + venue], terms, ticks_per_second)
 
     def _check_settings(self) -> None:
         names = [name for name, _ in self.models]
@@ -292,9 +253,8 @@ class Overseer(Actor):
         for name, limits in self.limits.items():
             if name not in names:
                 raise ValueError(f"overseer: limits of {name!r}; models are {', '.join(names)}")
-            _check_ids(
-                f"limits of {name!r}: instrument", limits.instruments, self.tables.instruments
-            )
+            instruments = f"limits of {name!r}: instrument"
+            _check_ids(instruments, limits.instruments, self.tables.instruments)
             _check_ids(f"loss_max of {name!r}: asset", limits.loss_max, self.tables.assets)
         _check_ids("total_loss_max: asset", self.total_loss_max, self.tables.assets)
         _check_ids("venues: venue", self.venue_terms, self.tables.venues)
@@ -306,22 +266,15 @@ def _check_ids(what: str, given: Mapping[int, object], table: np.ndarray) -> Non
             raise ValueError(f"overseer: {what} {index}: there are {len(table)}, numbered from 0")
 
 
-def _fill_bucket(
-    bucket: np.void, limits: ModelLimits | VenueTerms, ticks_per_second: float
-) -> None:
-    if limits.requests_per_second > 0:
-        interval = max(round(ticks_per_second / limits.requests_per_second), 1)
-        bucket["interval"] = interval
-        bucket["slack"] = (limits.requests_burst - 1) * interval
-
-
-@cache
-def _measured_rate() -> float:
-    return float(Calibration().fix["ticks_per_second"])
+def _fill_bucket(bucket: np.void, terms: ModelLimits | VenueTerms, ticks_per_second: float) -> None:
+    if terms.requests_per_second > 0:
+        interval = max(round(ticks_per_second / terms.requests_per_second), 1)
+        bucket["interval"], bucket["slack"] = interval, (terms.requests_burst - 1) * interval
 
 
 def _ticks_per_second(spine: Spine) -> float:
     """From the run's clock if somebody keeps one, else measured."""
     fix = aligned_zeros(1, CLOCK_FIX)
-    version = try_read_row(address_of(spine.vector(CLOCK_VECTOR, CLOCK_FIX)), 0, address_of(fix))
-    return float(fix["ticks_per_second"][0]) if version > 0 else _measured_rate()
+    if try_read_row(address_of(spine.vector(CLOCK_VECTOR, CLOCK_FIX)), 0, address_of(fix)) > 0:
+        return float(fix["ticks_per_second"][0])
+    return float(_calibration().fix["ticks_per_second"])

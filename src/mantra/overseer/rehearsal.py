@@ -22,21 +22,15 @@ from mantra.actors.spine import Spine
 from mantra.actors.stepper import Stepper
 from mantra.compiled import call_step, compiled, duty_cycle
 from mantra.icc.atomics import prefetch
-from mantra.icc.memory import CACHE_LINE, address_of, aligned_zeros, records_at
+from mantra.icc.memory import CACHE_LINE, address_of, aligned_zeros, record, records_at
 from mantra.icc.queue import DATA, PRODUCER, publish, try_consume
 from mantra.icc.seqlock_vector import write_row
+from mantra.messages import records
 from mantra.messages.enums import ACCEPTED, CANCELED, LIMIT, NEW
-from mantra.messages.records import (
-    BALANCE_UPDATE,
-    IDEAL_ORDER,
-    ORDER_REQUEST,
-    ORDER_UPDATE,
-    QUEUE_RECORDS,
-    TRADE_UPDATE,
-)
+from mantra.messages.records import IDEAL_ORDER, QUEUE_RECORDS, TRADE_UPDATE
 from mantra.messages.tables import Tables
 from mantra.overseer.orders import model_at, order_at
-from mantra.overseer.state import CAPACITY, CONTEXT, MODEL, NOWHERE, ORDER, ROW, SLOT_MASK
+from mantra.overseer.state import BUCKET, CAPACITY, CONTEXT, MODEL, NOWHERE, ORDER, ROW, SLOT_MASK
 
 EVERY = 64  # idle steps: some 6 µs
 AHEAD = 4  # orders: slots of the table and of the queue that are asked for
@@ -46,31 +40,26 @@ CAPACITIES = dict.fromkeys((*QUEUE_RECORDS, f"timings-{UNDERSTUDY}"), 64)
 PRICE = 1000
 VOLUME = 10
 PLENTY = 10**15
+BASE, QUOTE = 0, 1  # assets of `one_market`
 
-REHEARSAL = np.dtype(
-    [
-        ("step", "i8"),  # of the understudy …
-        ("context", "i8"),  # … and its context
-        ("cache", "i8"),  # VECTOR of its ideal order
-        ("requests", "i8"),  # CONSUMER
-        ("orders", "i8"),  # OUTLETs
-        ("balances", "i8"),
-        ("count", "i8"),  # rehearsals so far
-        ("ideal", IDEAL_ORDER),
-        ("request", ORDER_REQUEST),
-        ("update", ORDER_UPDATE),
-        ("balance", BALANCE_UPDATE),
-    ],
-    align=True,
+#   step, context      of the understudy
+#   cache              VECTOR of its ideal order
+#   requests           CONSUMER
+#   orders, balances   OUTLETs
+#   count              rehearsals so far
+REHEARSAL = record(
+    "step context cache requests orders balances count",
+    ("ideal", IDEAL_ORDER),
+    ("request", records.ORDER_REQUEST),
+    ("update", records.ORDER_UPDATE),
+    ("balance", records.BALANCE_UPDATE),
 )
-IDEAL_AT = REHEARSAL.fields["ideal"][1]  # type: ignore[index]
-REQUEST_AT = REHEARSAL.fields["request"][1]  # type: ignore[index]
-UPDATE_AT = REHEARSAL.fields["update"][1]  # type: ignore[index]
-BALANCE_AT = REHEARSAL.fields["balance"][1]  # type: ignore[index]
-CONTEXT_BYTES = CONTEXT.itemsize
-ROW_BYTES = ROW.itemsize
-ORDER_BYTES = ORDER.itemsize
-MODEL_BYTES = MODEL.itemsize
+assert REHEARSAL.fields is not None
+IDEAL_AT, REQUEST_AT, UPDATE_AT, BALANCE_AT = (
+    REHEARSAL.fields[name][1] for name in ("ideal", "request", "update", "balance")
+)
+CONTEXT_BYTES, BUCKET_BYTES, ROW_BYTES = CONTEXT.itemsize, BUCKET.itemsize, ROW.itemsize
+ORDER_BYTES, MODEL_BYTES = ORDER.itemsize, MODEL.itemsize
 WORD = np.dtype("i8")
 
 
@@ -108,6 +97,7 @@ def ask_for_memory(context_address):
     """Prefetch what the next requests read and write: models, rows, orders, slots of the queue."""
     context = records_at(context_address, 1, CONTEXT)[0]
     ask_for(context_address, CONTEXT_BYTES)
+    ask_for(context["buckets"], context["model_count"] * BUCKET_BYTES)
     for model in range(context["model_count"]):
         owner = model_at(context_address, model)
         ask_for(context["models"] + model * MODEL_BYTES, MODEL_BYTES)
@@ -147,42 +137,34 @@ class Script(Actor):
         rehearsal["requests"] = address_of(spine.inlet("requests"))
         for queue in ("orders", "balances"):
             rehearsal[queue] = address_of(spine.outlet(queue))
-        self.trades = spine.outlet("trades")
-
-    def begin(self, understudy: Actor, quote: int) -> None:
-        """Tell the first balance and price."""
-        assert self.context is not None
-        rehearsal = self.context[0]
-        rehearsal["step"] = understudy.step.address
-        rehearsal["context"] = understudy.context_address
         rehearsal["ideal"]["price"], rehearsal["ideal"]["type"] = PRICE, LIMIT
         rehearsal["update"]["leaves"] = VOLUME
-        rehearsal["balance"]["total"], rehearsal["balance"]["asset"] = PLENTY, quote
+        rehearsal["balance"]["total"], rehearsal["balance"]["asset"] = PLENTY, QUOTE
         trade = aligned_zeros(1, TRADE_UPDATE)
         trade["price"] = PRICE
-        publish(address_of(self.trades), address_of(trade))
+        publish(address_of(spine.outlet("trades")), address_of(trade))
         publish(int(rehearsal["balances"]), self.context_address + BALANCE_AT)
 
 
-def one_market() -> tuple[Tables, int]:
-    """Tables of one instrument, and the id of its quote asset."""
+def one_market() -> Tables:
+    """Tables of one instrument, of the assets BASE and QUOTE."""
     tables = Tables()
-    base, quote = tables.add_asset("BASE"), tables.add_asset("QUOTE")
-    venue = tables.add_venue("nowhere")
-    tables.add_instrument(
-        venue, "BASE-QUOTE", base, quote, price_exponent=2, volume_exponent=5, taker_fee_ppm=100
-    )
-    return tables, quote
+    for name in ("BASE", "QUOTE"):
+        tables.add_asset(name)
+    facts: dict = {"price_exponent": 2, "volume_exponent": 5, "taker_fee_ppm": 100}
+    tables.add_instrument(tables.add_venue("nowhere"), "BASE-QUOTE", BASE, QUOTE, **facts)
+    return tables
 
 
 class Rehearsal:
     """An understudy and its script. Keep it alive while `address` is in use."""
 
-    def __init__(self, understudy: Actor, quote: int):
+    def __init__(self, understudy: Actor):
         """`understudy`: an Overseer of one model, UNDERSTUDY, with one row, on `one_market()`."""
-        script = Script(UNDERSTUDY + "-script")
-        self.script = script
-        self._stepper = Stepper([script, understudy], CAPACITIES)
+        self.script = Script(UNDERSTUDY + "-script")
+        self._stepper = Stepper([self.script, understudy], CAPACITIES)
         with self._stepper:  # Its segments go at once; what is mapped stays.
-            script.begin(understudy, quote)
-        self.address = script.context_address
+            rehearsal = self.script.context[0]  # type: ignore[index]
+            rehearsal["step"] = understudy.step.address
+            rehearsal["context"] = understudy.context_address
+        self.address = self.script.context_address

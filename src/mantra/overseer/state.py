@@ -18,19 +18,9 @@ only when KEPT others have ended since: late fills and answers find their order.
 because a slot not used for long is no longer in the core's cache.
 """
 
-import numpy as np
-
+from mantra.icc.memory import record
 from mantra.messages.enums import CANCEL
-from mantra.messages.records import (
-    BALANCE_UPDATE,
-    FILL,
-    HEAD,
-    IDEAL_ORDER,
-    ORDER_REQUEST,
-    ORDER_UPDATE,
-    SYSTEM_EVENT,
-    TRADE_UPDATE,
-)
+from mantra.messages.records import FILL, IDEAL_ORDER, ORDER_REQUEST, SYSTEM_EVENT
 from mantra.overseer.refusals import REFUSALS
 
 CAPACITY = 2048  # orders remembered; 384 KiB: stays in a core's second-level cache
@@ -42,222 +32,125 @@ assert OPEN_MAX + KEPT <= CAPACITY
 
 NOWHERE = -1  # no slot
 
-# IDEAL_ORDER as words: price, volume, and the four terms in one.
-PRICE_WORD = 2
-VOLUME_WORD = 3
-TERMS_WORD = 4
-REVISION_WORD = 5
-TERMS_MASK = (1 << 56) - 1  # instrument, side, type, time in force; the last byte is unused
-assert IDEAL_ORDER.fields is not None
-assert IDEAL_ORDER.fields["instrument"][1] == 8 * TERMS_WORD
-assert IDEAL_ORDER.fields["revision"][1] == 8 * REVISION_WORD
-
 # Why a row's ideal order is not sent again.
 FREE = 0
 UNTIL_REWRITTEN = 1  # it was done: until the row's version is above `blocked_version`
 UNTIL_CHANGED = 2  # it was refused by the venue: until its content or revision differs
 
-ORDER = np.dtype(
-    [
-        ("order_id", "i8"),
-        ("state", "i8"),
-        ("model", "i8"),
-        ("row", "i8"),
-        ("price", "i8"),  # as last sent, or amended
-        ("volume", "i8"),
-        ("terms", "i8"),
-        ("filled", "i8"),
-        ("instrument", "i8"),
-        ("venue", "i8"),
-        ("side", "i8"),
-        ("ends_itself", "i8"),  # IOC or market: it is waited for, not canceled
-        ("cost", "i8"),  # of `asset`, when it was sent
-        ("reserved", "i8"),  # of that by us, until the venue's own balance accounts for it
-        ("asset", "i8"),
-        ("balance_seen", "i8"),  # a BALANCE_UPDATE of this order and asset was read
-        ("row_version", "i8"),  # which version of the row it serves
-        ("revision", "i8"),
-        ("sent_at", "i8"),  # ticks; of the request in flight, or of the end
-        ("retry_at", "i8"),  # ticks; no cancel or amend before
-        ("amend_refused", "i8"),
-        ("amend_price", "i8"),  # of the amend in flight
-        ("amend_volume", "i8"),
-    ],
-    align=True,
+#   state          of lifecycle.py
+#   price, volume  as last sent, or amended
+#   terms          of its ideal order, in one word (TERMS_MASK)
+#   ends_itself    IOC or market: it is waited for, not canceled
+#   cost           of `asset`, when it was sent
+#   reserved       of that by us, until the venue's own balance accounts for it
+#   balance_seen   a BALANCE_UPDATE of this order and asset was read
+#   row_version    which version of the row it serves
+#   sent_at        ticks; of the request in flight, or of the end
+#   retry_at       ticks; no cancel or amend before
+#   amend_*        what the venue said of an amend; the price and volume of the one in flight
+ORDER = record(
+    "order_id state model row price volume terms filled instrument venue side ends_itself",
+    "cost reserved asset balance_seen row_version revision sent_at retry_at",
+    "amend_refused amend_price amend_volume",
 )
 
-ROW = np.dtype(
-    [
-        ("version", "i8"),  # of the vector's row, as last looked at
-        ("dirty", "i8"),  # look again although the version is the same
-        ("slot", "i8"),  # of its live order, or NOWHERE
-        ("freed", "i8"),  # origin of the venue's word that ended its last order
-        ("blocked", "i8"),  # FREE, UNTIL_*
-        ("blocked_version", "i8"),
-        ("blocked_price", "i8"),
-        ("blocked_volume", "i8"),
-        ("blocked_terms", "i8"),
-        ("blocked_revision", "i8"),
-        ("refused", "i8"),  # REFUSED_* of this version, or 0
-        ("refused_version", "i8"),
-    ],
-    align=True,
+#   version    of the vector's row, as last looked at
+#   dirty      look again although the version is the same
+#   slot       of its live order, or NOWHERE
+#   freed      origin of the venue's word that ended its last order
+#   blocked    FREE, UNTIL_*; by which version, or which content
+#   refused    why this version is not sent (refusals.py), or 0
+ROW = record(
+    "version dirty slot freed",
+    "blocked blocked_version blocked_price blocked_volume blocked_terms blocked_revision",
+    "refused refused_version",
 )
 
 # A rate limit: `due` is when the bucket would be full again, in ticks. A request is allowed while
 # `due` is less than `slack` ahead of now, and moves it on by `interval`. (The generic cell rate
 # algorithm of ITU-T I.371: a token bucket in one word.)
-BUCKET = np.dtype([("interval", "i8"), ("slack", "i8"), ("due", "i8")], align=True)
+BUCKET = record("interval slack due")
 
-MODEL = np.dtype(
-    [
-        ("cache", "i8"),  # address of the VECTOR of its ideal orders
-        ("writes", "i8"),  # of that vector, as last looked at
-        ("dirty", "i8"),  # some ROW is
-        ("rows", "i8"),  # how many
-        ("first_row", "i8"),  # address of its ROWs
-        ("halted", "i8"),  # it lost too much: its orders are canceled, none is sent
-        ("open", "i8"),  # its orders that have not ended
-        ("open_max", "i8"),  # 0: no limit of its own
-        ("waiting", "i8"),  # a row waits for time to pass: rate, retry
-        ("bucket", BUCKET),
-    ],
-    align=True,
-)
+#   cache             address of the VECTOR of its ideal orders
+#   writes            of that vector, as last looked at
+#   dirty             some ROW is
+#   rows, first_row   how many, and their address
+#   halted            it lost too much: its orders are canceled, none is sent
+#   open              its orders that have not ended
+#   open_max          0: no limit of its own
+#   waiting           a row waits for time to pass: rate, retry
+MODEL = record("cache writes dirty rows first_row halted open open_max waiting")
 
-LIMITS = np.dtype(  # of a model on an instrument; 0: none
-    [
-        ("order_volume_max", "i8"),
-        ("order_notional_max", "i8"),  # in the quote asset
-        ("collar_ppm", "i8"),  # largest distance of a price from the last traded one
-        ("position_max", "i8"),  # volume held long or short, live orders counted as filled
-    ],
-    align=True,
-)
+# What a model holds of an instrument, and its limits there; 0: none.
+#   position             volume; negative is short
+#   working_*            volume of live orders not filled, by side
+#   cash                 quote asset gained by all fills, fees paid
+#   value                of the position at the last price
+#   order_notional_max   in the quote asset
+#   collar_ppm           largest distance of a price from the last traded one
+#   position_max         volume held long or short, live orders counted as filled
+LIMITS = ("order_volume_max", "order_notional_max", "collar_ppm", "position_max")
+POSITION = record("position working_bid working_ask cash value", *LIMITS)
 
-POSITION = np.dtype(
-    [
-        ("position", "i8"),  # volume; negative is short
-        ("working_bid", "i8"),  # volume of live orders not filled
-        ("working_ask", "i8"),
-        ("cash", "i8"),  # quote asset gained by all fills, fees paid
-        ("value", "i8"),  # of the position at the last price
-    ],
-    align=True,
-)
+#   known      0: the venue has not told it
+#   reserved   by us, for requests `held` and `total` do not account for
+BALANCE = record("known total held reserved")
 
-BALANCE = np.dtype(
-    [
-        ("known", "i8"),  # 0: the venue has not told it
-        ("total", "i8"),
-        ("held", "i8"),
-        ("reserved", "i8"),  # by us, for requests `held` and `total` do not account for
-    ],
-    align=True,
-)
+#   pnl         cash + value of all positions quoted in the asset
+#   day_start   the same when the day began, UTC
+#   loss_max    0: no limit
+LEDGER = record("pnl day_start loss_max")
 
-LEDGER = np.dtype(
-    [
-        ("pnl", "i8"),  # cash + value of all positions quoted in the asset
-        ("day_start", "i8"),  # the same when the day began, UTC
-        ("loss_max", "i8"),  # 0: no limit
-    ],
-    align=True,
-)
-
-MARKET_STATE = np.dtype([("last_price", "i8"), ("halted", "i8")], align=True)
-
-VENUE_STATE = np.dtype([("halted", "i8"), ("amends", "i8"), ("bucket", BUCKET)], align=True)
+MARKET_STATE = record("last_price halted")
+VENUE_STATE = record("halted amends")
 
 # One row a model of the vector "<name>-counters", and a last row for what belongs to no model.
-COUNTERS = np.dtype(
-    [
-        ("requests", "i8", (CANCEL + 1,)),  # by kind: new, amend, cancel
-        ("refused", "i8", (len(REFUSALS),)),  # by REFUSED_*: ideal orders not sent, once a version
-        ("updates", "i8"),
-        ("fills", "i8"),
-        ("illegal", "i8"),  # what the venue said that the life-cycle does not allow
-        ("unknown", "i8"),  # said of orders nobody here sent
-        ("timeouts", "i8"),
-        ("unsettled", "i8"),  # reservations given up without the venue's balance
-        ("open", "i8"),
-        ("halted", "i8"),
-        ("changed", "i8"),  # to be written to the vector
-    ],
-    align=True,
+#   requests    by kind: new, amend, cancel
+#   refused     by reason: ideal orders not sent, once a version
+#   illegal     what the venue said that the life-cycle does not allow
+#   unknown     said of orders nobody here sent
+#   unsettled   reservations given up without the venue's balance
+#   changed     to be written to the vector
+COUNTERS = record(
+    ("requests", "i8", (CANCEL + 1,)),
+    ("refused", "i8", (len(REFUSALS),)),
+    "updates fills illegal unknown timeouts unsettled open halted changed",
 )
 
-CONTEXT = np.dtype(
-    [
-        ("track", "i8"),  # addresses of what the spine gave
-        ("control", "i8"),
-        ("pending", "i8"),  # word in the ACTOR_ROW
-        ("requests", "i8"),
-        ("events_out", "i8"),
-        ("orders_in", "i8"),
-        ("fills_in", "i8"),
-        ("balances_in", "i8"),
-        ("events_in", "i8"),
-        ("trades_in", "i8"),
-        ("counters_out", "i8"),
-        ("instruments", "i8"),  # addresses of arrays, and their lengths
-        ("instrument_count", "i8"),
-        ("asset_count", "i8"),
-        ("venue_count", "i8"),
-        ("model_count", "i8"),
-        ("models", "i8"),
-        ("orders", "i8"),
-        ("free_slots", "i8"),
-        ("positions", "i8"),
-        ("limits", "i8"),
-        ("balances", "i8"),
-        ("ledgers", "i8"),
-        ("markets", "i8"),
-        ("venues", "i8"),
-        ("counters", "i8"),
-        ("mode", "i8"),  # 0: trading; else all is canceled and nothing sent
-        ("blind", "i8"),  # answers were lost: orders, fills or balances are not known any more
-        ("sequence", "i8"),  # of the next order
-        ("slots_fresh", "i8"),  # slots never used begin here
-        ("slots_taken", "i8"),  # from the ring of free slots, so far: an index into it
-        ("slots_given", "i8"),  # to it
-        ("open", "i8"),
-        ("shown_open", "i8"),
-        ("refused_rows", "i8"),
-        ("unsettled", "i8"),  # ended orders with a reservation
-        ("changed", "i8"),  # some COUNTERS are
-        ("steps", "i8"),
-        ("check_at", "i8"),  # ticks of the next look at what time does
-        ("retry_ticks", "i8"),
-        ("timeout_ticks", "i8"),
-        ("rehearse", "i8"),  # address of the duty cycle of rehearsals …
-        ("rehearsal", "i8"),  # … and of a REHEARSAL, or 0
-        ("idle", "i8"),  # idle steps since the last one
-        ("day_end", "i8"),  # ns since the epoch
-        ("market_slack_ppm", "i8"),
-        ("cost", "i8"),  # what the order in hand needs …
-        ("cost_asset", "i8"),  # … of which asset
-        ("ideal", IDEAL_ORDER),  # messages in hand
-        ("request", ORDER_REQUEST),
-        ("update", ORDER_UPDATE),
-        ("fill", FILL),
-        ("balance", BALANCE_UPDATE),
-        ("event", SYSTEM_EVENT),
-        ("trade", TRADE_UPDATE),
-        ("event_sent", SYSTEM_EVENT),
-    ],
-    align=True,
+# Addresses of what the spine gave (`pending`: the word in the ACTOR_ROW), then of the arrays, and
+# how long those are. Then:
+#   mode            0: trading; else all is canceled and nothing sent
+#   blind           answers were lost: orders, fills or balances are not known any more
+#   sequence        of the next order
+#   slots_fresh     slots never used begin here
+#   slots_taken     from the ring of free slots, so far: an index into it
+#   slots_given     to it
+#   unsettled       ended orders with a reservation
+#   changed         some COUNTERS are
+#   check_at        ticks of the next look at what time does
+#   rehearse        address of the duty cycle of rehearsals, and of a REHEARSAL, or 0
+#   idle            idle steps since the last one
+#   day_end         ns since the epoch
+#   cost            what the order in hand needs, of `cost_asset`
+#   ideal, message  in hand: the ideal order, what a venue says (as long as the longest of these)
+CONTEXT = record(
+    "track control pending requests events_out orders_in fills_in balances_in events_in",
+    "trades_in counters_out",
+    "instruments instrument_count asset_count venue_count model_count",
+    "models orders free_slots positions balances ledgers markets venues buckets counters",
+    "mode blind sequence slots_fresh slots_taken slots_given open shown_open refused_rows",
+    "unsettled changed steps check_at retry_ticks timeout_ticks rehearse rehearsal idle",
+    "day_end market_slack_ppm cost cost_asset",
+    ("ideal", IDEAL_ORDER),
+    ("request", ORDER_REQUEST),
+    ("message", "i8", (FILL.itemsize // 8,)),
+    ("event_sent", SYSTEM_EVENT),
 )
 
 assert CONTEXT.fields is not None
-IDEAL_AT = CONTEXT.fields["ideal"][1]
-REQUEST_AT = CONTEXT.fields["request"][1]
-UPDATE_AT = CONTEXT.fields["update"][1]
-FILL_AT = CONTEXT.fields["fill"][1]
-BALANCE_AT = CONTEXT.fields["balance"][1]
-EVENT_AT = CONTEXT.fields["event"][1]
-TRADE_AT = CONTEXT.fields["trade"][1]
-EVENT_SENT_AT = CONTEXT.fields["event_sent"][1]
-BUCKET_OF_MODEL_AT = MODEL.fields["bucket"][1]  # type: ignore[index]
-BUCKET_OF_VENUE_AT = VENUE_STATE.fields["bucket"][1]  # type: ignore[index]
-assert len(HEAD) == PRICE_WORD
+assert IDEAL_ORDER.fields is not None
+IDEAL_AT, REQUEST_AT, MESSAGE_AT, EVENT_SENT_AT = (
+    CONTEXT.fields[name][1] for name in ("ideal", "request", "message", "event_sent")
+)
+TERMS_AT = IDEAL_AT + IDEAL_ORDER.fields["instrument"][1]
+TERMS_MASK = (1 << 56) - 1  # instrument, side, type, time in force; the last byte is unused

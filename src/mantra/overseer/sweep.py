@@ -31,46 +31,11 @@ from mantra.compiled import compiled, inlined
 from mantra.icc.memory import records_at
 from mantra.icc.seqlock_vector import BUSY, row_version, try_read_row, writes
 from mantra.messages.enums import AMEND, CANCEL, IOC, LIMIT, MARKET, NEW
-from mantra.messages.records import IDEAL_ORDER
+from mantra.overseer import limits, orders, refusals, state
 from mantra.overseer.lifecycle import OPEN, SEND_AMEND, SEND_CANCEL, SEND_NEW, UNKNOWN
-from mantra.overseer.limits import (
-    charge,
-    instrument_in_hand,
-    refusal,
-    refusal_of_price,
-    refusal_of_rate,
-    refusal_of_state,
-    set_cost,
-    venue_of,
-)
-from mantra.overseer.orders import (
-    balance_of,
-    counters_of,
-    happen,
-    model_at,
-    order_at,
-    take_slot,
-    work,
-)
-from mantra.overseer.refusals import REFUSED_NOT, REFUSED_OPEN_ORDERS, REFUSED_RATE
-from mantra.overseer.state import (
-    CONTEXT,
-    FREE,
-    IDEAL_AT,
-    NOWHERE,
-    ORDER,
-    PRICE_WORD,
-    REQUEST_AT,
-    REVISION_WORD,
-    ROW,
-    TERMS_MASK,
-    TERMS_WORD,
-    UNTIL_REWRITTEN,
-    VOLUME_WORD,
-)
+from mantra.overseer.state import CONTEXT, IDEAL_AT, ORDER, ROW
 from mantra.telemetry.tracked import originate, send
 
-IDEAL_WORDS = IDEAL_ORDER.itemsize // 8
 TYPE_SHIFT = 8 * 5  # of the bytes in the word of the terms
 TIME_IN_FORCE_SHIFT = 8 * 6
 WORD = np.dtype("i8")
@@ -79,7 +44,7 @@ WORD = np.dtype("i8")
 @inlined
 def sweep_model(context_address, model, now):
     """Look at the rows of a model that changed, or are to be looked at again; requests sent."""
-    owner = model_at(context_address, model)
+    owner = orders.model_at(context_address, model)
     cache = owner["cache"]
     owner["writes"] = writes(cache)  # Before the rows: what is written meanwhile is seen next time.
     owner["dirty"] = 0
@@ -94,35 +59,35 @@ def sweep_model(context_address, model, now):
             row["dirty"] = owner["dirty"] = 1
             continue
         row["version"], row["dirty"] = version, 0
-        sent += serve_row(context_address, model, index, now)
+        sent += serve_row(context_address, model, index, row, now)
     return sent
 
 
 @inlined
-def serve_row(context_address, model, index, now):
+def serve_row(context_address, model, index, row, now):
     """Send what the row in hand asks for; 1 if a request was sent."""
     context = records_at(context_address, 1, CONTEXT)[0]
-    owner = model_at(context_address, model)
-    row = records_at(owner["first_row"], owner["rows"], ROW)[index]
+    owner = orders.model_at(context_address, model)
     # The later of the two that a request waited for: the ideal order, the end of the last one.
     records_at(context["track"], 1, WORD)[0] = max(context["ideal"]["ts_origin"], row["freed"])
     stopped = context["mode"] != 0 or owner["halted"] != 0
     wanted = context["ideal"]["volume"] != 0
-    if row["slot"] == NOWHERE:
-        if not wanted or blocked(context_address, model, index):
-            forget_refusal(context_address, model, index)
+    if row["slot"] == state.NOWHERE:
+        if not wanted or blocked(context_address, row):
+            forget_refusal(context_address, row)
             return 0
-        return try_new(context_address, model, index, now)
-    order_address = order_at(context_address, row["slot"])
+        return try_new(context_address, model, index, row, now)
+    order_address = orders.order_at(context_address, row["slot"])
     order = records_at(order_address, 1, ORDER)[0]
     if order["state"] == OPEN:
         if order["ends_itself"]:
             if now - order["sent_at"] <= context["timeout_ticks"]:
                 return 0
-        elif wanted and not stopped and is_same(context_address, order_address):
-            order["revision"] = context["ideal"]["revision"]
-            forget_refusal(context_address, model, index)
-            return 0
+        elif wanted and not stopped:
+            if is_same(context_address, order["price"], order["volume"], order["terms"]):
+                order["revision"] = context["ideal"]["revision"]
+                forget_refusal(context_address, row)
+                return 0
     elif order["state"] != UNKNOWN:
         return 0
     if now < order["retry_at"]:
@@ -133,8 +98,8 @@ def serve_row(context_address, model, index, now):
     elif wanted and may_amend(context_address, order_address):
         order["amend_price"] = context["ideal"]["price"]
         order["amend_volume"] = context["ideal"]["volume"]
-        if refusal_of_rate(context_address, model, now) == REFUSED_RATE:
-            note_refusal(context_address, model, index, np.int64(REFUSED_RATE))
+        if limits.refusal_of_rate(context_address, model, now) == refusals.RATE:
+            note_refusal(context_address, model, row, np.int64(refusals.RATE))
             return 0
         request(context_address, order_address, np.int64(AMEND), now)
         return 1
@@ -143,65 +108,60 @@ def serve_row(context_address, model, index, now):
 
 
 @inlined
-def is_same(context_address, order_address):
-    """Whether the order is what the ideal order in hand asks for."""
-    ideal = records_at(context_address + IDEAL_AT, IDEAL_WORDS, WORD)
-    order = records_at(order_address, 1, ORDER)[0]
-    return (
-        ideal[PRICE_WORD] == order["price"]
-        and ideal[VOLUME_WORD] == order["volume"]
-        and ideal[TERMS_WORD] & TERMS_MASK == order["terms"]
-    )
+def terms_in_hand(context_address):
+    """Instrument, side, type and time in force of the ideal order in hand, as one word."""
+    return records_at(context_address + state.TERMS_AT, 1, WORD)[0] & state.TERMS_MASK
 
 
 @inlined
-def blocked(context_address, model, index):
+def is_same(context_address, price, volume, terms):
+    """Whether this is what the ideal order in hand asks for."""
+    ideal = records_at(context_address, 1, CONTEXT)[0]["ideal"]
+    same = ideal["price"] == price and ideal["volume"] == volume
+    return same and terms_in_hand(context_address) == terms
+
+
+@inlined
+def blocked(context_address, row):
     """Whether the ideal order in hand was done or refused already, and not asked for again."""
-    owner = model_at(context_address, model)
-    row = records_at(owner["first_row"], owner["rows"], ROW)[index]
-    if row["blocked"] == FREE:
+    if row["blocked"] == state.FREE:
         return False
-    if row["blocked"] == UNTIL_REWRITTEN:
+    if row["blocked"] == state.UNTIL_REWRITTEN:
         still = row["version"] <= row["blocked_version"]
     else:
-        ideal = records_at(context_address + IDEAL_AT, IDEAL_WORDS, WORD)
-        still = (
-            ideal[PRICE_WORD] == row["blocked_price"]
-            and ideal[VOLUME_WORD] == row["blocked_volume"]
-            and ideal[TERMS_WORD] & TERMS_MASK == row["blocked_terms"]
-            and ideal[REVISION_WORD] == row["blocked_revision"]
-        )
+        price, volume, terms = row["blocked_price"], row["blocked_volume"], row["blocked_terms"]
+        revision = records_at(context_address, 1, CONTEXT)[0]["ideal"]["revision"]
+        still = is_same(context_address, price, volume, terms)
+        still = still and revision == row["blocked_revision"]
     if not still:
-        row["blocked"] = FREE
+        row["blocked"] = state.FREE
     return still
 
 
 @inlined
-def try_new(context_address, model, index, now):
+def try_new(context_address, model, index, row, now):
     """Send the ideal order in hand as a new order, or count why not; 1 if sent."""
-    reason = refusal(context_address, model, now)
-    if reason != REFUSED_NOT:
-        note_refusal(context_address, model, index, reason)
+    reason = limits.refusal(context_address, model, now)
+    if reason != refusals.NONE:
+        note_refusal(context_address, model, row, reason)
         return 0
-    forget_refusal(context_address, model, index)
+    forget_refusal(context_address, row)
     context = records_at(context_address, 1, CONTEXT)[0]
-    owner = model_at(context_address, model)
-    row = records_at(owner["first_row"], owner["rows"], ROW)[index]
-    words = records_at(context_address + IDEAL_AT, IDEAL_WORDS, WORD)
     ideal = context["ideal"]
-    order_address = take_slot(context_address, model, index)
+    order_address = orders.take_slot(context_address, model, index)
     order = records_at(order_address, 1, ORDER)[0]
-    order["price"], order["volume"] = words[PRICE_WORD], words[VOLUME_WORD]
-    order["terms"], order["revision"] = words[TERMS_WORD] & TERMS_MASK, words[REVISION_WORD]
+    order["price"], order["volume"] = ideal["price"], ideal["volume"]
+    order["terms"], order["revision"] = terms_in_hand(context_address), ideal["revision"]
     order["instrument"], order["side"] = ideal["instrument"], ideal["side"]
-    order["venue"] = instrument_in_hand(context_address)["venue"]
+    order["venue"] = limits.instrument_in_hand(context_address)["venue"]
     order["ends_itself"] = ideal["type"] == MARKET or ideal["time_in_force"] == IOC
-    order["cost"], order["asset"] = context["cost"], context["cost_asset"]
-    order["reserved"] = order["cost"]
+    order["cost"] = order["reserved"] = context["cost"]
+    order["asset"] = context["cost_asset"]
     order["row_version"] = row["version"]
-    row["blocked"] = FREE
-    work(context_address, order_address, order["volume"])
-    balance_of(context_address, order["venue"], order["asset"])["reserved"] += order["reserved"]
+    row["blocked"] = state.FREE
+    orders.work(context_address, order_address, order["volume"])
+    balance = orders.balance_of(context_address, order["venue"], order["asset"])
+    balance["reserved"] += order["reserved"]
     request(context_address, order_address, np.int64(NEW), now)
     return 1
 
@@ -211,21 +171,21 @@ def may_amend(context_address, order_address):
     """Whether the order can be made the ideal order in hand by an AMEND."""
     context = records_at(context_address, 1, CONTEXT)[0]
     order = records_at(order_address, 1, ORDER)[0]
-    ideal = records_at(context_address + IDEAL_AT, IDEAL_WORDS, WORD)
+    ideal = context["ideal"]
     if order["state"] != OPEN or order["amend_refused"]:
         return False
-    if venue_of(context_address, order["venue"])["amends"] == 0:
+    if limits.venue_of(context_address, order["venue"])["amends"] == 0:
         return False
-    if ideal[TERMS_WORD] & TERMS_MASK != order["terms"] or context["ideal"]["type"] != LIMIT:
+    if terms_in_hand(context_address) != order["terms"] or ideal["type"] != LIMIT:
         return False
-    if not order["filled"] < ideal[VOLUME_WORD] <= order["volume"]:
+    if not order["filled"] < ideal["volume"] <= order["volume"]:
         return False
-    verdict = refusal_of_state(context_address, order["model"])
-    if verdict not in (REFUSED_NOT, REFUSED_OPEN_ORDERS):
+    verdict = limits.refusal_of_state(context_address, order["model"])
+    if verdict not in (refusals.NONE, refusals.OPEN_ORDERS):
         return False
-    if refusal_of_price(context_address, order["model"]) != REFUSED_NOT:
+    if limits.refusal_of_price(context_address, order["model"]) != refusals.NONE:
         return False
-    set_cost(context_address)
+    limits.set_cost(context_address)
     return context["cost"] <= order["cost"]
 
 
@@ -248,35 +208,30 @@ def request(context_address, order_address, kind, now):
         message["price"], message["volume"] = order["amend_price"], order["amend_volume"]
     elif kind == CANCEL:
         event = np.int64(SEND_CANCEL)
-        charge(context_address, order["model"], order["venue"], now)
+        limits.charge(context_address, order["model"], order["venue"], now)
     elif message["type"] == MARKET:
         message["price"] = 0
     order["sent_at"] = now
-    happen(context_address, order_address, event)
-    send(context["track"], context["requests"], context_address + REQUEST_AT)
-    counters_of(context_address, order["model"])["requests"][kind] += 1
+    orders.happen(context_address, order_address, event)
+    send(context["track"], context["requests"], context_address + state.REQUEST_AT)
+    orders.counters_of(context_address, order["model"])["requests"][kind] += 1
 
 
 @compiled
-def note_refusal(context_address, model, index, reason):
+def note_refusal(context_address, model, row, reason):
     """The row's ideal order is not sent: count why, once for each version of the row."""
-    context = records_at(context_address, 1, CONTEXT)[0]
-    owner = model_at(context_address, model)
-    row = records_at(owner["first_row"], owner["rows"], ROW)[index]
-    if row["refused"] == REFUSED_NOT:
-        context["refused_rows"] += 1
+    if row["refused"] == refusals.NONE:
+        records_at(context_address, 1, CONTEXT)[0]["refused_rows"] += 1
     if row["refused"] != reason or row["refused_version"] != row["version"]:
-        counters_of(context_address, model)["refused"][reason] += 1
+        orders.counters_of(context_address, model)["refused"][reason] += 1
     row["refused"], row["refused_version"] = reason, row["version"]
-    if reason == REFUSED_RATE:
-        row["dirty"] = owner["waiting"] = 1
+    if reason == refusals.RATE:
+        row["dirty"] = orders.model_at(context_address, model)["waiting"] = 1
 
 
 @inlined
-def forget_refusal(context_address, model, index):
+def forget_refusal(context_address, row):
     """Nothing is refused in this row any more."""
-    owner = model_at(context_address, model)
-    row = records_at(owner["first_row"], owner["rows"], ROW)[index]
-    if row["refused"] != REFUSED_NOT:
-        row["refused"] = REFUSED_NOT
+    if row["refused"] != refusals.NONE:
+        row["refused"] = refusals.NONE
         records_at(context_address, 1, CONTEXT)[0]["refused_rows"] -= 1

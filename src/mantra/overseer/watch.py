@@ -13,22 +13,12 @@ from mantra.icc.atomics import load_relaxed, store_relaxed
 from mantra.icc.memory import records_at
 from mantra.icc.seqlock_vector import write_row
 from mantra.messages.enums import EVENT_ORDER_TIMEOUT
+from mantra.overseer import orders
 from mantra.overseer.lifecycle import FIRST_END, OPEN, TIMEOUT, UNKNOWN
-from mantra.overseer.orders import (
-    counters_of,
-    give_up_reservation,
-    happen,
-    model_at,
-    order_at,
-    tell,
-    touch_model,
-    touch_row,
-)
 from mantra.overseer.state import CAPACITY, CONTEXT, COUNTERS, NOWHERE, ORDER, ROW
 
-assert CONTROL.fields is not None
-STATE_AT = CONTROL.fields["state"][1]
-HALTED_AT = CONTROL.fields["halted"][1]
+STATE_AT = CONTROL.fields["state"][1]  # type: ignore[index]
+HALTED_AT = CONTROL.fields["halted"][1]  # type: ignore[index]
 COUNTERS_BYTES = COUNTERS.itemsize
 
 
@@ -46,7 +36,7 @@ def look_at_control(context_address):
         return
     context["mode"] = np.int64(stopped)
     for model in range(context["model_count"]):
-        touch_model(context_address, model)
+        orders.touch_model(context_address, model)
 
 
 @compiled
@@ -54,15 +44,20 @@ def let_time_pass(context_address, now):
     """Time out what was not answered, and look again at what waited for time to pass."""
     context = records_at(context_address, 1, CONTEXT)[0]
     for model in range(context["model_count"]):
-        owner = model_at(context_address, model)
+        owner = orders.model_at(context_address, model)
         if owner["waiting"]:
             owner["waiting"], owner["dirty"] = 0, 1
         rows = records_at(owner["first_row"], owner["rows"], ROW)
         for row in range(owner["rows"]):
             if rows[row]["slot"] != NOWHERE:
-                time_out(context_address, order_at(context_address, rows[row]["slot"]), now)
+                time_out(context_address, orders.order_at(context_address, rows[row]["slot"]), now)
     if context["unsettled"] > 0:
-        give_up_unsettled(context_address, now)
+        for slot in range(CAPACITY):  # They ended long ago, and no balance names them.
+            order_address = orders.order_at(context_address, slot)
+            order = records_at(order_address, 1, ORDER)[0]
+            if order["state"] >= FIRST_END and order["reserved"] > 0:
+                if now - order["sent_at"] > context["timeout_ticks"]:
+                    orders.give_up_reservation(context_address, order_address)
 
 
 @compiled
@@ -74,24 +69,12 @@ def time_out(context_address, order_address, now):
         return
     if order["state"] == OPEN:
         if order["ends_itself"]:  # It should have: the sweep cancels it.
-            touch_row(context_address, order["model"], order["row"])
+            orders.touch_row(context_address, order["model"], order["row"])
         return
-    counters_of(context_address, order["model"])["timeouts"] += 1
+    orders.counters_of(context_address, order["model"])["timeouts"] += 1
     kind = np.int64(EVENT_ORDER_TIMEOUT)
-    tell(context_address, kind, order["venue"], order["order_id"], order["state"])
-    happen(context_address, order_address, np.int64(TIMEOUT))
-
-
-@compiled
-def give_up_unsettled(context_address, now):
-    """End reservations of orders that ended long ago without a balance that names them."""
-    context = records_at(context_address, 1, CONTEXT)[0]
-    for slot in range(CAPACITY):
-        order_address = order_at(context_address, slot)
-        order = records_at(order_address, 1, ORDER)[0]
-        if order["state"] >= FIRST_END and order["reserved"] > 0:
-            if now - order["sent_at"] > context["timeout_ticks"]:
-                give_up_reservation(context_address, order_address)
+    orders.tell(context_address, kind, order["venue"], order["order_id"], order["state"])
+    orders.happen(context_address, order_address, np.int64(TIMEOUT))
 
 
 @compiled
@@ -114,7 +97,7 @@ def show_counters(context_address):
         if counters["changed"]:
             counters["changed"] = 0
             if index < context["model_count"]:
-                counters["open"] = model_at(context_address, index)["open"]
+                counters["open"] = orders.model_at(context_address, index)["open"]
             else:
                 counters["open"] = context["open"]
             write_row(context["counters_out"], index, address)

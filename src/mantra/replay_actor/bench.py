@@ -1,7 +1,7 @@
 """One actor in a Stepper: its inputs in our hand, a clock we set, its outputs kept.
 
-with Bench(recording, inputs=("l2", "trades"), outputs=("ideals",)) as bench:
-    bench.feed("l2", rows)      # with their recorded stamps
+with Bench(recording, {"l2": levels, "trades": trades}, ("ideals",), caches={}) as bench:
+    bench.feed("l2", 100)       # the first hundred, with their recorded stamps
     bench.step(ticks)           # the actor's clock says `ticks` as long as the step lasts
 bench.sent["ideals"]            # all it sent
 """
@@ -13,7 +13,7 @@ from mantra.actors.spine import CLOCK_VECTOR, Spine, record_of
 from mantra.actors.stepper import Stepper
 from mantra.compiled import compiled
 from mantra.icc import queue_segment
-from mantra.icc.memory import address_of, aligned_zeros, records_at
+from mantra.icc.memory import address_of, aligned_zeros
 from mantra.icc.queue import consume_many, publish
 from mantra.icc.seqlock_vector import write_row
 from mantra.messages.records import IDEAL_ORDER
@@ -25,7 +25,8 @@ from mantra.telemetry.clock import CLOCK_FIX
 FEED_MAX = 4096  # messages of one queue between two steps
 CAPACITY = 1 << 14
 WORD = np.dtype("i8")
-IDEAL_BYTES = IDEAL_ORDER.itemsize
+
+Rows = dict[str, np.ndarray]  # by queue
 
 
 @compiled
@@ -33,15 +34,6 @@ def publish_rows(outlet_address, first, count, row_bytes):
     """Publish rows as they are, stamps and all."""
     for number in range(count):
         publish(outlet_address, first + number * row_bytes)
-
-
-@compiled
-def write_ideals(vectors_address, first, count):
-    """Write IDEAL_ORDERs into the OrderCaches of their models: addresses of VECTORs, by model."""
-    rows = records_at(first, count, IDEAL_ORDER)
-    for number in range(count):
-        vector = records_at(vectors_address + 8 * rows[number]["model"], 1, WORD)[0]
-        write_row(vector, np.int64(rows[number]["row"]), first + number * IDEAL_BYTES)
 
 
 class Feeder(Actor):
@@ -58,8 +50,8 @@ class Feeder(Actor):
 
     def on_start(self, spine: Spine) -> None:
         self.outlets = {name: spine.outlet(name) for name in self.writes}
-        found = [spine.vector(CACHE_PREFIX + name, IDEAL_ORDER) for name in self.caches]
-        self.cache_addresses = np.array([address_of(vector) for vector in found], WORD)
+        caches = [spine.vector(CACHE_PREFIX + name, IDEAL_ORDER) for name in self.caches]
+        self.cache_addresses = [address_of(cache) for cache in caches]
         fix = aligned_zeros(1, CLOCK_FIX)
         fix["ticks_per_second"] = self.ticks_per_second
         write_row(address_of(spine.vector(CLOCK_VECTOR, CLOCK_FIX)), 0, address_of(fix))
@@ -68,51 +60,42 @@ class Feeder(Actor):
 class Bench:
     """A context manager; `caches`: rows of the OrderCaches the actor reads, by model."""
 
-    def __init__(
-        self,
-        recording: Recording,
-        inputs: tuple[str, ...],
-        outputs: tuple[str, ...],
-        caches: dict[str, int] | None = None,
-    ):
-        self.actor = recording.actor
-        self.feeder = Feeder(inputs, caches or {}, recording.ticks_per_second)
-        capacities = dict.fromkeys((*inputs, *outputs), CAPACITY)
+    def __init__(self, recording: Recording, rows: Rows, outputs: tuple[str, ...], caches: dict):
+        self.rows, self.actor = rows, recording.actor
+        self.feeder = Feeder(tuple(rows), caches, recording.ticks_per_second)
+        capacities = dict.fromkeys((*rows, *outputs), CAPACITY)
         self._stepper = Stepper([self.feeder, self.actor], capacities)
         self._clock = aligned_zeros(1, WORD)
         self._steps = 0
-        self._outputs = outputs
-        self.fed = dict.fromkeys(inputs, 0)
-        self.sent: dict[str, np.ndarray] = {}
+        self.fed = dict.fromkeys(rows, 0)
+        self.sent = {name: np.zeros(0, record_of(name)) for name in outputs}
         self._kept: dict[str, list[np.ndarray]] = {name: [] for name in outputs}
 
     def __enter__(self) -> "Bench":
         self._stepper.__enter__()
         self.control = self._stepper.control.record
         self._stepper.spines[1].track["clock"] = address_of(self._clock)
-        run = self._stepper.run
-        self._consumers, self._buffers = {}, {}
-        for name in self._outputs:
-            found = queue_segment.attach(run, name, record_of(name))
+        self._ends = []  # of each output: its name, queue, consumer, and where to take over into
+        for name in self.sent:
+            found = queue_segment.attach(self._stepper.run, name, record_of(name))
             consumer = queue_segment.consumer(found, "bench", from_oldest=True, shown=False)
-            self._consumers[name] = (found, consumer)
-            self._buffers[name] = aligned_zeros(CAPACITY, record_of(name))
-        self._timers = timers.attach(run, self.actor.name)
+            self._ends.append((name, found, consumer, aligned_zeros(CAPACITY, record_of(name))))
+        self._timers = timers.attach(self._stepper.run, self.actor.name)
         return self
 
     def __exit__(self, *exception: object) -> None:
         try:
             self.keep()
-            self.sent = {
-                name: np.concatenate([np.zeros(0, record_of(name)), *kept])
-                for name, kept in self._kept.items()
-            }
+            for name, kept in self._kept.items():
+                self.sent[name] = np.concatenate([self.sent[name], *kept])
         finally:
+            self._ends.clear()
             self._timers = None  # type: ignore[assignment]
             self._stepper.__exit__(*exception)
 
-    def feed(self, queue: str, rows: np.ndarray) -> None:
-        """Publish at most FEED_MAX rows, as they are."""
+    def feed(self, queue: str, end: int) -> None:
+        """Publish a queue's rows up to the `end`-th, at most FEED_MAX more, as they are."""
+        rows = self.rows[queue][self.fed[queue] : end]
         assert len(rows) <= FEED_MAX
         assert rows.flags.c_contiguous
         if len(rows):
@@ -122,8 +105,9 @@ class Bench:
 
     def write_ideals(self, rows: np.ndarray) -> None:
         """Write rows of ideal orders into the OrderCaches."""
-        if len(rows):
-            write_ideals(address_of(self.feeder.cache_addresses), address_of(rows), len(rows))
+        for number, (model, row) in enumerate(zip(rows["model"], rows["row"], strict=True)):
+            address = address_of(rows) + number * rows.itemsize
+            write_row(self.feeder.cache_addresses[model], int(row), address)
 
     def step(self, ticks: int) -> int:
         """One step of the actor while its clock says `ticks`; the work done."""
@@ -134,17 +118,18 @@ class Bench:
             self.keep()
         return work
 
+    def step_until_idle(self, ticks: int) -> None:
+        """Let the actor take all it was fed."""
+        while self.step(ticks) > 0:
+            pass
+
     def done(self, timer: int) -> int:
         """How often the actor has said to be done with this timer's kind of work."""
         return int(self._timers.histograms["count"][timer])
 
     def keep(self) -> None:
         """Take over what the actor has sent."""
-        for name, (_, consumer) in self._consumers.items():
-            buffer = self._buffers[name]
+        for name, _, consumer, buffer in self._ends:
             taken = consume_many(address_of(consumer), address_of(buffer), len(buffer))
             if taken:
                 self._kept[name].append(buffer[:taken].copy())
-
-
-__all__ = ["FEED_MAX", "Bench"]

@@ -25,38 +25,29 @@ def replay_exchange(recording: Recording, actor: MockExchange) -> tuple[dict, di
     rows = {name: recording.rows(name) for name in INPUTS}
     is_trade = common_order(rows["l2"]["ts_origin"], rows["trades"]["ts_origin"])
     trades_before = np.concatenate([[0], np.cumsum(is_trade)])
-    timings = recording.timings
-    with Bench(recording, INPUTS, OUTPUTS) as bench:
-        bench.step(int(timings["ts_start"][0]))  # It tells its balances before all else.
+    with Bench(recording, rows, OUTPUTS, {}) as bench:
+        bench.step(int(recording.timings["ts_start"][0]))  # It tells its balances before all else.
         taken = 0
         context = actor.context[0]  # type: ignore[index]
         exchange = records_at(int(context["exchange"]), 1, EXCHANGE)[0]
-        for timer, work, ticks in zip(
-            timings["timer"].tolist(),
-            timings["work"].tolist(),
-            timings["ts_stop"].tolist(),
-            strict=True,
-        ):
+        for timer, work, ticks in recording.told("timer", "work", "ts_stop"):
             if timer == TIMER_MARKET:
                 taken = min(taken + work, len(is_trade))
-                _take_market(bench, rows, trades_before, taken, ticks)
+                _take_market(bench, trades_before, taken, ticks)
             else:
-                _feed_until(bench, "requests", rows["requests"], bench.fed["requests"] + work)
+                bench.feed("requests", bench.fed["requests"] + work)
                 if exchange["groups_open"] > 0:  # It had waited in vain for the rest of a group.
                     context["waited"] = PATIENCE
                 bench.step(ticks)
         # What it took after the last TIMING: nothing of that had consequences.
-        _take_market(bench, rows, trades_before, len(is_trade), ticks)
+        _take_market(bench, trades_before, len(is_trade), ticks)
     outcomes = {}
     for stream in OUTPUTS:
         recorded = recording.rows(stream)
         numbers = np.flatnonzero(recorded["published"] & PUBLISHER_MASK == recording.publisher)
         before, after = recorded[numbers], bench.sent[stream]
-        for side in (
-            before,
-            after,
-        ):  # What a venue says begins an origin: a moment, no inheritance.
-            side["ts_origin"] = 0
+        # What a venue says begins an origin: a moment, no inheritance.
+        before["ts_origin"] = after["ts_origin"] = 0
         outcomes[stream] = compare(stream, numbers, before, after)
     return bench.fed, outcomes, []
 
@@ -72,19 +63,12 @@ def common_order(updates: np.ndarray, trades: np.ndarray) -> np.ndarray:
     return is_trade[np.argsort(np.concatenate(keys), kind="stable")]
 
 
-def _take_market(bench: Bench, rows: dict, trades_before: np.ndarray, end: int, ticks: int) -> None:
+def _take_market(bench: Bench, trades_before: np.ndarray, end: int, ticks: int) -> None:
     """Feed market events up to the `end`-th in their common order, and let it take them all."""
     taken = bench.fed["l2"] + bench.fed["trades"]
     while taken < end:
         taken = min(taken + FEED_MAX, end)
         trades = int(trades_before[taken])
-        _feed_until(bench, "trades", rows["trades"], trades)
-        _feed_until(bench, "l2", rows["l2"], taken - trades)
-        while bench.step(ticks) > 0:
-            pass
-
-
-def _feed_until(bench: Bench, queue: str, rows: np.ndarray, end: int) -> None:
-    first = bench.fed[queue]
-    assert end - first <= FEED_MAX
-    bench.feed(queue, rows[first:end])
+        bench.feed("trades", trades)
+        bench.feed("l2", taken - trades)
+        bench.step_until_idle(ticks)

@@ -15,35 +15,36 @@ from mantra.replay_actor.compare import compare
 from mantra.replay_actor.recording import Recording
 
 INPUTS = ("l2", "trades", "fills")
-QUEUE_OF_TIMER = {TIMER_L2: "l2", TIMER_TRADE: "trades", TIMER_FILL: "fills"}
+QUEUE_OF_TIMER = {TIMER_TRADE: "trades", TIMER_FILL: "fills"}
 
 
 def replay_model(recording: Recording, actor: ModelActor) -> tuple[dict, dict, list[str]]:
     """(messages fed by queue, what came of each output, notes)."""
-    inputs = {name: recording.rows(name) for name in INPUTS}
-    ours = {
-        name: np.flatnonzero(np.isin(inputs[name]["instrument"], actor.instruments))
-        for name in ("l2", "trades")
-    }
-    ours["fills"] = np.flatnonzero(inputs["fills"]["model"] == actor.index)
-    rows = {name: inputs[name][ours[name]] for name in INPUTS}
+    rows = {name: recording.rows(name) for name in INPUTS}
+    ours = {name: np.isin(rows[name]["instrument"], actor.instruments) for name in INPUTS}
+    ours["fills"] = rows["fills"]["model"] == actor.index
+    rows = {name: rows[name][ours[name]] for name in INPUTS}
     timings = recording.timings
     ends = {
-        timer: _find_calls(rows[queue], timings[timings["timer"] == timer], queue)
+        timer: iter(_find_calls(rows[queue], timings[timings["timer"] == timer], queue))
         for timer, queue in QUEUE_OF_TIMER.items()
-        if timer != TIMER_L2
     }
     # How many levels of ours were taken at each call.
-    levels = np.searchsorted(ours["l2"], timings["detail"], "left")
-    with Bench(recording, INPUTS, ("ideals",)) as bench:
-        _run(bench, timings, rows, ends, levels)
+    levels = np.searchsorted(np.flatnonzero(ours["l2"]), timings["detail"], "left")
+    calls = zip(recording.told("timer", "ts_stop"), levels.tolist(), strict=True)
+    with Bench(recording, rows, ("ideals",), {}) as bench:
+        for (timer, ticks), taken in calls:
+            _feed_until(bench, "l2", taken, ticks)
+            if timer != TIMER_L2:
+                _feed_until(bench, QUEUE_OF_TIMER[timer], next(ends[timer]), ticks)
+        bench.step(ticks)  # What was written last is published now.
     ideals = recording.rows("ideals")
     numbers = np.flatnonzero(ideals["model"] == actor.index)
     outcome = compare("ideals", numbers, ideals[numbers], bench.sent["ideals"])
     return bench.fed, {"ideals": outcome}, []
 
 
-def _find_calls(rows: np.ndarray, timings: np.ndarray, queue: str) -> np.ndarray:
+def _find_calls(rows: np.ndarray, timings: np.ndarray, queue: str) -> list[int]:
     """For each TIMING, how many of `rows` were taken when it was made."""
     origins = rows["ts_origin"].tolist()
     found, at = [], 0
@@ -57,27 +58,11 @@ def _find_calls(rows: np.ndarray, timings: np.ndarray, queue: str) -> np.ndarray
             )
         at += 1
         found.append(at)
-    return np.array(found, np.int64)
+    return found
 
 
-def _run(bench: Bench, timings: np.ndarray, rows: dict, ends: dict, levels: np.ndarray) -> None:
-    """Feed call by call."""
-    calls = dict.fromkeys(QUEUE_OF_TIMER, 0)
-    for timer, ticks, taken in zip(
-        timings["timer"].tolist(), timings["ts_stop"].tolist(), levels.tolist(), strict=True
-    ):
-        _feed_until(bench, "l2", rows["l2"], taken, ticks)
-        if timer != TIMER_L2:
-            queue = QUEUE_OF_TIMER[timer]
-            _feed_until(bench, queue, rows[queue], int(ends[timer][calls[timer]]), ticks)
-            calls[timer] += 1
-    bench.step(int(timings["ts_stop"][-1]))  # What was written last is published now.
-
-
-def _feed_until(bench: Bench, queue: str, rows: np.ndarray, end: int, ticks: int) -> None:
+def _feed_until(bench: Bench, queue: str, end: int, ticks: int) -> None:
     """Feed rows up to `end`, and let the actor take them all."""
     while bench.fed[queue] < end:
-        first = bench.fed[queue]
-        bench.feed(queue, rows[first : min(end, first + FEED_MAX)])
-        while bench.step(ticks) > 0:
-            pass
+        bench.feed(queue, min(end, bench.fed[queue] + FEED_MAX))
+        bench.step_until_idle(ticks)

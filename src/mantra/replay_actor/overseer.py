@@ -11,8 +11,6 @@ Assumed, as nothing is recorded of it:
 * a row was not written in the midst of a sweep, as it can be where models have a core of their own.
 """
 
-from dataclasses import dataclass, field
-
 import numpy as np
 
 from mantra.actors.control import CANCELING
@@ -34,9 +32,12 @@ def replay_overseer(recording: Recording, actor: Overseer) -> tuple[dict, dict, 
     timings = recording.timings
     requests = recording.rows("requests")
     canceling, uncaused = _canceling_from(timings, requests)
-    with Bench(recording, INPUTS, ("requests",), dict(actor.models)) as bench:
-        rerun = _Rerun(bench, recording, actor, canceling)
-        rerun.run(timings)
+    rows = {name: recording.rows(name) for name in INPUTS}
+    foreign = rows["events"]["published"] & PUBLISHER_MASK != recording.publisher
+    rows["events"] = rows["events"][foreign]  # Its own it has sent itself.
+    with Bench(recording, rows, ("requests",), dict(actor.models)) as bench:
+        rerun = _Rerun(bench, recording, actor, foreign)
+        rerun.run(recording.told("timer", "work", "ts_start", "detail"), canceling)
     notes = []
     if rerun.unexplained:
         notes.append(f"{rerun.unexplained} recorded sweeps found nothing to look at in the replay")
@@ -82,69 +83,62 @@ def _canceling_from(timings: np.ndarray, requests: np.ndarray) -> tuple[int, np.
     return first, np.flatnonzero(uncaused)
 
 
-@dataclass
 class _Rerun:
-    bench: Bench
-    recording: Recording
-    actor: Overseer
-    canceling: int
-    unexplained: int = 0
-    rows: dict[str, np.ndarray] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.rows = {name: self.recording.rows(name) for name in INPUTS}
+    def __init__(self, bench: Bench, recording: Recording, actor: Overseer, foreign: np.ndarray):
+        """`foreign`: whether each recorded event was another's."""
+        self.bench, self.foreign, self.unexplained = bench, foreign, 0
+        self.context: np.void = actor.context[0]  # type: ignore[index]
         self.read = dict.fromkeys(INPUTS, 0)
-        ideals = self.recording.rows("ideals")
-        self.ideals = [ideals[ideals["model"] == model] for model in range(len(self.actor.models))]
+        ideals = recording.rows("ideals")
+        self.ideals = [ideals[ideals["model"] == model] for model in range(len(actor.models))]
         self.written = [0] * len(self.ideals)
 
-    def run(self, timings: np.ndarray) -> None:
-        context = self.actor.context[0]  # type: ignore[index]
-        context["check_at"] = NEVER
-        kinds, works = timings["timer"].tolist(), timings["work"].tolist()
-        starts, details = timings["ts_start"].tolist(), timings["detail"].tolist()
+    def run(self, timings: list[tuple], canceling: int) -> None:
+        """`timings`: timer, work, start and detail of each."""
+        self.context["check_at"] = NEVER
         sweeps = 0
-        for at, (timer, start) in enumerate(zip(kinds, starts, strict=True)):
-            if at == self.canceling:
+        for at, (timer, work, start, _) in enumerate(timings):
+            if at == canceling:
                 self.bench.control["state"] = CANCELING
             if timer == TIMER_SWEEP:
                 sweeps += 1
-                self._write_ideals(kinds, details, at)
-                self._sweep(start, sweeps, context)
+                self._write_ideals(timings[at : at + len(self.ideals)])
+                self._sweep(start, sweeps)
             else:
-                self._feed(TIMERS[timer], works[at])
-                if at + 1 == len(kinds) or kinds[at + 1] <= timer:
+                self._feed(TIMERS[timer], work)
+                if at + 1 == len(timings) or timings[at + 1][0] <= timer:
                     self.bench.step(start)
 
-    def _sweep(self, ticks: int, sweeps: int, context: np.void) -> None:
+    def _sweep(self, ticks: int, sweeps: int) -> None:
         """Step until as many sweeps are done as were recorded by now."""
         for _ in range(2):  # A first step that is full of answers sweeps in the next.
             self.bench.step(ticks)
             if self.bench.done(TIMER_SWEEP) + self.unexplained >= sweeps:
                 return
-        context["check_at"], context["steps"] = 0, STEPS_A_CHECK - 1
+        self.context["check_at"], self.context["steps"] = 0, STEPS_A_CHECK - 1
         self.bench.step(ticks)
-        context["check_at"] = NEVER
+        self.context["check_at"] = NEVER
         self.bench.step(ticks)
         self.unexplained += self.bench.done(TIMER_SWEEP) + self.unexplained < sweeps
 
     def _feed(self, queue: str, count: int) -> None:
-        first = self.read[queue]
-        rows = self.rows[queue][first : first + count]
-        self.read[queue] += len(rows)
-        if queue == "events":  # Its own it has sent itself.
-            rows = rows[rows["published"] & PUBLISHER_MASK != self.recording.publisher]
-        self.bench.feed(queue, rows)
+        self.read[queue] += count
+        end = self.read[queue]
+        if queue == "events":
+            end = int(self.foreign[:end].sum())
+        self.bench.feed(queue, end)
 
-    def _write_ideals(self, kinds: list[int], details: list[int], at: int) -> None:
+    def _write_ideals(self, timings: list[tuple]) -> None:
         """Write what is there at a sweep, and at those of later models in the same step.
 
         Of all at once: a model may be looked at for another reason than its own new rows, and then
         sees these as well.
         """
         last = -1
-        while at < len(kinds) and kinds[at] == TIMER_SWEEP and details[at] >> MODEL_SHIFT > last:
-            last, writes = details[at] >> MODEL_SHIFT, details[at] & WRITES_MASK
-            self.bench.write_ideals(self.ideals[last][self.written[last] : writes])
-            self.written[last] = max(writes, self.written[last])
-            at += 1
+        for timer, _, _, detail in timings:
+            model, writes = detail >> MODEL_SHIFT, detail & WRITES_MASK
+            if timer != TIMER_SWEEP or model <= last:
+                return
+            self.bench.write_ideals(self.ideals[model][self.written[model] : writes])
+            self.written[model] = max(writes, self.written[model])
+            last = model

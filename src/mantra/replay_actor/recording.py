@@ -26,9 +26,9 @@ class Recording:
         self.metadata = self.reader.metadata
         if "config" not in self.metadata or "tables" not in self.metadata:
             raise ArchiveError(f"{archive}: its run.json has no config: no run of mantra made it")
-        self.system = self._build(archive)
-        self.actor = self._find(name)
-        if not self.system.config.run.timings:
+        system = self._build(archive)
+        self.actor = self._find(system, name)
+        if not system.config.run.timings:
             raise ArchiveError(
                 f"{archive} was recorded with run.timings = false: nothing says in which order "
                 f"{name!r} took what from its queues. Record a run with timings"
@@ -52,6 +52,10 @@ class Recording:
             return np.zeros(0, record_of(stream))
         return self.reader.read(stream)
 
+    def told(self, *fields: str) -> list[tuple]:
+        """Fields of all TIMINGs."""
+        return self.timings[list(fields)].tolist()  # type: ignore[return-value]
+
     def lost(self) -> dict[str, int]:
         """Messages that the recording, or the actor itself, does not have, by queue."""
         names = {*self.actor.reads, *self.actor.writes, "ideals", TIMINGS_PREFIX + self.actor.name}
@@ -72,8 +76,8 @@ class Recording:
         raw["recorder"] = {"enabled": False}
         return build_system(check_config(raw, f"{archive}/run.json"), "replayed")
 
-    def _find(self, name: str) -> Actor:
-        there = {actor.name: actor for actor in self.system.actors if not actor.is_source}
+    def _find(self, system: System, name: str) -> Actor:
+        there = {actor.name: actor for actor in system.actors if not actor.is_source}
         if name in there:
             return there[name]
         if name == FEED or name.startswith(f"{FEED}-"):
@@ -81,6 +85,3 @@ class Recording:
         if name == RECORDER:
             raise ArchiveError(f"{name!r} sends nothing: the archive is what it makes")
         raise ArchiveError(f"no actor {name!r} in this run; there are: {', '.join(there)}")
-
-
-__all__ = ["Recording"]
