@@ -7,8 +7,8 @@ import pytest
 
 from mantra.books.book import best_price, level_price, level_volume, levels
 from mantra.exchanges.binance import bridging
-from mantra.market_data import feed as module
-from mantra.market_data.feed import BROKEN, KEEP, NOTHING, REFUSED
+from mantra.market_data import take as module
+from mantra.market_data.take import BROKEN, KEEP, NOTHING, REFUSED
 from mantra.messages.enums import ASK, BID, FIRST, LAST, SNAPSHOT
 from tests.exchanges import recorded
 from tests.exchanges.simulated.sink import NaiveBook

@@ -24,8 +24,9 @@ from mantra.actors.spine import Spine
 from mantra.compiled import duty_cycle
 from mantra.exchanges.decoded import STATUSES
 from mantra.icc.memory import address_of, aligned_zeros, records_at
-from mantra.market_data import feed as feeds
-from mantra.market_data.feed import BROKEN, CONTROL, CUT_OFF, KEEP, NOTHING, REFUSED, Feed
+from mantra.market_data import take
+from mantra.market_data.feed import Feed
+from mantra.market_data.take import BROKEN, CONTROL, CUT_OFF, KEEP, NOTHING, REFUSED
 from mantra.market_data.venues import Stream
 from mantra.messages import enums
 from mantra.messages.tables import Tables
@@ -81,7 +82,7 @@ def handle(context_address):
             message = messages[number]
             if message["kind"] > BINARY:
                 continue
-            todo = feeds.take_message(
+            todo = take.take_message(
                 context["feed"],
                 np.int64(message["connection"]),
                 message["address"],
@@ -91,7 +92,7 @@ def handle(context_address):
             )
             if todo != NOTHING:
                 note = notes[context["todo_count"]]
-                result = records_at(context["decoded"], 1, feeds.DECODED)[0]
+                result = records_at(context["decoded"], 1, take.DECODED)[0]
                 note["what"], note["message"] = todo, number
                 note["instrument"], note["status"] = result["instrument"], result["status"]
                 context["todo_count"] += 1
@@ -183,7 +184,7 @@ class MarketDataHandler(Actor):
             self.refused[f"{session.facts.name}: {reason}"] += 1
             LOG.warning("%s: refused (%s): %.200r", session.facts.name, reason, text)
             if instrument >= 0:
-                feeds.break_book(self.feed.address, instrument, 0)
+                take.break_book(self.feed.address, instrument, 0)
                 self._resync(instrument, now)
         elif what == CUT_OFF:
             self.pool.at[row][1].close(now, "messages were lost")
@@ -197,7 +198,7 @@ class MarketDataHandler(Actor):
         session = self.sessions[stream]
         self.by_row[row] = stream
         session.on_open(row, self.feed)
-        feeds.tell(self.feed.address, row, enums.EVENT_CONNECTED, -1, stream)
+        take.tell(self.feed.address, row, enums.EVENT_CONNECTED, -1, stream)
         for instrument in session.instruments:
             if self.feed.followed[instrument]["connection"] not in self.by_row:
                 self.feed.ask(row, instrument)
@@ -205,8 +206,8 @@ class MarketDataHandler(Actor):
     def _closed(self, stream: int, row: int, reason: str) -> None:
         LOG.info("%s: connection %d closed: %s", self.sessions[stream].facts.name, stream, reason)
         if row in self.by_row:
-            feeds.tell(self.feed.address, row, enums.EVENT_DISCONNECTED, -1, stream)
-            feeds.cut(self.feed.address, row)
+            take.tell(self.feed.address, row, enums.EVENT_DISCONNECTED, -1, stream)
+            take.cut(self.feed.address, row)
             del self.by_row[row]
 
     # ------------------------------------------------------------ new bases

@@ -24,9 +24,9 @@ from http import HTTPStatus
 from websockets.frames import Opcode
 from websockets.server import ServerProtocol
 
-from mantra.simulators.dialects import DIALECTS, Client, Dialect
-from mantra.simulators.faults import CLOSE_CODES, STALL_S, Faults
-from mantra.simulators.market import Market
+from tests.simulators.dialects import DIALECTS, Client, Dialect
+from tests.simulators.faults import CLOSE_CODES, STALL_S, Faults
+from tests.simulators.market import Market
 
 READ_BYTES = 1 << 16
 BEAT_S = 1.0

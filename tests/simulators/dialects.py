@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from urllib.parse import parse_qs, urlsplit
 
-from mantra.simulators.market import ASK, BID, Change, Market, Symbol
+from tests.simulators.market import ASK, BID, Change, Market, Symbol
 
 SIDES = (BID, ASK)
 CHECKED = {"kraken": 10, "bitfinex": 25}  # levels a side in a checksum
