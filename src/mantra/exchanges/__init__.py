@@ -9,6 +9,7 @@ fields.py        what is in them: walks, numbers, times; levels and trades into 
 listing.py       a venue's listing of instruments, in one form for all
 decoded.py       what a decoder says of a message: kinds, reasons of refusal, the result record
 symbols.py       a venue's symbol -> instrument and exponents, by hash
+bridging.py      the order of snapshot and diffs, by the ids in them
 binance/         spot and USD-margined futures
 mock/            the exchange that answers orders from recorded or live data
 simulated/       the seeded order-flow generator

@@ -2,7 +2,6 @@
 
 wire.py      the outside of a message: frame, payload, keys, kinds
 public.py    market data: combined-stream frames, bare payloads, REST depth -> records
-bridging.py  the order of snapshot and diffs, by the venue's ids
 
 Facts the venue does not say in its market data. Fees are those of an account without discounts.
 """
