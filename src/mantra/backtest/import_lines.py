@@ -12,8 +12,8 @@ import numpy as np
 
 from mantra.compiled import compiled
 from mantra.exchanges import decoded
-from mantra.exchanges.bridging import APPLY, BRIDGE, DROP, EMPTY, GAP, take_depth
 from mantra.exchanges.binance.public import decode
+from mantra.exchanges.bridging import APPLY, BRIDGE, DROP, EMPTY, GAP, take_depth
 from mantra.exchanges.decoded import DECODED, KINDS, NO_ID
 from mantra.icc.memory import records_at
 from mantra.messages.decimals import BEFORE_LAST_DIGIT, BYTE

@@ -15,8 +15,7 @@ from mantra.archive import ArchiveWriter
 from mantra.backtest import import_lines as lines
 from mantra.backtest.captures import Piece
 from mantra.backtest.import_survey import L2_ROOM, Survey, new_batch, set_piece
-from mantra.exchanges import decoded
-from mantra.exchanges import bridging
+from mantra.exchanges import bridging, decoded
 from mantra.exchanges.decoded import DECODED, KINDS
 from mantra.exchanges.symbols import SymbolIndex
 from mantra.icc.memory import address_of, aligned_zeros

@@ -11,6 +11,7 @@ decoded.py       what a decoder says of a message: kinds, reasons of refusal, th
 symbols.py       a venue's symbol -> instrument and exponents, by hash
 bridging.py      the order of snapshot and diffs, by the ids in them
 binance/         spot and USD-margined futures
+bitstamp/        spot
 mock/            the exchange that answers orders from recorded or live data
 simulated/       the seeded order-flow generator
 
