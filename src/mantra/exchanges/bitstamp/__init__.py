@@ -22,10 +22,8 @@ VENUES = {
 }
 
 # Quote assets by which a pair is split, BTCUSD -> BTC, USD; the longest that fits wins.
-QUOTE_ASSETS = (
-    *("USD", "EUR", "GBP", "BTC", "ETH", "USDT", "USDC", "PAX", "USDP", "EURC", "PYUSD", "RLUSD"),
-    *("GUSD", "DAI"),
-)
+# GUSD is none of them: omgusd is OMG in USD.
+QUOTE_ASSETS = ("USD", "EUR", "GBP", "BTC", "ETH", "USDT", "USDC", "PAX", "USDP", "EURC", "RLUSD")
 
 
 def split_symbol(symbol: str) -> tuple[str, str]:

@@ -4,9 +4,9 @@ In:        the body of the answer, a JSON list.
 Out:       Listed, one a spot pair, in the venue's order.
 Must not know: tables, the network.
 
-Both say decimals, not steps: a price has `counter_decimals`, an amount `base_decimals`, and tick and
-lot are one unit of those. `minimum_order` is "25.0 USD", always in the counter currency; markets
-says `minimum_order_value` instead.
+Both say decimals, not steps: a price has `counter_decimals`, an amount `base_decimals`, and tick
+and lot are one unit of those. `minimum_order` is "25.0 USD", always in the counter currency;
+markets says `minimum_order_value` instead.
 """
 
 import json
