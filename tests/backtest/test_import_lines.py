@@ -23,7 +23,8 @@ def messages(text: bytes) -> tuple[list[bytes | None], np.void]:
     set_piece(batch, piece)
     found: list[bytes | None] = []
     for _ in piece.ends:
-        at, length = next_message(address_of(batch))
+        next_message(address_of(batch))
+        at, length = (int(batch[name][0]) for name in ("message", "length"))
         found.append(records_at(at, length, BYTE).tobytes() if length > 0 else None)
         if length == 0:
             found[-1] = b""

@@ -41,7 +41,7 @@ def test_blank_lines_and_line_ends_of_other_systems_are_no_harm(run):
     line = b"%d " % T0 + json.dumps(depth(1, 2, "1:1")).encode() + b"\r"
     done = run([b"", line, b"\r", depth(3, 4, "1:2")])
     assert done.report.malformed == 0
-    assert done.report.skipped == {"blank line": 2}
+    assert done.report.skipped == {"line without a message": 2}
     assert done.report.levels == 2
 
 
