@@ -18,7 +18,7 @@ from typing import NamedTuple
 OPENED, SENT, ANSWER, FRAME = "opened", "sent", "answer", "frame"
 KINDS = {b"<->": OPENED, b"<-": SENT, b"->": ANSWER, b"": FRAME}
 
-LINE = re.compile(rb"(?:(\S+) (<->|<-|->) )?(\d{10})(?:\.(\d{1,9})\d*)?(?:: (.*))?\r?")
+LINE = re.compile(rb"(?:(\S+) (<->|<-|->) )?(\d{10})(?:\.(\d{1,9})\d*)?(?:: ([^\r]*))?\r?")
 CONFIGURATION, HEADER = b"configuration: ", b" header: {"
 # The symbol of a REST answer about one, in its address: the forms of all venues.
 ASKED = re.compile(rb"/order_book/(\w+)|[?&](?:symbol|pair)=([\w-]+)|/products/([\w-]+)/")

@@ -47,8 +47,8 @@ def import_captures(
     """Import files, in this order, as one session into a new archive.
 
     `source`: whose messages they are, a key of IMPORT_VENUES. `venue`: its name in the tables;
-    None: the same, or "binance-usdm" if the depth messages are a futures'. `exponents`: price and volume
-    exponent by symbol, where they are not to be inferred.
+    None: the same, or "binance-usdm" if the depth messages are a futures'. `exponents`: price and
+    volume exponent by symbol, where they are not to be inferred.
     `progress(done, total)`: bytes, both passes together. Raises CaptureError, ValueError.
     """
     paths = [Path(file) for file in files]
