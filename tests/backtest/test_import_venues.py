@@ -6,7 +6,6 @@ import pytest
 from mantra.backtest.import_lines import BATCH
 from mantra.backtest.import_venues import IMPORT_VENUES
 from mantra.cli.data import import_command
-from mantra.compiled import call_step
 from mantra.exchanges.decoded import DECODED, KINDS
 from mantra.exchanges.symbols import SymbolIndex
 from mantra.icc.memory import address_of, aligned_zeros
@@ -30,7 +29,7 @@ def test_a_venues_step_decodes_the_batchs_message(venue):
     room, seen, batch = (aligned_zeros(n, t) for n, t in ((9, L2_UPDATE), (1, DECODED), (1, BATCH)))
     batch["message"], batch["length"], batch["index"] = address_of(text), len(raw), index.address
     batch["room"], batch["room_records"], batch["decoded"] = address_of(room), 9, address_of(seen)
-    assert call_step(IMPORT_VENUES[venue].decode.address, address_of(batch)) == 0
+    assert IMPORT_VENUES[venue].decode(address_of(batch)) == 0
     assert (KINDS[seen[0]["kind"]], seen[0]["count"]) == ("depth", 3)
 
 
