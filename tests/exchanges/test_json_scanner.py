@@ -97,3 +97,14 @@ def test_words_are_compared_as_they_are_packed():
     text = np.frombuffer(b"stream", np.uint8)
     assert scanner.pack(address_of(text), 6) == scanner.word("stream")
     assert scanner.pack(address_of(text), 5) != scanner.word("stream")
+
+
+def test_packing_is_the_same_with_and_without_room_behind():
+    raw = b"abcdefghijkl"
+    text = np.frombuffer(raw, np.uint8)
+    begin = address_of(text)
+    for at in range(len(raw)):
+        for length in range(min(9, len(raw) - at) + 1):
+            packed = scanner.pack(begin + at, length)
+            assert scanner.pack_within(begin + at, length, begin + len(raw)) == packed
+            assert packed == int.from_bytes(raw[at : at + min(length, 8)], "little")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mantra.exchanges.listing import decimals_of
+from mantra.exchanges.listing import HALTED, ONLINE, decimals_of, from_steps
 
 
 @pytest.mark.parametrize(
@@ -25,3 +25,26 @@ def test_a_step_needs_as_many_decimals_as_it_has_digits_that_are_not_zero(step, 
 def test_what_is_no_step_is_refused(step):
     with pytest.raises(ValueError, match=r"step|decimal"):
         decimals_of(step)
+
+
+NAMES = ("BTC-USD", "BTC", "USD")
+
+
+def test_steps_and_minimum_are_counted_in_the_instruments_own_units():
+    found = from_steps(NAMES, "0.05", "0.001", ("0.01", "5"))
+    assert (found.price_exponent, found.volume_exponent) == (2, 3)
+    assert (found.tick_size, found.lot_size, found.min_volume) == (5, 1, 10)
+    assert (found.min_notional, found.status) == ("5", ONLINE)
+    assert from_steps(NAMES, "1", "1", online=False).status == HALTED
+
+
+@pytest.mark.parametrize(("tick", "exponent"), [("1", 3), ("0.0000001", 8), ("1e-10", 10)])
+def test_spare_decimals_end_at_the_usual_eight(tick, exponent):
+    found = from_steps(NAMES, tick, "1", spare=3)
+    assert found.price_exponent == exponent
+
+
+@pytest.mark.parametrize("steps", [("x", "1"), ("1", "1e-30"), ("", "")])
+def test_an_instrument_without_sound_steps_is_named(steps):
+    with pytest.raises(ValueError, match="'BTC-USD'"):
+        from_steps(NAMES, *steps)

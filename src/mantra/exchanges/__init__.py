@@ -4,6 +4,7 @@ In:        bytes as a venue sends them, addresses of records to write into.
 Out:       L2Update and TradeUpdate records; the reason and place where bytes are refused.
 Must not know: sockets, files, queues, clocks. A codec does no I/O and makes no Python objects.
 
+eight_bytes.py   text eight bytes at a time
 json_scanner.py  what all JSON venues share: strings, numbers, values, with bounds respected
 fields.py        what is in them: walks, numbers, times; levels and trades into records
 listing.py       a venue's listing of instruments, in one form for all

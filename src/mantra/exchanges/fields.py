@@ -27,7 +27,7 @@ from mantra.exchanges.json_scanner import (
     POINT,
     QUOTE,
     ZERO,
-    pack,
+    pack_within,
     plain_string_end,
     scan_integer,
     skip_space,
@@ -158,8 +158,8 @@ def member(at, end, keys, seen, result_address):
     length = key_end - at - 2
     if value < 0 or length > KEY_BYTES:
         return np.int64(0), value
-    first = pack(at + 1, length)
-    second = pack(at + 9, length - 8) if length > 8 else np.int64(0)
+    first = pack_within(at + 1, length, end)
+    second = pack_within(at + 9, length - 8, end) if length > 8 else np.int64(0)
     again = False
     for i in range(len(keys)):
         if keys[i, 0] == first and keys[i, 2] == length and keys[i, 1] == second:

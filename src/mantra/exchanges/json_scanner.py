@@ -17,7 +17,8 @@ deep, and the bytes of strings are not checked to be UTF-8 (venues' keys and num
 import numpy as np
 
 from mantra.compiled import compiled
-from mantra.messages.decimals import INT64_MAX, byte_at
+from mantra.exchanges.eight_bytes import string_stop, word_at
+from mantra.messages.decimals import FAST_DIGITS, INT64_MAX, byte_at
 
 NESTING_MAX = 32  # venues nest 4 deep; one bit each of an int64 says object or array
 WORD_BYTES = 8
@@ -51,6 +52,16 @@ def pack(at, length):
 
 
 @compiled
+def pack_within(at, length, end):
+    """`pack`, at once where eight bytes may be looked at."""
+    if length >= WORD_BYTES and at + WORD_BYTES <= end:
+        return word_at(at)
+    if at + WORD_BYTES <= end:
+        return word_at(at) & ((np.int64(1) << (8 * length)) - 1)
+    return pack(at, length)
+
+
+@compiled
 def skip_space(at, end):
     """Over white space: the address of the first byte that is none, or `end`."""
     while at < end:
@@ -66,7 +77,7 @@ def string_end(at, end):
     """Over a string whose opening quote is at `at`."""
     if at >= end or byte_at(at) != QUOTE:
         return -at
-    at += 1
+    at = string_stop(at + 1, end)
     while at < end:
         byte = byte_at(at)
         if byte == QUOTE:
@@ -77,6 +88,7 @@ def string_end(at, end):
             at = _escape_end(at, end)
             if at < 0:
                 return at
+            at = string_stop(at, end)
         else:
             at += 1
     return -at
@@ -106,7 +118,7 @@ def plain_string_end(at, end):
     """Over a string without escapes, as keys and numbers are: `\\u0062` for b is refused."""
     if at >= end or byte_at(at) != QUOTE:
         return -at
-    at += 1
+    at = string_stop(at + 1, end)
     while at < end:
         byte = byte_at(at)
         if byte == QUOTE:
@@ -166,7 +178,7 @@ def scan_integer(at, end):
         digit = byte_at(at) - ZERO
         if digit < 0 or digit > 9:
             break
-        if value > (INT64_MAX - digit) // 10:
+        if at - digits >= FAST_DIGITS and value > (INT64_MAX - digit) // 10:
             return np.int64(0), -begin
         value = value * 10 + digit
         at += 1

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from mantra.messages.decimals import EXPONENT_MAX, to_units
 
 ONLINE = "online"  # both sides trade
+DECIMALS_USUAL = 8
 HALTED = "halted"  # anything less: cancel only, post only, auction, delisted
 
 
@@ -27,6 +28,39 @@ class Listed:
     min_volume: int  # 0: the venue names none
     min_notional: str  # decimal text in the quote asset, "0": none
     status: str
+
+
+def from_steps(
+    names: tuple[str, str, str],
+    tick: str,
+    lot: str,
+    minimum: tuple[str, str] = ("0", "0"),
+    online: bool = True,
+    spare: int = 0,
+) -> Listed:
+    """An instrument whose venue gives it steps: `names` are symbol, base, quote.
+
+    `minimum` is that of the volume, and of the notional. `spare` decimals beyond the steps', 8 at
+    most: for venues where orders of the days of a finer step still stand in the book. Raises
+    ValueError naming the symbol.
+    """
+    try:
+        price_exponent, volume_exponent = (
+            max(decimals, min(decimals + spare, DECIMALS_USUAL))
+            for decimals in (decimals_of(tick), decimals_of(lot))
+        )
+        return Listed(
+            *names,
+            price_exponent,
+            volume_exponent,
+            tick_size=to_units(tick, price_exponent),
+            lot_size=to_units(lot, volume_exponent),
+            min_volume=to_units(minimum[0], volume_exponent),
+            min_notional=minimum[1],
+            status=ONLINE if online else HALTED,
+        )
+    except ValueError as error:
+        raise ValueError(f"instrument {names[0]!r}: {error}") from None
 
 
 def decimals_of(step: str) -> int:

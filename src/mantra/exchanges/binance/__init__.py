@@ -1,7 +1,9 @@
 """Binance: spot, and USD-margined futures (`usdm`).
 
-wire.py      the outside of a message: frame, payload, keys, kinds
-public.py    market data: combined-stream frames, bare payloads, REST depth -> records
+wire.py           the outside of a message: frame, payload, keys, kinds
+public.py         market data: combined-stream frames, bare payloads, REST depth -> records
+instruments.py    the listing -> Listed
+subscriptions.py  what to send to get market data; the limits
 
 Facts the venue does not say in its market data. Fees are those of an account without discounts.
 """

@@ -1,0 +1,46 @@
+"""What to send to Binance to get market data, and how often. Pure.
+
+In:        symbols, channels by this engine's names: book, trades.
+Out:       texts to send, one after the other; the limits as data.
+Must not know: sockets, clocks.
+
+The venue pings every 20 s and waits a minute for the pong: nothing else keeps a connection alive.
+"""
+
+import json
+
+CONNECTION = {
+    "url": "wss://stream.binance.com:9443/stream?timeUnit=MICROSECOND",
+    "symbols_max": 200,  # 1,024 streams are allowed; fewer symbols share a cut
+    "messages_per_s": 5,  # pongs count
+    "connections_per_s": 1,  # 300 in 5 minutes
+    "message_bytes_max": 1 << 20,
+    "heartbeat_s": 20,  # the venue's ping
+    "life_s": 24 * 3_600,
+}
+CHANNELS = {"book": "depth@100ms", "trades": "trade"}
+STREAMS_A_MESSAGE = 200  # 25 bytes each: some proxies cut messages off at 8 KB
+DEPTH_URL = "https://api.binance.com/api/v3/depth?symbol={symbol}&limit=5000"
+LISTING_URL = "https://api.binance.com/api/v3/exchangeInfo?permissions=SPOT"
+
+
+def subscribe(symbols: list[str], channels: list[str]) -> list[str]:
+    """The texts that ask for `channels` ("book", "trades") of `symbols`."""
+    return _texts("SUBSCRIBE", symbols, channels)
+
+
+def unsubscribe(symbols: list[str], channels: list[str]) -> list[str]:
+    """The texts that end what `subscribe` asked for."""
+    return _texts("UNSUBSCRIBE", symbols, channels)
+
+
+def _texts(method: str, symbols: list[str], channels: list[str]) -> list[str]:
+    streams = [f"{symbol.lower()}@{CHANNELS[name]}" for symbol in symbols for name in channels]
+    pieces = range(0, len(streams), STREAMS_A_MESSAGE)
+    return [
+        json.dumps(
+            {"method": method, "params": streams[at : at + STREAMS_A_MESSAGE], "id": number},
+            separators=(",", ":"),
+        )
+        for number, at in enumerate(pieces, 1)
+    ]
