@@ -12,6 +12,7 @@ from tests.messages import naive as numbers
 QUIET = (decoded.UNKNOWN, decoded.CONTROL, decoded.HEARTBEAT)
 BOOK_KEYS = ("timestamp", "microtimestamp", "bids", "asks")
 TRADE_KEYS = ("id", "amount_str", "price_str", "type", "microtimestamp")
+SIDES = {"bids": BID, "asks": ASK}
 CHANNELS = {
     "diff_order_book": decoded.DEPTH,
     "order_book": decoded.PARTIAL_DEPTH,
@@ -43,17 +44,19 @@ def _once(members: Members, keys: tuple[str, ...]) -> None:
 
 def _frame(frame: Members, symbols: dict) -> dict:
     _once(frame, ("data", "channel", "event"))
-    channel, event = frame.get("channel"), frame.get("event")
+    channel, event = frame.get("channel", ""), frame.get("event", "")
+    if type(channel) is not str or type(event) is not str:
+        raise TypeError("neither is a string")
     name, pair = "", ""
     for prefix in CHANNELS:
-        if type(channel) is str and channel.startswith(prefix + "_"):
+        if channel.startswith(prefix + "_"):
             name, pair = prefix, channel.removeprefix(prefix + "_")
     kind = CHANNELS[name] if pair else decoded.UNKNOWN
     if "event" not in frame:
         if kind != decoded.UNKNOWN:
             raise KeyError("event")
         return {"kind": kind}
-    if type(event) is str and event.startswith("bts:"):
+    if event.startswith("bts:"):
         return {"kind": decoded.HEARTBEAT if event == "bts:heartbeat" else decoded.CONTROL}
     if event != ("trade" if kind == decoded.TRADE else "data") or kind == decoded.UNKNOWN:
         return {"kind": decoded.UNKNOWN}
@@ -80,8 +83,8 @@ def _book(kind: int, data: Members, symbol: tuple[int, int, int]) -> dict:
         "previous_id": decoded.NO_ID,
         "ts_exchange": microseconds * 1_000,
         "levels": [
-            (side, units(price, symbol[1]), units(volume, symbol[2]))
-            for side, name in ((BID, "bids"), (ASK, "asks"))
+            (SIDES[name], units(price, symbol[1]), units(volume, symbol[2]))
+            for name in sorted(("bids", "asks"), key=list(data).index)  # as they stand
             for price, volume, *_ in _lists(data[name])
         ],
     }

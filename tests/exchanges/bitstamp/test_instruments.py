@@ -42,13 +42,18 @@ def test_a_pair_that_does_not_trade_is_halted_and_a_perpetual_is_not_listed():
     assert listed.status == HALTED
 
 
-@pytest.mark.parametrize("change", [{"name": "BTCUSD"}, {"base_decimals": 19}, {"trading": None}])
-def test_what_is_no_pair_is_refused_or_not_online(change):
-    if "trading" in change:
-        assert instruments.parse(json.dumps([INFO | change]).encode())[0].status == HALTED
-        return
-    with pytest.raises(ValueError, match=r"unpack|exponent"):
-        instruments.parse(json.dumps([INFO | change]).encode())
+@pytest.mark.parametrize(
+    ("listing", "reason"),
+    [
+        ({}, "expected a list"),
+        ([INFO | {"name": "BTCUSD"}], "unpack"),
+        ([INFO | {"base_decimals": 19}], "'btcusd': .*decimals"),
+        ([{"name": "BTC/USD"}], "'BTC/USD': no 'market_symbol'"),
+    ],
+)
+def test_what_is_no_listing_is_refused_with_its_reason(listing, reason):
+    with pytest.raises(ValueError, match=reason):
+        instruments.parse(json.dumps(listing).encode())
 
 
 def test_the_recorded_listing_is_read_whole():

@@ -114,11 +114,9 @@ def test_an_answer_is_of_the_pair_asked_for(venue):
         DIFF.replace(b'"data"}', b'"other"}'),
         DIFF.replace(b"diff_order_book", b"funding_rate"),
         DIFF.replace(b"diff_order_book_", b"my_diff_order_book_"),
-        DIFF.replace(b'"diff_order_book_btcusd"', b"7"),
         DIFF.replace(b"diff_order_book_btcusd", b"diff_order_book_"),
         DIFF.replace(b'"channel":"diff_order_book_btcusd",', b""),
         TRADE.replace(b'"trade"', b'"data"'),
-        DIFF.replace(b'"event":"data"', b'"event":1'),
         BEAT.replace(b"bts:heartbeat", b"bts:heartbeaX"),
         BEAT.replace(b"bts:heartbeat", b"bts"),
         SUBSCRIBED.replace(b"btcusd", b"nosuchpair"),
@@ -146,7 +144,9 @@ REFUSED = [
     (TRADE.replace(b'"type":0', b'"type":2'), "malformed", b"2,"),
     (TRADE.replace(b'"price_str"', b'"price_txt"'), "missing field", b"}"),
     (TRADE.replace(b'"0.07920000"', b'"0.079200001"'), "too precise", b'"0.079200001"'),
-    (DIFF.replace(b"diff_order", b"diff\\u005forder"), "malformed", b'"diff'),
+    (DIFF.replace(b"diff_order", b"diff\\u005forder"), "malformed", b"\\u005f"),
+    (DIFF.replace(b'"diff_order_book_btcusd"', b"7"), "malformed", b"7,"),
+    (DIFF.replace(b'"event":"data"', b'"event":1'), "malformed", b"1}"),
     (DIFF + b"x", "malformed", b"x"),
 ]
 

@@ -7,6 +7,7 @@ import pytest
 
 from mantra.books.book import apply_update, best_price, levels, new_book, volume_at
 from mantra.exchanges import bridging, decoded
+from mantra.exchanges.bitstamp import instruments
 from mantra.exchanges.decoded import KINDS, STATUSES
 from mantra.icc.memory import address_of, aligned_zeros
 from mantra.messages.enums import ASK, BID
@@ -53,6 +54,14 @@ def test_every_message_says_what_the_naive_twin_reads(session, venue):
         assert_same_as_naive(venue, raw, pair)
         kinds[KINDS[venue.result[0]["kind"]]] += 1
     assert kinds == FOUND[session][0]
+
+
+def test_the_listings_decimals_hold_every_recorded_value():
+    listing = recorded.path("cryptofeed/2021-04-17_3525dc8c/BITSTAMP.0").read_bytes()
+    listed = instruments.parse(listing.splitlines()[0].partition(b": ")[2])
+    venue = Venue({i.symbol.upper(): (i.price_exponent, i.volume_exponent) for i in listed})
+    for pair, raw in messages("2021"):
+        assert_same_as_naive(venue, raw, pair)
 
 
 @pytest.mark.parametrize("name", SINGLE)

@@ -1,8 +1,8 @@
 """Bitstamp: spot.
 
 public.py         market data: frames, and the answer to GET order_book -> records
-instruments.py    the answers to GET markets and GET trading-pairs-info -> Listed
-subscriptions.py  texts that subscribe, and what a plan of connections has to know
+instruments.py    the listing -> Listed
+subscriptions.py  what to send to get market data; the limits
 
 Facts the venue does not say in its market data. Fees are those of an account without discounts.
 
