@@ -160,6 +160,7 @@ def test_a_cut_connection_ends_its_books_and_no_others(live):
     assert live.events() == ["gap"]
 
 
+@pytest.mark.needs_jit
 @pytest.mark.parametrize("file", recorded.SPOT[:1])
 def test_a_recorded_session_is_followed_as_the_naive_book_follows_it(file):
     with FeedDesk({"binance": {"BTCUSDT": (2, 8)}}) as desk:

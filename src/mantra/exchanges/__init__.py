@@ -11,7 +11,9 @@ listing.py       a venue's listing of instruments, in one form for all
 decoded.py       what a decoder says of a message: kinds, reasons of refusal, the result record
 symbols.py       a venue's symbol -> instrument and exponents, by hash
 bridging.py      the order of snapshot and diffs, by the ids in them
+crc32.py         the checksum that venues take of their books' text
 binance/         spot and USD-margined futures
+bitfinex/        spot
 bitstamp/        spot
 mock/            the exchange that answers orders from recorded or live data
 simulated/       the seeded order-flow generator

@@ -9,19 +9,22 @@ The venue pings every 20 s and waits a minute for the pong: nothing else keeps a
 
 import json
 
-CONNECTION = {
-    "url": "wss://stream.binance.com:9443/stream?timeUnit=MICROSECOND",
-    "symbols_max": 200,  # 1,024 streams are allowed; fewer symbols share a cut
-    "messages_per_s": 5,  # pongs count
-    "connections_per_s": 1,  # 300 in 5 minutes
-    "message_bytes_max": 1 << 20,
-    "heartbeat_s": 20,  # the venue's ping
-    "life_s": 24 * 3_600,
-}
+from mantra.exchanges.rules import Rules
+
+RULES = Rules(
+    url="wss://stream.binance.com:9443/stream?timeUnit=MICROSECOND",
+    listing_url="https://api.binance.com/api/v3/exchangeInfo?permissions=SPOT",
+    symbols_max=200,  # ours: 1,024 streams are allowed; fewer symbols share a cut
+    sends=(5, 1.0),  # pongs count
+    attempts=(300, 300.0),
+    idle_s=45.0,
+    ping_s=60.0,  # ours, to see that it answers
+    snapshot_url="https://api.binance.com/api/v3/depth?symbol={symbol}&limit=1000",
+    snapshot_weight=50,
+    requests=(5_000, 60.0),  # of 6,000 a minute, for all uses
+)
 CHANNELS = {"book": "depth@100ms", "trades": "trade"}
 STREAMS_A_MESSAGE = 200  # 25 bytes each: some proxies cut messages off at 8 KB
-DEPTH_URL = "https://api.binance.com/api/v3/depth?symbol={symbol}&limit=5000"
-LISTING_URL = "https://api.binance.com/api/v3/exchangeInfo?permissions=SPOT"
 
 
 def subscribe(symbols: list[str], channels: list[str]) -> list[str]:
