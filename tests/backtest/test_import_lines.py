@@ -11,8 +11,10 @@ from mantra.backtest import import_lines
 from mantra.backtest.captures import piece_of
 from mantra.backtest.import_lines import BATCH, common_divisor, next_message
 from mantra.backtest.import_survey import set_piece
+from mantra.exchanges.symbols import SymbolIndex
 from mantra.icc.memory import address_of, aligned_zeros, records_at
 from mantra.messages.decimals import BYTE
+from mantra.messages.tables import Tables
 
 NS = b"1723161253937085768"
 
@@ -20,10 +22,13 @@ NS = b"1723161253937085768"
 def messages(text: bytes) -> tuple[list[bytes | None], np.void]:
     """The message of each line (None: not a line), and the batch after them."""
     batch, piece = aligned_zeros(1, BATCH), piece_of(text, 1)
+    index = SymbolIndex(Tables(), 0)
+    batch["index"] = index.address
     set_piece(batch, piece)
     found: list[bytes | None] = []
     for _ in piece.ends:
-        at, length = next_message(address_of(batch))
+        next_message(address_of(batch))
+        at, length = (int(batch[name][0]) for name in ("message", "length"))
         found.append(records_at(at, length, BYTE).tobytes() if length > 0 else None)
         if length == 0:
             found[-1] = b""
@@ -41,6 +46,12 @@ def test_the_message_is_what_follows_the_time():
 )
 def test_a_line_without_a_time_of_16_or_19_digits_is_none(line):
     assert messages(line)[0] == [None]
+
+
+def test_a_line_may_name_the_symbol_that_was_asked_for():
+    found, batch = messages(NS + b" @btcusd {}\n" + NS + b" @btcusd\n" + NS + b" @ 1")
+    assert found == [b"{}", b"", b"1"]
+    assert batch["position"] == len(NS) + len(" @ ")
 
 
 def test_a_time_that_fits_no_int64_is_none():

@@ -1,10 +1,13 @@
 """The first pass: symbols, decimals, steps, the venue."""
 
+import json
+
 import pytest
 
 from mantra.backtest.import_survey import fewest_decimals
 from mantra.backtest.importer import parse_instrument
 from tests.backtest.made_captures import (
+    T0,
     depth,
     import_made,
     snapshot,
@@ -59,3 +62,18 @@ def test_a_symbol_first_seen_late_is_found_with_all_its_values(run):
 def test_values_of_a_snapshot_that_names_no_symbol_count_too(run):
     done = run([snapshot(1, "10.25:1", ""), depth(2, 2, "10:1")])
     assert done.tables.instruments["price_exponent"].tolist() == [2]
+
+
+def test_a_symbol_that_only_an_answer_was_asked_for_is_found(run):
+    line = f"{T0} @ethbtc {json.dumps(snapshot(1, '10.25:1', '11:2'))}".encode()
+    done = run([line, depth(1, 2, "1:1")])
+    assert done.tables.instrument_names() == ["ETHBTC@binance", "BTCUSDT@binance"]
+    assert done.tables.instruments["price_exponent"].tolist() == [2, 0]
+    assert done.groups()[0] == "1*: b1025x1 a1100x2;"
+    assert done.report.refused == {}
+
+
+@pytest.mark.parametrize("symbol", ["a" * 30, "a b", "\u00e4", ""])
+def test_what_cannot_be_a_symbol_is_refused(run, symbol):
+    done = run([depth(1, 2, "1:1", symbol=symbol), depth(1, 2, "1:1")])
+    assert done.report.refused == {"unknown symbol": 1}

@@ -9,7 +9,7 @@ import pytest
 from mantra.backtest.captures import CaptureError
 from mantra.backtest.importer import import_captures, parse_instrument
 from mantra.exchanges.binance import split_symbol
-from mantra.messages.enums import ASK, BID, FIRST, LAST
+from mantra.messages.enums import ASK, BID, FIRST, LAST, SNAPSHOT
 from tests.backtest.made_captures import (
     T0,
     Imported,
@@ -41,7 +41,7 @@ def test_blank_lines_and_line_ends_of_other_systems_are_no_harm(run):
     line = b"%d " % T0 + json.dumps(depth(1, 2, "1:1")).encode() + b"\r"
     done = run([b"", line, b"\r", depth(3, 4, "1:2")])
     assert done.report.malformed == 0
-    assert done.report.skipped == {"blank line": 2}
+    assert done.report.skipped == {"line without a message": 2}
     assert done.report.levels == 2
 
 
@@ -119,10 +119,11 @@ def test_a_symbol_is_split_by_its_quote_asset(symbol, pair):
 def imported(tmp_path_factory):
     kept: dict[tuple[str, ...], Imported] = {}
 
-    def imported(*names: str) -> Imported:
+    def imported(*names: str, source: str = "binance") -> Imported:
         if names not in kept:
             directory = tmp_path_factory.mktemp("archive") / "a"
-            report = import_captures([recorded.path(name) for name in names], directory)
+            paths = [recorded.path(name) for name in names]
+            report = import_captures(paths, directory, source=source)
             kept[names] = Imported(report, directory)
         return kept[names]
 
@@ -151,6 +152,60 @@ RECORDED = [
         ("binance", 15088, 32024, 0, 1),
     ),
 ]
+
+
+CRYPTOFEED = "cryptofeed/2021-04-17_3525dc8c/"
+LATER = "cryptofeed/2022-01-04_78508055/BITSTAMP"
+# Dumps with one snapshot a symbol: messages by kind; lines, levels, depth older than the snapshot.
+DUMPS = [
+    (
+        "bitstamp",
+        (CRYPTOFEED + "BITSTAMP.http.18.0", CRYPTOFEED + "BITSTAMP.ws.19.0"),
+        {"depth": 641, "snapshot": 10, "trade": 16, "control": 20},
+        (712, 13568, 114),
+    ),
+    (
+        "bitstamp",
+        (f"{LATER}.http.0.0", f"{LATER}.ws.1.0"),
+        {"depth": 717, "snapshot": 10, "trade": 10, "control": 20},
+        (779, 11140, 102),
+    ),
+    (
+        "bitstamp",
+        (f"{LATER}.ws.1.0", f"{LATER}.http.0.0"),  # the snapshots behind what follows them
+        {"depth": 717, "snapshot": 10, "trade": 10, "control": 20},
+        (779, 11140, 102),
+    ),
+    (
+        "binance",
+        (CRYPTOFEED + "BINANCE.http.0.0", CRYPTOFEED + "BINANCE.ws.1.0"),
+        {"unknown": 20, "depth": 614, "snapshot": 10, "aggregate trade": 24, "book ticker": 570},
+        (1243, 10955, 24),
+    ),
+    (
+        "binance",
+        ("cryptofeed/2021-04-04_29970208/BINANCE-ee25be.0",),
+        {"unknown": 118, "depth": 2688, "snapshot": 3, "aggregate trade": 1910},
+        (4720, 34244, 32),
+    ),
+]
+
+
+@pytest.mark.needs_jit
+@pytest.mark.parametrize(("source", "names", "messages", "facts"), DUMPS)
+def test_dumps_of_connections_splice_without_a_gap(imported, source, names, messages, facts):
+    done = imported(*names, source=source)
+    report = done.report
+    assert report.messages == messages
+    old = sum(report.skipped.get(f"depth {why}", 0) for why in ("before the snapshot", IN_BOOK))
+    assert (report.lines, report.levels, old) == facts
+    assert (report.gaps, report.malformed, report.empty_starts) == ([], 0, [])
+    assert report.venue == source
+    begins = done.l2["flags"] & (FIRST | SNAPSHOT) == FIRST | SNAPSHOT
+    assert sorted(done.l2["instrument"][begins]) == list(range(messages["snapshot"]))
+
+
+IN_BOOK = "already in the book"
 
 
 @pytest.mark.needs_jit

@@ -14,7 +14,9 @@ SPOT = (f"{COLLECTOR}/spot_btcusdt_20240808.gz", f"{COLLECTOR}/spot_btcusdt_2024
 USDM = f"{COLLECTOR}/usdm_btcusdt_20240808.gz"
 HISTORY = f"{COLLECTOR}/hist_spot_btcusdt_20230405.dat.gz"
 FRAME = re.compile(rb"[0-9.]+: (.*)")
-ANSWER = re.compile(rb"\S+[?&]symbol=(\w+)\S* -> [0-9.]+: (\{.*?\})(?: header: .*)?")
+ANSWER = re.compile(
+    rb"\S+(?:[?&]symbol=|/order_book/)(\w+)\S* -> [0-9.]+: (\{.*?\})(?: header: .*)?"
+)
 
 
 def path(name: str) -> Path:

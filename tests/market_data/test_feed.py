@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mantra.books.book import best_price, level_price, level_volume, levels
-from mantra.exchanges.binance import bridging
+from mantra.exchanges import bridging
 from mantra.market_data import take as module
 from mantra.market_data.take import BROKEN, KEEP, NOTHING, REFUSED
 from mantra.messages.enums import ASK, BID, FIRST, LAST, SNAPSHOT

@@ -1,6 +1,6 @@
 """Recorded captures as text: files of lines, gzip or plain, read in big pieces of whole lines.
 
-In:        paths of files whose lines are `<local time> <message>`.
+In:        paths of files whose lines are `<local time> <message>`, or a dump's (dumps.py).
 Out:       pieces of whole lines with the place where each line ends, as often as wanted.
 Must not know: venues, messages.
 """
@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from mantra.backtest.dumps import as_capture, is_dump
 from mantra.icc.memory import address_of
 
 PIECE_BYTES = 1 << 20
@@ -93,11 +94,11 @@ class Captures:
 
 
 def pieces(path: Path, damages: list[Damage]) -> Iterator[tuple[Piece, int]]:
-    """The lines of a file, in pieces, with the bytes of the file read so far.
+    """The lines of a file, in pieces, with the bytes of the file read so far; a dump's translated.
 
     A file cut short is read as far as it goes and added to `damages`.
     """
-    line, rest = 1, b""
+    line, rest, dump = 1, b"", False
     with path.open("rb") as raw:
         packed = raw.read(len(GZIP_MAGIC)) == GZIP_MAGIC
         raw.seek(0)
@@ -114,7 +115,8 @@ def pieces(path: Path, damages: list[Damage]) -> Iterator[tuple[Piece, int]]:
                 cut = len(text)
             text, rest = text[:cut], text[cut:]
             if text:
-                piece = piece_of(text, line)
+                dump = is_dump(text) if line == 1 else dump
+                piece = piece_of(as_capture(text) if dump else text, line)
                 line += len(piece.ends)
                 yield piece, raw.tell()
             if not more:

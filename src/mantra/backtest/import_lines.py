@@ -1,6 +1,6 @@
-"""The hot loop of the import: many lines of a Binance capture per crossing from Python.
+"""The hot loop of the import: many lines of a venue's capture per crossing from Python.
 
-In:        a BATCH: text of whole lines, the venue's index, room for records.
+In:        a BATCH: text of whole lines, the venue's decoder and index, room for records.
 Out:       records in the rooms of the batch; an event where Python has to decide something.
 Must not know: files, archives. What is rare (snapshots, gaps, refusals) is not handled here.
 
@@ -10,11 +10,11 @@ or with what Python handles before it calls again; the line in question is then 
 
 import numpy as np
 
-from mantra.compiled import compiled
+from mantra.compiled import call_step, compiled
 from mantra.exchanges import decoded
-from mantra.exchanges.binance.bridging import APPLY, BRIDGE, DROP, EMPTY, GAP, take_depth
-from mantra.exchanges.binance.public import decode
+from mantra.exchanges.bridging import APPLY, BRIDGE, DROP, EMPTY, GAP, take_depth
 from mantra.exchanges.decoded import DECODED, KINDS, NO_ID
+from mantra.exchanges.symbols import find_symbol
 from mantra.icc.memory import records_at
 from mantra.messages.decimals import BEFORE_LAST_DIGIT, BYTE
 from mantra.messages.enums import SNAPSHOT
@@ -30,11 +30,11 @@ SNAPSHOT_SEEN = 5  # its records lie there too
 BLANK = 6  # only within this file
 
 # Why a line is refused: a status of the decoder, or
-NOT_A_LINE = len(decoded.STATUSES)  # no `<16 or 19 digits> <message>`
+NOT_A_LINE = len(decoded.STATUSES)  # no `<16 or 19 digits> [@SYMBOL ]<message>`
 REASONS = (*decoded.STATUSES, "not a line of <time> <message>")
 
 US_DIGITS, NS_DIGITS = 16, 19
-SPACE, ZERO, NINE, RETURN = ord(" "), ord("0"), ord("9"), ord("\r")
+SPACE, ZERO, NINE, RETURN, ASKED = ord(" "), ord("0"), ord("9"), ord("\r"), ord("@")
 I8 = np.dtype("i8")
 L2_BYTES = L2_UPDATE.itemsize
 BRIDGE_BYTES = BRIDGE.itemsize
@@ -48,6 +48,7 @@ BATCH = np.dtype(
         ("line", "i8"),  # index of the next line
         ("begin", "i8"),  # offset of the next line
         # What the lines are decoded with.
+        ("decode", "i8"),  # address of the venue's step: this batch -> status (import_venues.py)
         ("index", "i8"),  # address of the SYMBOL_INDEX
         ("unnamed", "i8"),  # slot for messages without a symbol, or 0
         ("decoded", "i8"),  # address of the DECODED of the last line
@@ -61,6 +62,11 @@ BATCH = np.dtype(
         ("trades_count", "i8"),
         ("trades_capacity", "i8"),
         # The line last read.
+        ("message", "i8"),  # address
+        ("length", "i8"),  # of the message; 0: blank line, -1: not a line
+        ("slot", "i8"),  # of the symbol that the line names, else `unnamed`
+        ("room", "i8"),  # where its records go
+        ("room_records", "i8"),
         ("ts_first", "i8"),  # of the first line, ns since the epoch
         ("ts_local", "i8"),  # of the line last read
         ("reason", "i8"),  # of REFUSED: index into REASONS
@@ -79,11 +85,12 @@ BATCH = np.dtype(
 
 @compiled
 def next_message(batch_address):
-    """Go to the next line: (address, length) of its message; length 0: blank, -1: not a line.
+    """Go to the next line: its message, length, slot and time are in the batch.
 
     `ts_local` never goes back: a clock that does is counted, and stands still.
     """
     batch = records_at(batch_address, 1, BATCH)[0]
+    batch["length"], batch["slot"] = 0, batch["unnamed"]
     line, begin = batch["line"], batch["begin"]
     end = records_at(batch["ends"], batch["lines"], I8)[line]
     batch["line"], batch["begin"] = line + 1, end + 1
@@ -91,7 +98,7 @@ def next_message(batch_address):
     if end > begin and byte[end - 1] == RETURN:
         end -= 1
     if end == begin:
-        return np.int64(0), np.int64(0)
+        return
     time, at = np.int64(0), begin
     limit = min(end, begin + NS_DIGITS)
     while at < limit and ZERO <= byte[at] <= NINE and time < BEFORE_LAST_DIGIT:
@@ -99,8 +106,8 @@ def next_message(batch_address):
         at += 1
     digits = at - begin
     if digits not in (US_DIGITS, NS_DIGITS) or at >= end or byte[at] != SPACE:
-        batch["position"] = at - begin
-        return np.int64(0), np.int64(-1)
+        batch["position"], batch["length"] = at - begin, -1
+        return
     if digits == US_DIGITS:
         time *= 1_000
     if batch["ts_first"] == 0:
@@ -109,8 +116,15 @@ def next_message(batch_address):
         batch["clock_back"] += 1
     else:
         batch["ts_local"] = time
-    batch["position"] = at + 1 - begin
-    return batch["text"] + at + 1, end - at - 1
+    at += 1
+    if at < end and byte[at] == ASKED:  # an answer to REST does not name the symbol asked for
+        symbol = at + 1
+        while at < end and byte[at] != SPACE:
+            at += 1
+        batch["slot"] = find_symbol(batch["index"], batch["text"] + symbol, at - symbol)
+        at += 1
+    batch["position"], batch["message"] = at - begin, batch["text"] + at
+    batch["length"] = max(end - at, 0)
 
 
 @compiled
@@ -118,18 +132,16 @@ def decode_next(batch_address):
     """Decode the next line behind the filled l2 room: END if it is good, REFUSED, FULL, BLANK."""
     batch = records_at(batch_address, 1, BATCH)[0]
     line, begin, back = batch["line"], batch["begin"], batch["clock_back"]
-    message, length = next_message(batch_address)
-    if length == 0:
+    next_message(batch_address)
+    if batch["length"] == 0:
         batch["blank"] += 1
         return np.int64(BLANK)
-    if length < 0:
+    if batch["length"] < 0:
         batch["reason"] = NOT_A_LINE
         return np.int64(REFUSED)
-    room = batch["l2"] + batch["l2_count"] * L2_BYTES
-    capacity = batch["l2_capacity"] - batch["l2_count"]
-    status = decode(
-        message, length, batch["index"], batch["unnamed"], room, capacity, batch["decoded"]
-    )
+    batch["room"] = batch["l2"] + batch["l2_count"] * L2_BYTES
+    batch["room_records"] = batch["l2_capacity"] - batch["l2_count"]
+    status = call_step(batch["decode"], batch_address)
     if status == decoded.TOO_MANY_LEVELS and batch["l2_count"] > 0:
         batch["line"], batch["begin"], batch["clock_back"] = line, begin, back
         return np.int64(FULL)

@@ -15,8 +15,7 @@ from mantra.archive import ArchiveWriter
 from mantra.backtest import import_lines as lines
 from mantra.backtest.captures import Piece
 from mantra.backtest.import_survey import L2_ROOM, Survey, new_batch, set_piece
-from mantra.exchanges import decoded
-from mantra.exchanges.binance import bridging
+from mantra.exchanges import bridging, decoded
 from mantra.exchanges.decoded import DECODED, KINDS
 from mantra.exchanges.symbols import SymbolIndex
 from mantra.icc.memory import address_of, aligned_zeros
@@ -26,6 +25,10 @@ from mantra.messages.tables import Tables
 TRADES_ROOM = 16_384
 HELD_MAX = 1_000_000  # records waiting for a snapshot: 56 MB
 LISTED_MAX = 20
+NOT_TAKEN = (
+    *(decoded.UNKNOWN, decoded.BOOK_TICKER, decoded.PARTIAL_DEPTH),
+    *(decoded.CHECKSUM, decoded.HEARTBEAT, decoded.CONTROL),
+)
 
 
 @dataclass
@@ -85,7 +88,7 @@ class Session:
         self._l2 = aligned_zeros(L2_ROOM, L2_UPDATE)
         self._trades = aligned_zeros(TRADES_ROOM, TRADE_UPDATE)
         self._seen = aligned_zeros(1, DECODED)
-        self._batch = new_batch(self._l2, self._trades, self._seen)
+        self._batch = new_batch(survey.venue, self._l2, self._trades, self._seen)
         count = max(len(tables.instruments), 1)
         self._bridges = aligned_zeros(count, bridging.BRIDGE)
         self._kinds = np.zeros(count, np.int64)
@@ -240,9 +243,9 @@ class Session:
         self._skipped["depth already in the book"] += int(batch["old"])
         self._skipped["depth without levels"] += int(batch["no_levels"])
         self._skipped["trade told twice"] += int(batch["other_trades"])
-        self._skipped["blank line"] += int(batch["blank"])
+        self._skipped["line without a message"] += int(batch["blank"])
         kinds = batch["kinds"]
-        for kind in (decoded.UNKNOWN, decoded.BOOK_TICKER, decoded.PARTIAL_DEPTH):
+        for kind in NOT_TAKEN:
             self._skipped[KINDS[kind]] += int(kinds[kind])
         report.messages = {KINDS[i]: int(n) for i, n in enumerate(kinds) if n}
         report.skipped = {reason: n for reason, n in self._skipped.items() if n}

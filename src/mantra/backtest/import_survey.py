@@ -5,27 +5,33 @@ Out:       tables: symbols, the fewest decimals and coarsest steps that hold eve
 Must not know: archives, the order of messages.
 """
 
+import re
+
 import numpy as np
 
 from mantra.backtest import import_lines as lines
 from mantra.backtest.captures import Piece, piece_of
+from mantra.backtest.import_venues import IMPORT_VENUES
 from mantra.exchanges import decoded
-from mantra.exchanges.binance import VENUES, split_symbol
 from mantra.exchanges.decoded import DECODED
 from mantra.exchanges.symbols import SymbolIndex
 from mantra.icc.memory import address_of, aligned_zeros
 from mantra.messages.decimals import format_decimal
 from mantra.messages.records import L2_UPDATE, TRADE_UPDATE
-from mantra.messages.tables import ASSET_EXPONENT, Tables
+from mantra.messages.tables import ASSET_EXPONENT, NAME_BYTES, Tables
 
 L2_ROOM = 65_536  # records: more than the levels of the largest snapshot (10,000)
 INSTRUMENTS_MAX = 4_096
 UNNAMED_MAX = 1_000  # lines kept until the symbols are known
-PROBE_EXPONENT = 8  # the venue's finest
+PROBE_EXPONENT = 8  # venues' finest
+SYMBOL = re.compile(rf"[\w/:.-]{{1,{NAME_BYTES}}}", re.ASCII)
 
 
-def new_batch(l2: np.ndarray, trades: np.ndarray, decoded_record: np.ndarray) -> np.ndarray:
+def new_batch(
+    venue: str, l2: np.ndarray, trades: np.ndarray, decoded_record: np.ndarray
+) -> np.ndarray:
     batch = aligned_zeros(1, lines.BATCH)
+    batch["decode"] = IMPORT_VENUES[venue].decode.address
     batch["l2"], batch["l2_capacity"] = address_of(l2), len(l2)
     batch["trades"], batch["trades_capacity"] = address_of(trades), len(trades)
     batch["decoded"] = address_of(decoded_record)
@@ -40,13 +46,14 @@ def set_piece(batch: np.ndarray, piece: Piece) -> None:
 class Survey:
     """The first pass: what instruments there are."""
 
-    def __init__(self) -> None:
+    def __init__(self, venue: str = "binance") -> None:
+        self.venue = venue
         self.symbols: list[str] = []
         self._unnamed: list[bytes] = []  # lines that name no symbol
         self.surveys = aligned_zeros(INSTRUMENTS_MAX, lines.SURVEY)
         self._l2 = aligned_zeros(L2_ROOM, L2_UPDATE)
         self._seen = aligned_zeros(1, DECODED)
-        self._batch = new_batch(self._l2, aligned_zeros(1, TRADE_UPDATE), self._seen)
+        self._batch = new_batch(venue, self._l2, aligned_zeros(1, TRADE_UPDATE), self._seen)
         self._reindex()
 
     def _reindex(self) -> None:
@@ -80,13 +87,18 @@ class Survey:
     def _learn(self, text: bytes) -> bool:
         """Take note of the symbol of a line that was refused for it; whether it is new."""
         seen = self._seen[0]
-        message = text[text.index(b" ") + 1 :]
-        symbol = message[seen["symbol"] :][: seen["symbol_length"]].decode("ascii", "replace")
+        asked, message = b"", text.partition(b" ")[2]
+        if message.startswith(b"@"):
+            asked, _, message = message[1:].partition(b" ")
+        named = message[seen["symbol"] :][: seen["symbol_length"]] or asked
+        symbol = named.decode("ascii", "replace").upper()
         if not symbol and len(self._unnamed) < UNNAMED_MAX:
             self._unnamed.append(text)
-        if len(self.symbols) == INSTRUMENTS_MAX or not symbol.replace("_", "").isalnum():
+        if len(self.symbols) == INSTRUMENTS_MAX or not SYMBOL.fullmatch(symbol):
             return False
-        self.symbols.append(symbol.upper())
+        if symbol in self.symbols:
+            return False
+        self.symbols.append(symbol)
         self._reindex()
         return True
 
@@ -97,7 +109,7 @@ class Survey:
             for text in self._unnamed:
                 self.take(piece_of(text, 1))
 
-    def tables(self, venue: str | None, exponents: dict[str, tuple[int, int]]) -> Tables:
+    def tables(self, name: str | None, exponents: dict[str, tuple[int, int]]) -> Tables:
         """The tables of what was seen. Raises ValueError for exponents of a symbol not seen."""
         exponents = {symbol.upper(): given for symbol, given in exponents.items()}
         unknown = set(exponents) - set(self.symbols)
@@ -107,8 +119,9 @@ class Survey:
                 f"they have {', '.join(self.symbols) or 'none'}"
             )
         chained = int(self.surveys["chained"].sum()) > 0
-        name = venue or ("binance-usdm" if chained else "binance")
-        fees = VENUES.get(name, VENUES["binance"])
+        facts = IMPORT_VENUES[self.venue]
+        name = name or (f"{self.venue}-usdm" if chained else self.venue)
+        fees = facts.names.get(name, facts.names[self.venue])
         tables = Tables()
         venue_id = tables.add_venue(name)
         assets: dict[str, int] = {}
@@ -117,7 +130,7 @@ class Survey:
             volume, lot = fewest_decimals(int(self.surveys[i]["volume_step"]))
             if symbol in exponents:
                 (price, volume), tick, lot = exponents[symbol], 1, 1
-            pair = split_symbol(symbol)
+            pair = facts.split_symbol(symbol)
             for asset in pair:
                 if asset not in assets:
                     assets[asset] = tables.add_asset(asset, ASSET_EXPONENT)

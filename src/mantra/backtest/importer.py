@@ -1,7 +1,8 @@
 """Import: recorded raw captures of a venue -> an archive, counted to the last line.
 
-In:        files of lines `<local time> <message>`, gzip or plain, 16 digits of µs or 19 of ns, REST
-           depth snapshots among them; several files in one call are one session, in their order.
+In:        files of lines `<local time> <message>`, gzip or plain, 16 digits of µs or 19 of ns, or a
+           dump's lines (dumps.py); REST depth snapshots among them; several files in one call are
+           one session, in their order.
 Out:       an archive with the streams "l2" and "trades" and the tables; an ImportReport.
 Must not know: terminals. Progress goes to a callback.
 
@@ -31,21 +32,23 @@ from mantra.backtest.import_session import ImportReport, Session
 from mantra.backtest.import_survey import Survey
 from mantra.messages.decimals import check_exponent
 
-__all__ = ["IMPORTERS", "CaptureError", "ImportReport", "import_captures", "parse_instrument"]
+__all__ = ["CaptureError", "ImportReport", "import_captures", "parse_instrument"]
 
 
 def import_captures(
     files: Sequence[Path | str],
     archive_dir: Path | str,
     *,
+    source: str = "binance",
     venue: str | None = None,
     exponents: dict[str, tuple[int, int]] | None = None,
     progress: Progress | None = None,
 ) -> ImportReport:
     """Import files, in this order, as one session into a new archive.
 
-    `venue`: its name in the tables; None: "binance", or "binance-usdm" if the depth messages are a
-    futures'. `exponents`: price and volume exponent by symbol, where they are not to be inferred.
+    `source`: whose messages they are, a key of IMPORT_VENUES. `venue`: its name in the tables;
+    None: the same, or "binance-usdm" if the depth messages are a futures'. `exponents`: price and
+    volume exponent by symbol, where they are not to be inferred.
     `progress(done, total)`: bytes, both passes together. Raises CaptureError, ValueError.
     """
     paths = [Path(file) for file in files]
@@ -55,7 +58,7 @@ def import_captures(
     if directory.exists() and ArchiveReader(directory).streams:
         raise CaptureError(f"{directory} holds an archive already: import into a new directory")
     captures = Captures(paths, 2, progress)
-    survey = Survey()
+    survey = Survey(source)
     for _, piece in captures:
         survey.take(piece)
     survey.finish()
@@ -73,9 +76,6 @@ def import_captures(
         report = session.finish()
     report.damaged = damages
     return report
-
-
-IMPORTERS = {"binance": import_captures}
 
 
 def parse_instrument(text: str) -> tuple[str, tuple[int, int]]:

@@ -21,7 +21,7 @@ LIMIT = 20
 
 
 @click.command("import")
-@click.argument("venue", type=click.Choice(["binance"]))
+@click.argument("venue", type=click.Choice(["binance", "bitstamp"]))
 @click.argument(
     "files",
     nargs=-1,
@@ -48,8 +48,9 @@ def import_command(
     instruments: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Read raw VENUE captures (gzip lines of `<local time> <json>`) into an archive.
+    """Read raw VENUE captures into an archive.
 
+    Lines are `<local time> <json>` or those of a cryptofeed raw dump, gzip or plain.
     FILES are one session, in this order. Every line is accounted for; malformed ones are named.
     """
     from mantra.backtest.importer import import_captures, parse_instrument
@@ -59,7 +60,9 @@ def import_command(
     except ValueError as error:
         raise click.BadParameter(str(error)) from None
     with progress_bar(f"import {venue}", is_quiet(as_json)) as progress:
-        report = import_captures(files, out, venue=name, exponents=exponents, progress=progress)
+        report = import_captures(
+            files, out, source=venue, venue=name, exponents=exponents, progress=progress
+        )
     if as_json:
         print_json(report.as_dict())
     else:

@@ -11,10 +11,12 @@ listing.py       a venue's listing of instruments, in one form for all
 decoded.py       what a decoder says of a message: kinds, reasons of refusal, the result record
 symbols.py       a venue's symbol -> instrument and exponents, by hash
 codecs.py        which codec decodes what, by number
+bridging.py      the order of snapshot and diffs, by the ids in them
 rules.py         what a venue asks of those who connect, in one form for all
 crc32.py         the checksum that venues take of their books' text
 binance/         spot and USD-margined futures
 bitfinex/        spot
+bitstamp/        spot
 coinbase/        Advanced Trade, and Coinbase Exchange of recordings
 mock/            the exchange that answers orders from recorded or live data
 simulated/       the seeded order-flow generator

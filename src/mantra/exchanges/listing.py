@@ -77,3 +77,14 @@ def decimals_of(step: str) -> int:
         else:
             return exponent
     raise ValueError(f"step {step!r}: more than {EXPONENT_MAX} decimals")
+
+
+def split_by_quote(pair: str, quotes: tuple[str, ...]) -> tuple[str, str]:
+    """(base, quote) of a pair written as one word: by the longest quote asset that ends it.
+
+    A quote asset that is not among `quotes` is "?": amounts are right, their name is not known.
+    """
+    for quote in sorted(quotes, key=len, reverse=True):
+        if pair.endswith(quote) and len(pair) > len(quote):
+            return pair.removesuffix(quote), quote
+    return pair, "?"

@@ -16,8 +16,7 @@ import numpy as np
 
 from mantra.books.book import apply_update, best_price, levels
 from mantra.compiled import compiled
-from mantra.exchanges import codecs, decoded
-from mantra.exchanges.binance import bridging
+from mantra.exchanges import bridging, codecs, decoded
 from mantra.exchanges.bitfinex import checksum as bitfinex
 from mantra.exchanges.decoded import DECODED, NO_ID
 from mantra.exchanges.kraken import checksum as kraken

@@ -1,13 +1,14 @@
 """Binance: spot, and USD-margined futures (`usdm`).
 
-wire.py      the outside of a message: frame, payload, keys, kinds
-public.py    market data: combined-stream frames, bare payloads, REST depth -> records
+wire.py           the outside of a message: frame, payload, keys, kinds
+public.py         market data: combined-stream frames, bare payloads, REST depth -> records
 instruments.py    the listing -> Listed
 subscriptions.py  what to send to get market data; the limits
-bridging.py  the order of snapshot and diffs, by the venue's ids
 
 Facts the venue does not say in its market data. Fees are those of an account without discounts.
 """
+
+from mantra.exchanges.listing import split_by_quote
 
 VENUES = {
     # name in the tables: maker and taker fee in parts per million
@@ -25,12 +26,5 @@ QUOTE_ASSETS = (
 
 
 def split_symbol(symbol: str) -> tuple[str, str]:
-    """(base, quote) of a symbol; a future's date or PERP is no part of them.
-
-    A quote asset that is not in the list is "?": amounts are right, their name is not known.
-    """
-    pair = symbol.split("_", maxsplit=1)[0]
-    for quote in sorted(QUOTE_ASSETS, key=len, reverse=True):
-        if pair.endswith(quote) and len(pair) > len(quote):
-            return pair.removesuffix(quote), quote
-    return pair, "?"
+    """(base, quote) of a symbol; a future's date or PERP is no part of them."""
+    return split_by_quote(symbol.split("_", maxsplit=1)[0], QUOTE_ASSETS)

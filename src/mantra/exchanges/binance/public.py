@@ -3,7 +3,7 @@
 In:        one message: a combined-stream frame {"stream":…,"data":…}, its bare payload, or the
            answer to GET depth or GET trades; the venue's SymbolIndex; room for records.
 Out:       L2_UPDATE or TRADE_UPDATE records, and a DECODED record that says what it was.
-Must not know: sequence (bridging.py), books, clocks. `ts_origin` and `published` are left alone.
+Must not know: sequence (../bridging.py), books, clocks. `ts_origin` and `published` are left alone.
 
 Wire forms: https://github.com/binance/binance-spot-api-docs web-socket-streams.md, rest-api.md; the
 futures' differ by `pu` (last id of the message before), `T` and `E` in more places.

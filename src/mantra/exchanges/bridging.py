@@ -1,4 +1,4 @@
-"""How snapshot and diffs become one book: the venue's build procedure as a state machine. Pure.
+"""How snapshot and diffs become one book: the venues' build procedures as one state machine. Pure.
 
 In:        the ids of each depth message and snapshot of one instrument, in the order received.
 Out:       what to do with the message: DROP, APPLY, GAP or WAIT_SNAPSHOT.
@@ -6,22 +6,36 @@ Must not know: levels, books, where messages wait.
 
 Rule 1: everything about the order of depth messages is in this file. Rule 2: it is two tables.
 
-A depth message covers the ids first..last (`U`..`u`). To a book that stands at id `stand` it is
+A depth message covers the ids first..last. To a book that stands at id `stand` it is
 
     OLD    last <= stand         all of it is in the book already
     NEXT   it goes on from `stand`: nothing between is missing
     AHEAD  something between is missing
 
-Spot counts without holes: NEXT means first <= stand + 1. Futures leave holes and say the last id of
-the message before instead (`pu`): NEXT means previous == stand; and for the first message after a
-snapshot, whose id lies somewhere within it, first <= stand <= last, OLD being last < stand.
+by the ids that its venue gives; what it does not give is NO_ID:
+
+    first, last             counted without holes: NEXT means first <= stand + 1
+    first, last, previous   holes between; `previous` is the last id of the message before: NEXT
+                            means previous == stand; and for the first message after a snapshot,
+                            whose id lies somewhere within it, first <= stand <= last, OLD being
+                            last < stand
+    last                    rises, and nothing tells what is missing: NEXT means last > stand
+    none                    always NEXT
+
+    Binance spot            `U`, `u`. Its futures: `U`, `u`, `pu`
+    Bitstamp                `microtimestamp` as last. It must rise; a gap shows as a crossed book
+                            only, so the session also takes a snapshot now and then
+    Kraken                  none: the snapshot comes first on the stream, and the checksum in each
+                            message convicts a book that has missed one
+    Coinbase, Bitfinex      none: snapshot as Kraken; what is missing shows in the number of the
+                            message among all of its connection (DECODED.connection_id)
 
 State WAITING has no base: messages are for the caller to keep until `take_snapshot`, and then to be
 handed in again, oldest first. After GAP the state is WAITING and the message itself is one of those
 to keep. `begin_empty` is for a recording without a snapshot: the first message is the base.
 
 Sources: binance-spot-api-docs, "How to manage a local order book correctly"; for futures the page
-of the same name in the USD-margined documentation.
+of the same name in the USD-margined documentation; for the others <venue>/__init__.py.
 """
 
 import numpy as np
@@ -82,6 +96,8 @@ BRIDGE = np.dtype(
 @compiled
 def relation(state, stand, first_id, last_id, previous_id):
     """What a message is to a book that stands at `stand`: OLD, NEXT, AHEAD."""
+    if last_id == NO_ID:
+        return np.int64(NEXT)
     if previous_id == NO_ID:
         if last_id <= stand:
             return np.int64(OLD)
@@ -97,7 +113,7 @@ def relation(state, stand, first_id, last_id, previous_id):
 
 @compiled
 def take_depth(bridge_address, first_id, last_id, previous_id):
-    """Take a depth message's ids; what to do with it. `previous_id` is NO_ID on spot."""
+    """Take a depth message's ids, each as the venue gives it or NO_ID; what to do with it."""
     bridge = records_at(bridge_address, 1, BRIDGE)[0]
     state, stand = bridge["state"], bridge["stand"]
     seen = relation(state, stand, first_id, last_id, previous_id)
@@ -116,10 +132,11 @@ def take_snapshot(bridge_address, last_id):
     """Take a snapshot's id: True if the book is to be replaced by it, False if it is older.
 
     A snapshot while the book follows its diffs is only good if it is newer: then diffs were lost
-    unnoticed or are still to come, and those up to it will be OLD.
+    unnoticed or are still to come, and those up to it will be OLD. One without an id came on the
+    stream itself: it is as new as its place there.
     """
     bridge = records_at(bridge_address, 1, BRIDGE)[0]
-    if bridge["state"] == FOLLOWING and last_id <= bridge["stand"]:
+    if bridge["state"] == FOLLOWING and NO_ID < last_id <= bridge["stand"]:
         return False
     bridge["state"], bridge["stand"] = ANCHORED, last_id
     return True

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mantra.exchanges.binance import bridging
-from mantra.exchanges.binance.bridging import (
+from mantra.exchanges import bridging
+from mantra.exchanges.bridging import (
     ACTION,
     ACTIONS,
     AHEAD,
@@ -27,7 +27,7 @@ from mantra.exchanges.decoded import NO_ID
 from mantra.icc.memory import address_of, aligned_zeros
 
 # A story: `snapshot id`, `empty`, or `first..last` (spot) or `previous<first..last` (futures),
-# and what is done. States follow after "->".
+# an id left out where the venue has none, and what is done. States follow after "->".
 STORIES = {
     "messages before a snapshot wait": """
         5..7        wait snapshot
@@ -94,6 +94,31 @@ STORIES = {
         61..61      apply
         63..63      gap             -> waiting
     """,
+    "times that rise: what is not newer than the book is dropped, nothing else is known": """
+        snapshot 1618677695291295 True -> anchored
+        ..1618677692441716 drop
+        ..1618677695291295 drop     -> anchored
+        ..1618677695291296 apply    -> following
+        ..1618677699000000 apply
+        ..1618677699000000 drop
+        ..1618677698999999 drop     -> following
+        snapshot 1618677698999999 False
+        snapshot 1618677700000000 True -> anchored
+    """,
+    "times that rise begin an empty book, and wait for a snapshot, like ids": """
+        ..7         wait snapshot   -> waiting
+        empty
+        ..7         apply           -> following
+        ..6         drop
+    """,
+    "without ids every message is next, and every snapshot is taken": """
+        ..          wait snapshot   -> waiting
+        snapshot - True             -> anchored
+        ..          apply           -> following
+        ..          apply
+        snapshot - True             -> anchored
+        ..          apply           -> following
+    """,
     "a snapshot older than the book is not taken, a newer one is": """
         snapshot 10 True
         11..15      apply
@@ -103,6 +128,10 @@ STORIES = {
         19..19      apply           -> following
     """,
 }
+
+
+def number(text: str) -> int:
+    return int(text) if text else NO_ID
 
 
 class Bridge:
@@ -122,12 +151,12 @@ class Bridge:
             bridging.begin_empty(self.address)
             done = "empty"
         elif what == "snapshot":
-            done = f"snapshot {rest[0]} {bool(bridging.take_snapshot(self.address, int(rest[0])))}"
+            taken = bool(bridging.take_snapshot(self.address, number(rest[0].rstrip("-"))))
+            done = f"snapshot {rest[0]} {taken}"
         else:
             previous, _, ids = what.rpartition("<")
-            first, last = map(int, ids.split(".."))
-            before = int(previous) if previous else NO_ID
-            action = ACTIONS[bridging.take_depth(self.address, first, last, before)]
+            numbers = map(number, (*ids.split(".."), previous))
+            action = ACTIONS[bridging.take_depth(self.address, *numbers)]
             done = f"{what} {action}"
         return f"{done} -> {self.state}" if state else done
 
