@@ -42,6 +42,8 @@ from pathlib import Path
 
 import numpy as np
 
+from mantra.icc.memory import record_type
+
 VERSION = 1
 SUFFIX = ".mantra"
 RUN_FILE = "run.json"
@@ -54,37 +56,22 @@ DESCRIPTION_BYTES_MAX = 1 << 20
 BLOCK_ROWS_MAX = 1 << 24  # What pcodec takes in one chunk.
 COLUMNS_MAX = 4096
 
-FILE_HEADER = np.dtype(
-    [
-        ("magic", "S8"),
-        ("version", "<u4"),
-        ("header_bytes", "<u4"),
-        ("description_bytes", "<u4"),
-        ("segment", "<u4"),
-        ("first_row", "<i8"),
-        ("description_crc", "<u4"),
-        ("crc", "<u4"),
-    ]
+FILE_HEADER = record_type(
+    "S8 magic",
+    "<u4 version header_bytes description_bytes segment",
+    "<i8 first_row",
+    "<u4 description_crc crc",
 )
 
-BLOCK_HEADER = np.dtype(
-    [
-        ("magic", "S4"),
-        ("crc", "<u4"),
-        ("header_bytes", "<u4"),
-        ("columns", "<u4"),
-        ("body_bytes", "<i8"),
-        ("first_row", "<i8"),
-        ("rows", "<u4"),
-        ("unused", "<u4"),
-        ("ts_min", "<i8"),
-        ("ts_max", "<i8"),
-    ]
+BLOCK_HEADER = record_type(
+    "S4 magic",
+    "<u4 crc header_bytes columns",
+    "<i8 body_bytes first_row",
+    "<u4 rows unused",
+    "<i8 ts_min ts_max",
 )
 
-DIRECTORY_ENTRY = np.dtype(
-    [("bytes", "<u4"), ("crc", "<u4"), ("encoding", "<u4"), ("unused", "<u4")]
-)
+DIRECTORY_ENTRY = record_type("<u4 bytes crc encoding unused")
 
 assert FILE_HEADER.itemsize == 40
 assert BLOCK_HEADER.itemsize == 56

@@ -30,7 +30,7 @@ from mantra.archive.segment import index_stream
 from mantra.archive.writer import BLOCK_ROWS, ArchiveWriter
 from mantra.compiled import JIT, compiled, duty_cycle
 from mantra.icc import shm
-from mantra.icc.memory import address_of, aligned_zeros, records_at
+from mantra.icc.memory import address_of, aligned_zeros, record_type, records_at
 from mantra.icc.queue import CONSUMER, consume_many, show_progress
 from mantra.icc.seqlock_vector import BUSY, try_read_row
 from mantra.messages.enums import EVENT_OVERRUN
@@ -47,28 +47,17 @@ RETRY_S = 1.0  # after a write failed
 SAY_S = 1.0  # between two reports of losses
 TICKS_PER_SECOND_UNKNOWN = 1e9  # Ticks are no slower than that: flushes come rather sooner.
 
-LANE = np.dtype(
-    [
-        ("consumer", "i8"),  # address of the CONSUMER
-        ("rows", "i8"),  # address of the buffer
-        ("row_bytes", "i8"),
-        ("capacity", "i8"),  # rows
-        ("filled", "i8"),
-        ("taken", "i8"),  # rows in all: the archive's when the recorder started, and those since
-        ("said_lost", "i8"),  # of the consumer's count, how many have been reported
-    ],
-    align=True,
-)
+# consumer   address of the CONSUMER
+# rows       address of the buffer
+# capacity   rows
+# taken      rows in all: the archive's when the recorder started, and those since
+# said_lost  of the consumer's count, how many have been reported
+LANE = record_type("i8 consumer rows row_bytes capacity filled taken said_lost")
 
-RECORDER = np.dtype(
-    [
-        ("lanes", "i8"),  # address of the first
-        ("count", "i8"),
-        ("busy", "i8"),  # 1: Python has a block in hand and wants every turn
-        ("deadline", "i8"),  # ticks at which Python wants a turn
-    ],
-    align=True,
-)
+# lanes     address of the first
+# busy      1: Python has a block in hand and wants every turn
+# deadline  ticks at which Python wants a turn
+RECORDER = record_type("i8 lanes count busy deadline")
 LANE_BYTES = LANE.itemsize
 
 

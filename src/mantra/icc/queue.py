@@ -57,7 +57,7 @@ from mantra.icc.atomics import (
     store_relaxed,
     store_release,
 )
-from mantra.icc.memory import records_at
+from mantra.icc.memory import record_type, records_at
 from mantra.icc.shm import PID_MASK
 
 SPMC = 1
@@ -81,38 +81,22 @@ OWNERS_MAX = OWNER_MASK
 
 STUCK_POLLS = 1 << 10  # empty polls of one unfinished slot (some µs) before a look at its owner
 
-PRODUCER = np.dtype(
-    [
-        ("slots", "i8"),  # address of slot 0
-        ("mask", "i8"),
-        ("slot_bytes", "i8"),
-        ("words", "i8"),  # payload words
-        ("count", "i8"),  # address of the queue's message count
-        ("next", "i8"),  # number of the next message (SPMC)
-        ("owner", "i4"),
-        ("mode", "i4"),
-        ("owners", "i8"),  # address of the processes by owner
-    ],
-    align=True,
-)
+# slots   address of slot 0
+# words   payload words
+# count   address of the queue's message count
+# next    number of the next message (SPMC)
+# owners  address of the processes by owner
+PRODUCER = record_type("i8 slots mask slot_bytes words count next", "i4 owner mode", "i8 owners")
 
-CONSUMER = np.dtype(
-    [
-        ("slots", "i8"),
-        ("mask", "i8"),
-        ("slot_bytes", "i8"),
-        ("words", "i8"),
-        ("count", "i8"),
-        ("next", "i8"),  # number of the message wanted next
-        ("lost", "i8"),  # numbers overwritten before they were looked at
-        ("sped_past", "i8"),  # how often
-        ("voided", "i8"),  # numbers under which no message was
-        ("owners", "i8"),  # 0: the mapping is read-only, heal nothing
-        ("stuck_version", "i8"),
-        ("stuck_polls", "i8"),
-        ("cursor", "i8"),  # address of the word where progress is shown; 0 for none
-    ],
-    align=True,
+# next       number of the message wanted next
+# lost       numbers overwritten before they were looked at
+# sped_past  how often
+# voided     numbers under which no message was
+# owners     0: the mapping is read-only, heal nothing
+# cursor     address of the word where progress is shown; 0 for none
+CONSUMER = record_type(
+    "i8 slots mask slot_bytes words count next lost sped_past voided owners stuck_version",
+    "i8 stuck_polls cursor",
 )
 
 ERRNO = np.dtype("i4")

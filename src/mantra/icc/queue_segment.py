@@ -25,33 +25,20 @@ from dataclasses import dataclass
 import numpy as np
 
 from mantra.icc import queue, shm
-from mantra.icc.memory import CACHE_LINE, address_of, aligned_zeros
+from mantra.icc.memory import CACHE_LINE, address_of, aligned_zeros, record_type
 
 PAYLOADS = (56, 120, 248)  # bytes: one, two and four cache lines a slot
 CONSUMERS_MAX = 64
 NAME_BYTES = 32
 
-GEOMETRY = np.dtype(
-    [
-        ("mode", "i8"),
-        ("payload_bytes", "i8"),
-        ("slot_bytes", "i8"),
-        ("capacity", "i8"),  # slots, a power of two
-        ("record_layout", "i8"),  # hash of the record's dtype, given by the creator
-    ],
-    align=True,
-)
+# capacity       slots, a power of two
+# record_layout  hash of the record's dtype, given by the creator
+GEOMETRY = record_type("i8 mode payload_bytes slot_bytes capacity record_layout")
 
-CONSUMER_LINE = np.dtype(
-    [
-        ("cursor", "i8"),  # number of the message wanted next
-        ("lost", "i8"),
-        ("process", "i8"),  # `shm.this_process()`; 0: free
-        ("name", f"S{NAME_BYTES}"),
-        ("paces", "i8"),  # 1: a replay may not run ahead of this consumer
-    ],
-    align=True,
-)
+# cursor   number of the message wanted next
+# process  `shm.this_process()`; 0: free
+# paces    1: a replay may not run ahead of this consumer
+CONSUMER_LINE = record_type("i8 cursor lost process", f"S{NAME_BYTES} name", "i8 paces")
 
 GEOMETRY_AT = CACHE_LINE
 COUNT_AT = 2 * CACHE_LINE

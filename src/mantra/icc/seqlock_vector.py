@@ -29,27 +29,18 @@ from mantra.icc.atomics import (
     store_relaxed,
     store_release,
 )
-from mantra.icc.memory import CACHE_LINE, aligned_zeros, records_at
+from mantra.icc.memory import CACHE_LINE, aligned_zeros, record_type, records_at
 
 BUSY = -1
 PAYLOAD = 8
 READ_TRIES = 64  # a write takes some ns: more tries than this means a dead or stopped writer
 
-VECTOR_GEOMETRY = np.dtype(
-    [("rows", "i8"), ("row_bytes", "i8"), ("payload_bytes", "i8"), ("record_layout", "i8")],
-    align=True,
-)
+VECTOR_GEOMETRY = record_type("i8 rows row_bytes payload_bytes record_layout")
 
-VECTOR = np.dtype(
-    [
-        ("first", "i8"),  # address of row 0
-        ("row_bytes", "i8"),
-        ("words", "i8"),  # payload words
-        ("writes", "i8"),  # address of the count of writes
-        ("rows", "i8"),
-    ],
-    align=True,
-)
+# first   address of row 0
+# words   payload words
+# writes  address of the count of writes
+VECTOR = record_type("i8 first row_bytes words writes rows")
 
 GEOMETRY_AT = CACHE_LINE
 WRITES_AT = 2 * CACHE_LINE

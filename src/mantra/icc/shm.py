@@ -22,7 +22,7 @@ import numpy as np
 
 from mantra.compiled import compiled
 from mantra.icc.atomics import load_acquire, store_release
-from mantra.icc.memory import CACHE_LINE, address_of
+from mantra.icc.memory import CACHE_LINE, address_of, record_type
 
 MAGIC = int.from_bytes(b"MANTRA01", "little")
 PREFIX = "mantra."
@@ -31,17 +31,11 @@ PID_BITS = 22  # Linux gives out no higher process ids.
 PID_MASK = (1 << PID_BITS) - 1
 UNFINISHED_S = 60  # A segment without a header is being made, or is older than this: stale.
 
-SEGMENT_HEADER = np.dtype(
-    [
-        ("magic", "i8"),
-        ("layout", "i8"),  # hash of all that both sides must agree on
-        ("size", "i8"),  # bytes, header included
-        ("creator", "i8"),  # `this_process()` of the maker
-        ("ready", "i8"),  # 1 once the content may be used
-        ("unused", "i8", (3,)),
-    ],
-    align=True,
-)
+# layout   hash of all that both sides must agree on
+# size     bytes, header included
+# creator  `this_process()` of the maker
+# ready    1 once the content may be used
+SEGMENT_HEADER = record_type("i8 magic layout size creator ready", "(3,)i8 unused")
 
 
 READY_AT = SEGMENT_HEADER.fields["ready"][1]  # type: ignore[index]

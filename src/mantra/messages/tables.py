@@ -23,10 +23,8 @@ price_exponent + volume_exponent <= the quote asset's exponent. 8 does for most.
 import json
 from typing import Any
 
-import numpy as np
-
 from mantra.icc import seqlock_vector
-from mantra.icc.memory import address_of, aligned_zeros
+from mantra.icc.memory import address_of, aligned_zeros, record_type
 from mantra.messages.decimals import (
     EXPONENT_MAX,
     check_exponent,
@@ -41,13 +39,13 @@ ASSET_EXPONENT = 8  # one satoshi; 92 billion whole units fit an int64
 #   +-------+----+------+
 #   | name  | id |unused|
 #   +-------+----+------+
-VENUE = np.dtype([("name", f"S{NAME_BYTES}"), ("id", "i4"), ("unused", "i4")], align=True)
+VENUE = record_type(f"S{NAME_BYTES} name", "i4 id unused")
 
 #   0       24   28
 #   +-------+----+--------+
 #   | name  | id |exponent|
 #   +-------+----+--------+
-ASSET = np.dtype([("name", f"S{NAME_BYTES}"), ("id", "i4"), ("exponent", "i4")], align=True)
+ASSET = record_type(f"S{NAME_BYTES} name", "i4 id exponent")
 
 #   0      24   28    32   36    40             44              48        56       64
 #   +------+----+-----+----+-----+--------------+---------------+---------+--------+----------
@@ -57,27 +55,23 @@ ASSET = np.dtype([("name", f"S{NAME_BYTES}"), ("id", "i4"), ("exponent", "i4")],
 #   +------------+-------------+-------------+---------------+----------------+-------------+
 #   |min_notional|maker_fee_ppm|taker_fee_ppm|base_multiplier|quote_multiplier|quote_divisor|
 #   +------------+-------------+-------------+---------------+----------------+-------------+
-INSTRUMENT = np.dtype(
-    [
-        ("symbol", f"S{NAME_BYTES}"),  # as the venue writes it
-        ("id", "i4"),
-        ("venue", "i4"),
-        ("base", "i4"),  # asset ids
-        ("quote", "i4"),
-        ("price_exponent", "i4"),
-        ("volume_exponent", "i4"),
-        ("tick_size", "i8"),  # in units of the price
-        ("lot_size", "i8"),  # in units of the volume
-        ("min_volume", "i8"),  # in units of the volume
-        ("min_notional", "i8"),  # in units of the quote asset
-        ("maker_fee_ppm", "i8"),  # parts per million; negative is a rebate
-        ("taker_fee_ppm", "i8"),
-        # Scale factors, so that compiled code raises nothing to a power (amounts.py).
-        ("base_multiplier", "i8"),  # volume × this = amount of the base asset
-        ("quote_multiplier", "i8"),  # price × volume × this / divisor = amount of the quote asset
-        ("quote_divisor", "i8"),  # one of the two is 1
-    ],
-    align=True,
+#
+# symbol            as the venue writes it
+# base, quote       asset ids
+# tick_size         in units of the price
+# lot_size          in units of the volume
+# min_volume        in units of the volume
+# min_notional      in units of the quote asset
+# maker_fee_ppm     parts per million; negative is a rebate
+# Scale factors, so that compiled code raises nothing to a power (amounts.py):
+# base_multiplier   volume × this = amount of the base asset
+# quote_multiplier  price × volume × this / divisor = amount of the quote asset
+# quote_divisor     one of the two is 1
+INSTRUMENT = record_type(
+    f"S{NAME_BYTES} symbol",
+    "i4 id venue base quote price_exponent volume_exponent",
+    "i8 tick_size lot_size min_volume min_notional maker_fee_ppm taker_fee_ppm base_multiplier",
+    "i8 quote_multiplier quote_divisor",
 )
 
 TABLES = {"venues": VENUE, "assets": ASSET, "instruments": INSTRUMENT}
