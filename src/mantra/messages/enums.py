@@ -4,6 +4,13 @@ IntEnum members inside compiled code make a new specialisation each; hence plain
 table of names a family.
 """
 
+
+def names(prefix: str) -> tuple[str, ...]:
+    """What the constants so far that begin with `prefix` are called; they count up from 0."""
+    found = [name.removeprefix(prefix) for name in globals() if name.startswith(prefix)]
+    return tuple(name.lower().replace("_", "-") for name in found)
+
+
 # Sides. The sign of a side is 1 - 2 * side: bid +1, ask -1.
 BID = 0
 ASK = 1
@@ -63,21 +70,7 @@ REASON_UNFILLED = 9  # IOC or market remainder
 REASON_DUPLICATE_ID = 10
 REASON_HALTED = 11
 REASON_MALFORMED = 12  # a side, type, kind or time in force that there is not, an id below 1
-REASONS = (
-    "none",
-    "would-take",
-    "no-balance",
-    "unknown-order",
-    "bad-price",
-    "bad-volume",
-    "no-book",
-    "unknown-instrument",
-    "too-many-orders",
-    "unfilled",
-    "duplicate-id",
-    "halted",
-    "malformed",
-)
+REASONS = names("REASON_")
 
 # Fill liquidity.
 MAKER = 0
@@ -97,25 +90,8 @@ EVENT_ACTOR_STOPPED = 8
 EVENT_ACTOR_DIED = 9
 EVENT_CROSSED = 10  # a book is crossed after a whole group
 EVENT_END_OF_DATA = 11  # a replay or generator has nothing more to send
-EVENT_ORDER_ILLEGAL = (
-    12  # what an order may not do now; value: order id, detail: state << 8 | event
-)
+# What an order may not do now; value: order id, detail: state << 8 | event.
+EVENT_ORDER_ILLEGAL = 12
 EVENT_ORDER_UNKNOWN = 13  # said of an order that nobody here sent; value: order id
 EVENT_ORDER_TIMEOUT = 14  # a request was not answered in time; value: order id
-EVENTS = (
-    "connected",
-    "disconnected",
-    "gap",
-    "resync",
-    "overrun",
-    "halt",
-    "resume",
-    "actor-started",
-    "actor-stopped",
-    "actor-died",
-    "crossed",
-    "end-of-data",
-    "order-illegal",
-    "order-unknown",
-    "order-timeout",
-)
+EVENTS = names("EVENT_")
