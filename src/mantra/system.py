@@ -250,10 +250,7 @@ def _recorder(config: Config, run: str, directory: Path, tables: Tables) -> Reco
         },
         "machine": platform.machine(),
     }
-    # A replay at full speed waits for it; data that comes at its own pace does not.
-    return Recorder(
-        RECORDER, directory / "archive", facts, paces=True, flush_s=config.recorder.flush_s
-    )
+    return Recorder(RECORDER, directory / "archive", facts, config.recorder.flush_s)
 
 
 # ---------------------------------------------------------------- looking and running

@@ -88,17 +88,10 @@ def describe(stream: str, dtype: np.dtype) -> dict:
 
 def dtype_of(description: dict) -> np.dtype:
     """The records' dtype, from a description."""
-    names, formats, offsets = [], [], []
-    for name, text, offset, shape in description["fields"]:
-        names.append(name)
-        formats.append((text, tuple(shape)) if shape else text)
-        offsets.append(offset)
-    spec: Any = {
-        "names": names,
-        "formats": formats,
-        "offsets": offsets,
-        "itemsize": description["itemsize"],
-    }
+    names, texts, offsets, shapes = zip(*description["fields"], strict=True)
+    formats = [(text, tuple(shape)) for text, shape in zip(texts, shapes, strict=True)]
+    spec: Any = {"names": names, "formats": formats, "offsets": offsets}
+    spec["itemsize"] = description["itemsize"]
     return np.dtype(spec, align=description["aligned"])
 
 
@@ -264,14 +257,3 @@ def _decompress(body: bytes, dtype: np.dtype, count: int) -> np.ndarray:
     if progress.n_processed != count or not progress.finished:
         raise ValueError(f"{progress.n_processed} values, expected {count}")
     return values
-
-
-__all__ = [
-    "ColumnEncoder",
-    "decode",
-    "decoding_order",
-    "describe",
-    "dtype_of",
-    "put_column",
-    "take_column",
-]

@@ -76,6 +76,8 @@ DIRECTORY_ENTRY = record_type("<u4 bytes crc encoding unused")
 assert FILE_HEADER.itemsize == 40
 assert BLOCK_HEADER.itemsize == 56
 assert DIRECTORY_ENTRY.itemsize == 16
+FILE_HEADER_MAX = FILE_HEADER.itemsize + DESCRIPTION_BYTES_MAX
+BLOCK_HEADER_MAX = BLOCK_HEADER.itemsize + COLUMNS_MAX * DIRECTORY_ENTRY.itemsize
 CRC_COVERS_FROM = 8  # of a block header: behind magic and CRC
 
 
@@ -130,6 +132,9 @@ class Block:
     def end(self) -> int:
         """Offset of the first byte behind the block."""
         return self.offset + self.header_bytes + self.body_bytes
+
+    def damage(self, what: str) -> Damage:
+        return Damage(self.path, self.offset, self.number, self.first_row, self.rows, what)
 
 
 def segment_path(directory: Path, stream: str, segment: int) -> Path:
@@ -226,15 +231,6 @@ def unpack_block(path: Path, number: int, offset: int, content: bytes) -> Block 
     if zlib.crc32(content[CRC_COVERS_FROM:end]) != header["crc"]:
         return "the block header's checksum is wrong"
     directory = np.frombuffer(content, DIRECTORY_ENTRY, columns, BLOCK_HEADER.itemsize)
-    return Block(
-        path,
-        number,
-        offset,
-        end,
-        int(header["body_bytes"]),
-        int(header["first_row"]),
-        int(header["rows"]),
-        int(header["ts_min"]),
-        int(header["ts_max"]),
-        directory,
-    )
+    names = ("header_bytes", "body_bytes", "first_row", "rows", "ts_min", "ts_max")
+    facts = {name: int(header[name]) for name in names}
+    return Block(path, number, offset, directory=directory, **facts)

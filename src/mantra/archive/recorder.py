@@ -42,7 +42,6 @@ from mantra.telemetry.tsc import TICK_SOURCE, read_tsc
 LOG = logging.getLogger("mantra.archive")
 LANE_ROWS = 8192  # Some ms of the fullest queue; 448 KB, so that they are still in the cache
 PENDING_ROWS_MAX = 1 << 22  # 224 MB of rows that wait for the disk; then rather lose, and say so
-FLUSH_S = 5.0
 RETRY_S = 1.0  # after a write failed
 SAY_S = 1.0  # between two reports of losses
 TICKS_PER_SECOND_UNKNOWN = 1e9  # Ticks are no slower than that: flushes come rather sooner.
@@ -103,7 +102,8 @@ def send_overrun(track_address, outlet_address, event_address):
 class Recorder(Actor):
     """Records all queues of its run into `directory`. `metadata` goes to run.json.
 
-    `paces`: a replay at full speed waits for it, so that nothing is lost.
+    It paces: a replay at full speed waits for it, so that nothing is lost. Data that comes at its
+    own pace does not.
     """
 
     writes: ClassVar[tuple[str, ...]] = (EVENTS,)
@@ -115,18 +115,12 @@ class Recorder(Actor):
         name: str,
         directory: Path | str,
         metadata: dict | None = None,
-        paces: bool = False,
-        flush_s: float = FLUSH_S,
-        pending_rows_max: int = PENDING_ROWS_MAX,
-        block_rows: int = BLOCK_ROWS,
+        flush_s: float = 5.0,
     ):
         super().__init__(name)
         self.directory = Path(directory)
         self.metadata = metadata or {}
-        self.paces = paces
         self.flush_s = flush_s
-        self.pending_rows_max = pending_rows_max
-        self.block_rows = block_rows
         self.queues: list[str] = []
         self.failure = ""  # why the last write failed; empty when it did not
         self._retry_at = 0  # ticks, as all that follow
@@ -149,7 +143,7 @@ class Recorder(Actor):
         for lane, queue in zip(self._lanes, self.queues, strict=True):
             record = record_of(queue)
             self._buffers.append(aligned_zeros(LANE_ROWS, record))
-            consumer = spine.inlet(queue, self.paces)
+            consumer = spine.inlet(queue, paces=True)
             before = recorded.get(queue, {})
             self._lost_before.append(before.get("lost", 0))
             lane["taken"] = rows_of(self.directory, queue)
@@ -170,7 +164,7 @@ class Recorder(Actor):
         now = read_ticks()
         due = now >= int(self.context["deadline"][0])
         behind = False
-        if self.writer.pending_rows < self.pending_rows_max:
+        if self.writer.pending_rows < PENDING_ROWS_MAX:
             behind = bool((self._lanes["filled"] == self._lanes["capacity"]).any())
             self._take_over(0 if due else LANE_ROWS // 2)
         self._say_lost(now)
@@ -209,9 +203,7 @@ class Recorder(Actor):
             )
         clock = self._clock_facts()
         facts = {**self.metadata, "run_id": run_id, "queues": self.queues, "clock": clock}
-        self.writer = ArchiveWriter(
-            self.directory, facts, block_rows=self.block_rows, incremental=True
-        )
+        self.writer = ArchiveWriter(self.directory, facts, BLOCK_ROWS, incremental=True)
         for note in self.writer.notes:
             LOG.warning("%s", note)
         return known.get("recorded", {}) if resumes else {}
@@ -307,6 +299,3 @@ def rows_of(directory: Path, stream: str) -> int:
     """Rows of a stream, damaged ones included: the number of the next row."""
     segments = segment_files(directory).get(stream, [])
     return index_stream(stream, segments).next_row
-
-
-__all__ = ["Recorder", "queues_of"]

@@ -108,7 +108,7 @@ def measure_format(bench: Bench, stream: str, rows: np.ndarray, repeats: int) ->
             begin = time.process_time()
             with ArchiveWriter(Path(directory) / str(next(count))) as writer:
                 writer.append(stream, rows)
-            bytes_written.append(writer.stats[stream].written_bytes)
+            bytes_written.append(writer.written_bytes[stream])
             return len(rows) / (time.process_time() - begin)
 
         def read() -> float:
