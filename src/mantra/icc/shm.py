@@ -83,7 +83,6 @@ class Segment:
     """A mapped segment. `address` is its first byte, `content` the first byte after the header."""
 
     path: Path
-    buffer: mmap.mmap
     array: np.ndarray  # bytes of the whole segment; keeps the mapping alive
 
     @property
@@ -97,6 +96,10 @@ class Segment:
     @property
     def size(self) -> int:
         return self.array.nbytes
+
+    @property
+    def writable(self) -> bool:
+        return bool(self.array.flags.writeable)
 
     @property
     def header(self) -> np.ndarray:
@@ -177,7 +180,7 @@ def attach(run: str, name: str, layout: int | None = None, writable: bool = True
 def _map(path: Path, descriptor: int, size: int, writable: bool) -> Segment:
     access = mmap.PROT_READ | (mmap.PROT_WRITE if writable else 0)
     buffer = mmap.mmap(descriptor, size, flags=mmap.MAP_SHARED | mmap.MAP_POPULATE, prot=access)
-    return Segment(path, buffer, np.frombuffer(buffer, np.uint8))
+    return Segment(path, np.frombuffer(buffer, np.uint8))
 
 
 def _refuse_mismatch(segment: Segment, layout: int | None) -> None:
@@ -199,6 +202,16 @@ def _refuse_mismatch(segment: Segment, layout: int | None) -> None:
         )
     if not is_ready(segment.address + READY_AT):
         raise SegmentError(f"shared memory {path} is not ready: its creator has not finished it")
+
+
+def refuse_other_records(what: str, segment: Segment, geometry: np.void, record: np.dtype) -> None:
+    """Raise SegmentError if a segment's records, by its geometry, are not `record`s."""
+    if geometry["record_layout"] != layout_hash(record):
+        raise SegmentError(
+            f"{what} {segment.path}: its records differ from this program's "
+            f"({int(geometry['payload_bytes'])} bytes there, {record.itemsize} here; "
+            f"if equal: the fields); the run was started by another version, use that one"
+        )
 
 
 @dataclass(frozen=True)
