@@ -56,7 +56,7 @@ class Supervisor:
     lines: list[CoreLine]
     capacities: dict[str, int] = field(default_factory=dict)
     timings: bool = True
-    before_start: Callable[[], None] | None = None  # segments of the caller's own
+    before_start: Callable[[], object] | None = None  # segments of the caller's own
     stop_asked: str = ""  # why, once it is
     problems: list[str] = field(default_factory=list)
 
@@ -73,9 +73,7 @@ class Supervisor:
         try:
             self._start()
         except BaseException:
-            self._kill_all()
-            self._restore_handlers()
-            spine.unlink(self.run)
+            self._clean_up()
             raise
         return self
 
@@ -85,9 +83,7 @@ class Supervisor:
                 self.cancel_open()
             self._stop_cores()
         finally:
-            self._kill_all()
-            self._restore_handlers()
-            spine.unlink(self.run)
+            self._clean_up()
 
     @property
     def rows(self) -> np.ndarray:
@@ -192,25 +188,23 @@ class Supervisor:
 
     def _on_death(self, process: Process) -> None:
         """A process died: heal what it held, tell, and restart it or halt the run."""
-        self._heal()
+        for found in self._queues:
+            queue_segment.heal(found)
         died = f"{process.line.label} (process {process.pid}) died with {process.exit_status}"
-        self._tell(enums.EVENT_ACTOR_DIED, self.actors.index(process.line.actors[0]))
-        for actor in process.line.actors:
-            self.rows[self.actors.index(actor)]["state"] = control.DIED
+        numbers = [self.actors.index(actor) for actor in process.line.actors]
+        self._tell(enums.EVENT_ACTOR_DIED, numbers[0])
+        self.rows["state"][numbers] = control.DIED
         if process.line.on_death == "restart" and process.restarts < RESTARTS_MAX:
             process.restarts += 1
             self.problems.append(f"{died}; restarted ({process.restarts} of {RESTARTS_MAX})")
-            for actor in process.line.actors:
-                self.rows[self.actors.index(actor)]["restarts"] = process.restarts
+            self.rows["restarts"][numbers] = process.restarts
             self._fork(process)
             return
         self.problems.append(f"{died}; the run ends")
         self.control.record["halted"] = 1
-        self._tell(enums.EVENT_HALT, self.actors.index(process.line.actors[0]))
+        self._tell(enums.EVENT_HALT, numbers[0])
         self.stop_asked = self.stop_asked or f"{process.line.label} died"
-        process.exit_status = process.exit_status or 1
-        process.beat_at = np.inf
-        self.processes = [p for p in self.processes if p is not process]
+        self.processes.remove(process)
 
     def _sources_done(self) -> bool:
         sources = [r for r, a in zip(self.rows, self.actors, strict=True) if a.is_source]
@@ -245,30 +239,30 @@ class Supervisor:
         for group in (first, last):
             for process in group:
                 self._row(process)["stop"] = 1
-            self._wait(lambda group=group: self._all_ended(group), STOP_S)  # type: ignore[misc]
+            self._wait(lambda group=group: self._ended(group), STOP_S)  # type: ignore[misc]
 
-    def _all_ended(self, group: list[Process]) -> bool:
-        self._reap()
+    def _ended(self, group: list[Process]) -> bool:
         return all(process.exit_status is not None for process in group)
 
     def _wait(self, done: Callable[[], bool], seconds: float) -> bool:
         deadline = time.monotonic() + seconds
+        self._reap()
         while not done():
             if time.monotonic() > deadline:
                 return False
-            self._reap()
             time.sleep(LOOK_S / 4)
+            self._reap()
         return True
 
-    def _kill_all(self) -> None:
+    def _clean_up(self) -> None:
+        self._reap()
         for process in self.processes:
-            if process.pid and process.exit_status is None:
-                self._reap()
             if process.pid and process.exit_status is None:
                 self.problems.append(f"{process.line.label}: killed, it did not end by itself")
                 os.kill(process.pid, signal.SIGKILL)
                 os.waitpid(process.pid, 0)
-                process.exit_status = -signal.SIGKILL
+        self._restore_handlers()
+        spine.unlink(self.run)
 
     # ------------------------------------------------------------ helpers
 
@@ -281,10 +275,6 @@ class Supervisor:
                 pid, status = os.waitpid(process.pid, os.WNOHANG)
                 if pid:
                     process.exit_status = os.waitstatus_to_exitcode(status)
-
-    def _heal(self) -> None:
-        for found in self._queues:
-            queue_segment.heal(found)
 
     def _publish_clock(self) -> None:
         fix = np.array([self.calibration.fix], CLOCK_FIX)
