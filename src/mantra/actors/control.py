@@ -18,18 +18,14 @@ from mantra.icc import shm
 from mantra.icc.memory import CACHE_LINE, record_type
 
 # The state of a run. Each includes the ones before: an actor compares with >=.
-STARTING = 0
-RUNNING = 1  # sources may send
-CANCELING = 2  # no new orders; what is open is being canceled
-STOPPING = 3  # cores end one after the other, recorders last
+#   RUNNING    sources may send
+#   CANCELING  no new orders; what is open is being canceled
+#   STOPPING   cores end one after the other, recorders last
+STARTING, RUNNING, CANCELING, STOPPING = range(4)
 RUN_STATES = ("starting", "running", "canceling", "stopping")
 
-# The state of an actor.
-ABSENT = 0
-STARTED = 1
-DONE = 2  # a source without more data
-ENDED = 3
-DIED = 4
+# The state of an actor. DONE: a source without more data.
+ABSENT, STARTED, DONE, ENDED, DIED = range(5)
 ACTOR_STATES = ("absent", "started", "done", "ended", "died")
 
 ACTORS_MAX = 64

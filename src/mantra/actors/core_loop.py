@@ -15,10 +15,10 @@ from mantra.icc.memory import address_of, aligned_zeros, record_type, records_at
 from mantra.telemetry.tsc import read_tsc
 
 # What to do when no actor of the core found work.
-SPIN = 0
-PAUSE = 1  # spares a hyper-threaded sibling and power; wakes as fast
-YIELD = 2  # lets other processes of this core run
-SLEEP = 3  # gives the core away; wakes after SLEEP_US at the earliest
+#   PAUSE  spares a hyper-threaded sibling and power; wakes as fast
+#   YIELD  lets other processes of this core run
+#   SLEEP  gives the core away; wakes after SLEEP_US at the earliest
+SPIN, PAUSE, YIELD, SLEEP = range(4)
 IDLE_STRATEGIES = ("spin", "pause", "yield", "sleep")
 SLEEP_US = 50
 
@@ -27,8 +27,7 @@ CHECK_S = 0.2
 CHECK_EVERY = 512  # loops between two looks at the clock
 
 # Why the loop returned; an actor's index means that it asks for Python's turn.
-CHECK = -1
-STOP = -2
+CHECK, STOP = -1, -2
 
 # count  actors
 # idle   an idle strategy

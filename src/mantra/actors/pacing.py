@@ -17,11 +17,8 @@ from mantra.icc.atomics import load_acquire
 from mantra.icc.memory import CACHE_LINE, record_type, records_at
 from mantra.icc.queue_segment import CONSUMERS_AT, CONSUMERS_MAX, COUNT_AT, Queue
 
-# Phases of a source.
-WAITING = 0  # for the run to begin
-BEGINNING = 1
-SENDING = 2
-OVER = 3
+# Phases of a source. WAITING: for the run to begin.
+WAITING, BEGINNING, SENDING, OVER = range(4)
 
 # Words a source looks at and sets: the run's state, its own state, what it has left.
 STATE_AT = CONTROL.fields["state"][1]  # type: ignore[index]

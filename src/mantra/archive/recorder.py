@@ -44,7 +44,6 @@ LANE_ROWS = 8192  # Some ms of the fullest queue; 448 KB, so that they are still
 PENDING_ROWS_MAX = 1 << 22  # 224 MB of rows that wait for the disk; then rather lose, and say so
 RETRY_S = 1.0  # after a write failed
 SAY_S = 1.0  # between two reports of losses
-TICKS_PER_SECOND_UNKNOWN = 1e9  # Ticks are no slower than that: flushes come rather sooner.
 
 # consumer   address of the CONSUMER
 # rows       address of the buffer
@@ -67,29 +66,21 @@ def drain(context_address):
     asks = recorder["busy"]
     work = 0
     for index in range(recorder["count"]):
-        lane_address = recorder["lanes"] + index * LANE_BYTES
-        work += drain_lane(lane_address)
-        lane = records_at(lane_address, 1, LANE)[0]
+        lane = records_at(recorder["lanes"] + index * LANE_BYTES, 1, LANE)[0]
+        consumer = records_at(lane["consumer"], 1, CONSUMER)[0]
+        before = consumer["next"]
+        free = lane["rows"] + lane["filled"] * lane["row_bytes"]
+        taken = consume_many(lane["consumer"], free, lane["capacity"] - lane["filled"])
+        if consumer["next"] != before:
+            lane["filled"] += taken
+            lane["taken"] += taken
+            show_progress(lane["consumer"])
+        work += taken
         if 2 * lane["filled"] >= lane["capacity"]:
             asks = 1
     if asks != 0 or read_tsc() > recorder["deadline"]:
         return np.int64(CALL_PYTHON)
     return np.int64(work)
-
-
-@compiled
-def drain_lane(lane_address):
-    """Take what a queue has, as far as the buffer has room; how many messages."""
-    lane = records_at(lane_address, 1, LANE)[0]
-    consumer = records_at(lane["consumer"], 1, CONSUMER)[0]
-    before = consumer["next"]
-    free = lane["rows"] + lane["filled"] * lane["row_bytes"]
-    taken = consume_many(lane["consumer"], free, lane["capacity"] - lane["filled"])
-    if consumer["next"] != before:
-        lane["filled"] += taken
-        lane["taken"] += taken
-        show_progress(lane["consumer"])
-    return taken
 
 
 @compiled
@@ -135,7 +126,8 @@ class Recorder(Actor):
         self._row = spine.control.rows[spine.publisher]
         self.queues = queues_of(spine.run)
         clock = self._clock_facts()
-        self._ticks_per_second = clock["ticks_per_second"] or TICKS_PER_SECOND_UNKNOWN
+        # Where the rate is unknown: ticks are no slower than that, flushes come rather sooner.
+        self._ticks_per_second = clock["ticks_per_second"] or 1e9
         recorded = self._open(spine)
         self._lanes = aligned_zeros(len(self.queues), LANE)
         self._buffers = []

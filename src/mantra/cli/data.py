@@ -10,7 +10,7 @@ import numpy as np
 from rich.console import Console
 
 from mantra.cli.main import FOLDER, JSON, answer
-from mantra.cli.status import is_quiet, progress_bar, table
+from mantra.cli.status import progress_bar, table
 
 CAPTURE = click.Path(exists=True, dir_okay=False, path_type=Path)
 OUT = click.Path(path_type=Path)
@@ -49,7 +49,7 @@ def import_command(
         exponents = dict(parse_instrument(text) for text in instruments)
     except ValueError as error:
         raise click.BadParameter(str(error)) from None
-    with progress_bar(f"import {venue}", is_quiet(as_json)) as progress:
+    with progress_bar(f"import {venue}", as_json) as progress:
         report = import_captures(files, out, venue=name, exponents=exponents, progress=progress)
     facts, bad = report.as_dict(), bool(report.malformed or report.gaps or report.damaged)
     answer(as_json, facts, lambda: _show_import(facts, out), bad)

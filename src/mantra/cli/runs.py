@@ -9,7 +9,7 @@ import click
 from rich.console import Console
 
 from mantra.cli.main import FOLDER, JSON, answer
-from mantra.cli.status import is_quiet, live_line, table
+from mantra.cli.status import live_line, table
 from mantra.config import Config, ConfigError, load_config
 
 CONFIG = click.argument(
@@ -81,7 +81,7 @@ def _run(config: Config, as_json: bool, seconds: float | None) -> None:
         click.echo("compiling, or loading what was compiled before …", err=True)
     system = build_system(config)
     until = None if seconds is None else time.monotonic() + seconds
-    with live_line(is_quiet(as_json)) as draw:
+    with live_line(as_json) as draw:
         report = run_system(system, draw, until)
     text = json.dumps(report, indent=1, default=str)
     (system.directory / "report.json").write_text(text + "\n")

@@ -3,7 +3,6 @@
 No refresh threads: a supervisor forks, and must not have any.
 """
 
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -79,8 +78,3 @@ def progress_bar(what: str, quiet: bool) -> Iterator[Callable[[int, int], None]]
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task(what)
         yield lambda done, total: bar.update(task, completed=done, total=total)
-
-
-def is_quiet(as_json: bool) -> bool:
-    """Whether to draw nothing: for programs, and where nobody looks."""
-    return as_json or not sys.stderr.isatty()

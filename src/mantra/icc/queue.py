@@ -60,12 +60,9 @@ from mantra.icc.atomics import (
 from mantra.icc.memory import record_type, records_at
 from mantra.icc.shm import PID_MASK
 
-SPMC = 1
-MPMC = 2
+SPMC, MPMC = 1, 2
 
-EMPTY = 0
-DATA = 1
-SPED_PAST = 2
+EMPTY, DATA, SPED_PAST = range(3)
 
 PAYLOAD = 8  # offset of the payload in a slot
 
@@ -74,9 +71,7 @@ NUMBER_SHIFT = 10
 OWNER_SHIFT = 2
 OWNER_MASK = 0xFF
 STATE_MASK = 3
-WHOLE = 0
-WRITING = 1
-VOID = 2
+WHOLE, WRITING, VOID = range(3)
 OWNERS_MAX = OWNER_MASK
 
 STUCK_POLLS = 1 << 10  # empty polls of one unfinished slot (some µs) before a look at its owner

@@ -12,15 +12,14 @@ else there is TOO_PRECISE: nothing is ever rounded. No float is made on the way.
 
 import numpy as np
 
-from mantra.compiled import compiled
+from mantra.compiled import compiled, inlined
 from mantra.icc.memory import address_of, records_at
 
 BYTE = np.dtype("u1")
 
-OK = 0
-MALFORMED = 1  # not a number, or more than a number
-TOO_PRECISE = 2  # a digit other than 0 beyond the exponent
-OVERFLOW = 3  # does not fit; wins over nothing: malformed and too precise are said first
+# MALFORMED: not a number, or more than a number. TOO_PRECISE: a digit other than 0 beyond the
+# exponent. OVERFLOW: does not fit; it wins over nothing: the other two are said first.
+OK, MALFORMED, TOO_PRECISE, OVERFLOW = range(4)
 STATUSES = ("ok", "malformed", "too precise", "too large")
 
 INT64_MAX = (1 << 63) - 1
@@ -54,26 +53,13 @@ def scan_decimal(text, end, exponent):
         at += 1
     # The common case in one pass: so few digits that nothing can overflow, nothing to refuse.
     digits = at
-    value = np.int64(0)
-    limit = min(end, digits + FAST_DIGITS - exponent)
-    while at < limit:
-        digit = byte_at(at) - ZERO
-        if digit < 0 or digit > 9:
-            break
-        value = value * 10 + digit
-        at += 1
+    value, at = _digits(np.int64(0), at, min(end, digits + FAST_DIGITS - exponent))
     missing = exponent
     sound = at > digits
     if sound and at < end and byte_at(at) == POINT:
         at += 1
         decimals = at
-        limit = min(end, decimals + exponent)
-        while at < limit:
-            digit = byte_at(at) - ZERO
-            if digit < 0 or digit > 9:
-                break
-            value = value * 10 + digit
-            at += 1
+        value, at = _digits(value, at, min(end, decimals + exponent))
         missing = exponent - (at - decimals)
         if missing == 0:
             while at < end and byte_at(at) == ZERO:
@@ -85,6 +71,18 @@ def scan_decimal(text, end, exponent):
         value *= 10
         missing -= 1
     return -value if negative else value, np.int64(OK), at
+
+
+@inlined
+def _digits(value, at, limit):
+    """`value` with the digits from `at` on behind it, and the address after them."""
+    while at < limit:
+        digit = byte_at(at) - ZERO
+        if digit < 0 or digit > 9:
+            break
+        value = value * 10 + digit
+        at += 1
+    return value, at
 
 
 @compiled

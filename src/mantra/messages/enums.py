@@ -12,8 +12,7 @@ def names(prefix: str) -> tuple[str, ...]:
 
 
 # Sides. The sign of a side is 1 - 2 * side: bid +1, ask -1.
-BID = 0
-ASK = 1
+BID, ASK = range(2)
 SIDES = ("bid", "ask")
 
 # L2Update and TradeUpdate flags.
@@ -22,20 +21,16 @@ LAST = 2  # last level: the book is consistent again
 SNAPSHOT = 4  # the group replaces the whole book
 
 # OrderRequest kinds.
-NEW = 0
-AMEND = 1
-CANCEL = 2
+NEW, AMEND, CANCEL = range(3)
 KINDS = ("new", "amend", "cancel")
 
 # Order types.
-LIMIT = 0
-MARKET = 1
+LIMIT, MARKET = range(2)
 TYPES = ("limit", "market")
 
-# Time in force.
-GTC = 0  # good till canceled
-IOC = 1  # immediate or cancel
-POST_ONLY = 2  # good till canceled, refused if it would take
+# Time in force: good till canceled, immediate or cancel, good till canceled but refused if it would
+# take.
+GTC, IOC, POST_ONLY = range(3)
 TIMES_IN_FORCE = ("gtc", "ioc", "post-only")
 
 # OrderUpdate events: what a venue says of an order. Fills travel on their own queue.
@@ -73,8 +68,7 @@ REASON_MALFORMED = 12  # a side, type, kind or time in force that there is not, 
 REASONS = names("REASON_")
 
 # Fill liquidity.
-MAKER = 0
-TAKER = 1
+MAKER, TAKER = range(2)
 LIQUIDITIES = ("maker", "taker")
 
 # SystemEvent kinds.
