@@ -43,12 +43,7 @@ LEVEL = 6  # of pcodec, 0..12: 2..7% smaller than level 4, a tenth slower; level
 ZLIB_LEVEL = 1
 
 # (explicit mode, delta order) tried for a column, cheapest in time first.
-CANDIDATES: list[tuple[Callable[[], ModeSpec], int]] = [
-    (ModeSpec.classic, 0),
-    (ModeSpec.classic, 1),
-    (ModeSpec.auto, 0),
-    (ModeSpec.auto, 1),
-]
+CANDIDATES = [(mode, order) for mode in (ModeSpec.classic, ModeSpec.auto) for order in (0, 1)]
 DEARER_MUST_SAVE = 0.98  # a later candidate is taken if it needs at most this share of the bytes
 
 # field: (plus, minus): the fields of the same record that predict it. TIMING's stamps.

@@ -61,7 +61,6 @@ class _Stream:
     spare: list[Columns] = field(default_factory=list)  # written: fresh memory costs page faults
     encoded: list[tuple[int, bytes]] = field(default_factory=list)  # columns of pending[0]
     encoders: list[ColumnEncoder] = field(default_factory=list)
-    written_bytes: int = 0  # by this writer, headers included
 
 
 class ArchiveWriter:
@@ -103,11 +102,6 @@ class ArchiveWriter:
 
     def __exit__(self, *exception: object) -> None:
         self.close()
-
-    @property
-    def written_bytes(self) -> dict[str, int]:
-        """Bytes this writer has written to disk, by stream."""
-        return {name: stream.written_bytes for name, stream in self._streams.items()}
 
     @property
     def pending_rows(self) -> int:
@@ -257,7 +251,6 @@ class ArchiveWriter:
         self._write(stream, block)
         stream.end += len(block)
         stream.next_row += rows
-        stream.written_bytes += len(block)
 
     def _write(self, stream: _Stream, content: bytes) -> None:
         left = memoryview(content)

@@ -80,7 +80,7 @@ def segment_path(run: str, name: str) -> Path:
 
 @dataclass
 class Segment:
-    """A mapped segment. `address` is its first byte, `content` the first byte after the header."""
+    """A mapped segment. `address` is its first byte."""
 
     path: Path
     array: np.ndarray  # bytes of the whole segment; keeps the mapping alive
@@ -88,10 +88,6 @@ class Segment:
     @property
     def address(self) -> int:
         return address_of(self.array)
-
-    @property
-    def content(self) -> int:
-        return self.address + CACHE_LINE
 
     @property
     def size(self) -> int:
