@@ -246,7 +246,6 @@ def _recorder(config: Config, run: str, directory: Path, tables: Tables) -> Reco
 
 def describe_system(system: System) -> dict:
     """Actors, cores, queues, and who writes and reads each: what `mantra run --dry` prints."""
-    everything = spine.queue_names(system.actors)
     return {
         "run": system.run,
         "cores": [
@@ -266,7 +265,7 @@ def describe_system(system: System) -> dict:
                 "written_by": spine.writers(system.actors, name),
                 "read_by": [a.name for a in system.actors if name in a.reads or a.stops_last],
             }
-            for name in everything
+            for name in spine.queue_names(system.actors)
         ],
         "vectors": {
             vector: {"rows": rows, "written_by": actor.name}

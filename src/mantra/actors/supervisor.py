@@ -24,7 +24,7 @@ from mantra.compiled import fill_cache
 from mantra.icc import queue, queue_segment, seqlock_vector, shm
 from mantra.icc.memory import address_of, aligned_zeros
 from mantra.messages import enums
-from mantra.messages.records import PUBLISHER_BITS, PUBLISHER_MASK, SYSTEM_EVENT
+from mantra.messages.records import PUBLISHER_MASK, SYSTEM_EVENT
 from mantra.telemetry.clock import CLOCK_FIX, Calibration, read_ticks
 
 START_S = 60.0  # to attach and make contexts; compiling was done before
@@ -207,8 +207,8 @@ class Supervisor:
         self.processes.remove(process)
 
     def _sources_done(self) -> bool:
-        sources = [r for r, a in zip(self.rows, self.actors, strict=True) if a.is_source]
-        return bool(sources) and all(row["state"] == control.DONE for row in sources)
+        states = self.rows["state"][[actor.is_source for actor in self.actors]]
+        return len(states) > 0 and bool((states == control.DONE).all())
 
     def _drained(self) -> bool:
         """Whether every living consumer of every queue has reached its end."""
@@ -282,8 +282,7 @@ class Supervisor:
 
     def _tell(self, kind: int, value: int) -> None:
         event = aligned_zeros(1, SYSTEM_EVENT)
-        event["ts_origin"] = read_ticks()
-        event["published"] = 0 << PUBLISHER_BITS | PUBLISHER_MASK
+        event["ts_origin"], event["published"] = read_ticks(), PUBLISHER_MASK  # published at once
         event["kind"], event["value"] = kind, value
         event["instrument"], event["venue"] = -1, -1
         queue.publish(address_of(self._events_producer), address_of(event))
