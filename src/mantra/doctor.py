@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mantra import machine
-from mantra.machine import CPU, ROOT, UNKNOWN, read
+from mantra.machine import CPU, ROOT, UNKNOWN, read, shared_memory_bytes, soft_limit
 
 GOOD_CLOCKS = ("tsc", "arch_sys_counter", "kvm-clock", "hyperv_clocksource_tsc_page")
 
@@ -131,18 +131,6 @@ def check_swap(root: Path) -> State:
     return f"swappiness {swappiness or UNKNOWN}", swappiness in ("0", "1")
 
 
-def check_locked(root: Path) -> State:
-    return limited(machine.soft_limit("Max locked memory", root), LOCKED_WANTED)
-
-
-def check_files(root: Path) -> State:
-    return limited(machine.soft_limit("Max open files", root), FILES_WANTED)
-
-
-def check_shared_memory(root: Path) -> State:
-    return limited(machine.shared_memory_bytes(root) or -1, SHM_WANTED)
-
-
 def limited(limit: int | None, wanted: int) -> State:
     """Judge a limit: None is unlimited, -1 unknown."""
     if limit is None:
@@ -155,3 +143,6 @@ CHECKS: dict[str, Callable[[Path], State]] = {
     for name, value in globals().items()
     if name.startswith("check_")
 }
+CHECKS["locked"] = lambda root: limited(soft_limit("Max locked memory", root), LOCKED_WANTED)
+CHECKS["files"] = lambda root: limited(soft_limit("Max open files", root), FILES_WANTED)
+CHECKS["shared_memory"] = lambda root: limited(shared_memory_bytes(root) or -1, SHM_WANTED)

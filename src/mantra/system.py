@@ -15,13 +15,11 @@ A tick's way through what is wired here, file by file:
 
 import os
 import platform
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +44,7 @@ from mantra.exchanges.simulated.generator import default_markets, default_tables
 from mantra.exchanges.simulated.venue import SimulatedVenue
 from mantra.icc import seqlock_vector
 from mantra.icc.memory import address_of, aligned_zeros
+from mantra.machine import versions
 from mantra.messages.decimals import to_units
 from mantra.messages.tables import Tables
 from mantra.models.contract import ModelError, compile_model, load_model
@@ -56,9 +55,8 @@ from mantra.overseer.state import COUNTERS
 from mantra.telemetry.clock import describe, ns_per_tick
 
 FEED, OVERSEER, RECORDER = "feed", "overseer", "recorder"
-MARKET_DATA_CAPACITY = 1 << 16
 UNREAD_CAPACITY = 1 << 10  # of timings that nobody records: the latest, for observers
-CAPACITIES = {"l2": MARKET_DATA_CAPACITY, "trades": 1 << 14}
+CAPACITIES = {"l2": 1 << 16, "trades": 1 << 14}
 
 
 @dataclass
@@ -231,11 +229,7 @@ def _recorder(config: Config, run: str, directory: Path, tables: Tables) -> Reco
         "run": run,
         "config": config.model_dump(mode="json"),
         "tables": tables.as_dict(),
-        "versions": {
-            "mantra": __version__,
-            "python": sys.version.split()[0],
-            **{name: version(name) for name in ("numba", "numpy", "pcodec")},
-        },
+        "versions": versions() | {"mantra": __version__},
         "machine": platform.machine(),
     }
     return Recorder(RECORDER, directory / "archive", facts, config.recorder.flush_s)

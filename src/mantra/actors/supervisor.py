@@ -114,17 +114,16 @@ class Supervisor:
             signal.signal(number, self._on_signal)
         for process in self.processes:
             self._fork(process)
-        deadline = time.monotonic() + START_S
-        while (self.rows["state"] != control.STARTED).any():
-            self._reap()
-            dead = [p.line.label for p in self.processes if p.exit_status is not None]
-            late = [r["name"].decode() for r in self.rows if r["state"] != control.STARTED]
-            if dead:
-                raise RuntimeError(f"did not start: {', '.join(dead)} (its error is above)")
-            if time.monotonic() > deadline:
-                raise RuntimeError(f"not started after {START_S:.0f} s: {', '.join(late)}")
-            time.sleep(LOOK_S / 10)
+        waiting = self.rows["state"]  # a view
+        self._wait(lambda: self._dead() != [] or (waiting == control.STARTED).all(), START_S)
+        if dead := self._dead():
+            raise RuntimeError(f"did not start: {', '.join(dead)} (its error is above)")
+        if late := [r["name"].decode() for r in self.rows if r["state"] != control.STARTED]:
+            raise RuntimeError(f"not started after {START_S:.0f} s: {', '.join(late)}")
         self.control.record["state"] = control.RUNNING
+
+    def _dead(self) -> list[str]:
+        return [p.line.label for p in self.processes if p.exit_status is not None]
 
     def _restore_handlers(self) -> None:
         for number, handler in self._handlers.items():
@@ -204,7 +203,7 @@ class Supervisor:
         self.control.record["halted"] = 1
         self._tell(enums.EVENT_HALT, numbers[0])
         self.stop_asked = self.stop_asked or f"{process.line.label} died"
-        self.processes.remove(process)
+        self.processes = [p for p in self.processes if p is not process]
 
     def _sources_done(self) -> bool:
         states = self.rows["state"][[actor.is_source for actor in self.actors]]

@@ -106,14 +106,6 @@ class Damage:
 
 
 @dataclass(frozen=True)
-class FileHeader:
-    segment: int
-    first_row: int
-    description: dict
-    bytes: int  # where the first block begins
-
-
-@dataclass(frozen=True)
 class Block:
     """A block's header: where its columns lie, how many rows, of which time."""
 
@@ -167,18 +159,18 @@ def pack_file_header(description: dict, segment: int, first_row: int) -> bytes:
     return header.tobytes() + text
 
 
-def unpack_file_header(path: Path, content: bytes) -> FileHeader:
-    """Parse the beginning of a segment. Raises ArchiveError if it is not one, or is damaged."""
-    unfinished = f"{path}: only {len(content)} bytes: the file header is unfinished"
-    if FILE_MAGIC.startswith(content[:8]) and content[:8] != FILE_MAGIC:
-        raise ArchiveError(unfinished)
-    if content[:8] != FILE_MAGIC:
+def unpack_file_header(path: Path, content: bytes) -> tuple[int, int, dict, int]:
+    """(segment, first row, description, where the first block begins) from a segment's beginning.
+
+    Raises ArchiveError if it is not one, or is damaged.
+    """
+    if not FILE_MAGIC.startswith(content[:8]):
         raise ArchiveError(
             f"{path}: not a segment of an archive: begins with {content[:8]!r}, "
             f"expected {FILE_MAGIC!r}. Move the file out of the archive's directory"
         )
     if len(content) < FILE_HEADER.itemsize:
-        raise ArchiveError(unfinished)
+        raise ArchiveError(f"{path}: only {len(content)} bytes: the file header is unfinished")
     header = np.frombuffer(content, FILE_HEADER, 1)[0]
     if zlib.crc32(content[: FILE_HEADER.itemsize - 4]) != header["crc"]:
         raise ArchiveError(f"{path}: byte 0: the file header's checksum is wrong")
@@ -193,7 +185,7 @@ def unpack_file_header(path: Path, content: bytes) -> FileHeader:
         raise ArchiveError(f"{path}: byte {FILE_HEADER.itemsize}: the description is unfinished")
     if zlib.crc32(text) != header["description_crc"]:
         raise ArchiveError(f"{path}: byte {FILE_HEADER.itemsize}: description checksum is wrong")
-    return FileHeader(int(header["segment"]), int(header["first_row"]), json.loads(text), end)
+    return int(header["segment"]), int(header["first_row"]), json.loads(text), end
 
 
 def pack_block(

@@ -102,11 +102,7 @@ class Recorder(Actor):
     step = drain
 
     def __init__(
-        self,
-        name: str,
-        directory: Path | str,
-        metadata: dict | None = None,
-        flush_s: float = 5.0,
+        self, name: str, directory: Path | str, metadata: dict | None = None, flush_s: float = 5.0
     ):
         super().__init__(name)
         self.directory = Path(directory)

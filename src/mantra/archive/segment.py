@@ -51,17 +51,16 @@ def _index_segment(index: StreamIndex, number: int, path: Path, last: bool) -> N
         begin = 0
         content = os.pread(file.fileno(), layout.FILE_HEADER_MAX, 0)
         try:
-            header = layout.unpack_file_header(path, content)
-            begin = header.bytes
-            if header.segment != number:
-                _say(index, start, f"the header says segment {header.segment}", 0)
+            said, first_row, description, begin = layout.unpack_file_header(path, content)
+            if said != number:
+                _say(index, start, f"the header says segment {said}", 0)
             if index.description is None:
-                index.description = header.description
-            elif index.description["fields"] != header.description["fields"]:
+                index.description = description
+            elif index.description["fields"] != description["fields"]:
                 _say(index, start, "its records differ from those of earlier segments", -1)
                 return
             what = "rows before this segment are missing (is a segment file absent?)"
-            _say_missing(index, start, what, header.first_row)
+            _say_missing(index, start, what, first_row)
         except ArchiveError as error:
             what = str(error).removeprefix(f"{path}: ")
             unfinished = last and _begins_unfinished(content, size)

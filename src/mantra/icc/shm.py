@@ -109,10 +109,6 @@ class Segment:
         """Say that the content may be used."""
         set_ready(self.address + READY_AT)
 
-    def unlink(self) -> None:
-        """Remove the name; memory goes when the last process lets go of it."""
-        self.path.unlink(missing_ok=True)
-
 
 def create(run: str, name: str, content_bytes: int, layout: int) -> Segment:
     """Make a zeroed segment; the caller fills it and then calls `publish`.
