@@ -186,12 +186,13 @@ def no_floats(source: Source) -> Iterator[Problem]:
     if not any(PACKAGE / room in source.path.parents for room in INTEGER_ROOMS):
         return
     for call in ast.walk(source.tree):
-        if isinstance(call, ast.Call) and last_name(call) == "dtype":
+        if isinstance(call, ast.Call) and last_name(call) in ("dtype", "record_type"):
             pairs = [node for node in ast.walk(call) if isinstance(node, ast.Tuple)]
-            kinds = [pair.elts[1] for pair in pairs if len(pair.elts) > 1] + call.args[:1]
+            kinds = [pair.elts[1] for pair in pairs if len(pair.elts) > 1] + call.args
             for kind in kinds:
                 name = kind.value if isinstance(kind, ast.Constant) else last_name(kind)
-                if isinstance(name, str) and FLOAT.fullmatch(name):
+                # A text of `record_type` is a format, then names.
+                if isinstance(name, str) and FLOAT.fullmatch(name.partition(" ")[0]):
                     yield Problem(
                         source.path,
                         kind.lineno,

@@ -19,10 +19,9 @@ from mantra.overseer.overseer import Overseer
 def core_lines(config: Config, actors: list[Actor]) -> list[CoreLine]:
     """The core map: the config's, or one made for the cores there are."""
     by_name = {actor.name: actor for actor in actors}
-    if len(by_name) < len(actors):
-        names = [actor.name for actor in actors]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ConfigError(f"two actors are called {twice!r}: rename the model or venue")
+    for actor in actors:
+        if by_name[actor.name] is not actor:
+            raise ConfigError(f"two actors are called {actor.name!r}: rename the model or venue")
     there = os.sched_getaffinity(0)
     placed: list[str] = []
     lines = []
@@ -42,14 +41,8 @@ def core_lines(config: Config, actors: list[Actor]) -> list[CoreLine]:
             raise ConfigError(
                 f"cores[{index}].core = {line.core}: this process may use {sorted(there)}"
             )
-        lines.append(
-            CoreLine(
-                [by_name[name] for name in line.actors],
-                line.core,
-                IDLE_STRATEGIES.index(line.idle),
-                line.on_death,
-            )
-        )
+        here, idle = [by_name[name] for name in line.actors], IDLE_STRATEGIES.index(line.idle)
+        lines.append(CoreLine(here, line.core, idle, line.on_death))
     if missing := [name for name in by_name if name not in placed]:
         raise ConfigError(f"cores: on no line: {', '.join(missing)}")
     return lines

@@ -78,11 +78,6 @@ def allowed_cores(root: Path = ROOT) -> list[int]:
     return core_list(colon_table(read(root, "proc/self/status")).get("Cpus_allowed_list", ""))
 
 
-def isolated_cores(root: Path = ROOT) -> list[int]:
-    """Cores the scheduler leaves alone (`isolcpus=`)."""
-    return core_list(read(root, f"{CPU}/isolated"))
-
-
 def sibling_groups(root: Path = ROOT) -> list[list[int]]:
     """Groups of logical cores that share one physical core."""
     groups = {
@@ -168,7 +163,7 @@ def machine_facts(root: Path = ROOT) -> dict[str, Any]:
         "cpu": cpu_name(root),
         "cores": len(online_cores(root)),
         "cores_allowed": len(allowed_cores(root)),
-        "cores_isolated": isolated_cores(root),
+        "cores_isolated": core_list(read(root, f"{CPU}/isolated")),
         "smt_siblings": sibling_groups(root),
         "kernel": read(root, "proc/sys/kernel/osrelease") or UNKNOWN,
         "architecture": platform.machine(),

@@ -15,11 +15,11 @@ A tick's way through what is wired here, file by file:
 
 import os
 import platform
-import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import version
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +44,7 @@ from mantra.exchanges.simulated.generator import default_markets, default_tables
 from mantra.exchanges.simulated.venue import SimulatedVenue
 from mantra.icc import seqlock_vector
 from mantra.icc.memory import address_of, aligned_zeros
+from mantra.machine import versions
 from mantra.messages.decimals import to_units
 from mantra.messages.tables import Tables
 from mantra.models.contract import ModelError, compile_model, load_model
@@ -54,9 +55,8 @@ from mantra.overseer.state import COUNTERS
 from mantra.telemetry.clock import describe, ns_per_tick
 
 FEED, OVERSEER, RECORDER = "feed", "overseer", "recorder"
-MARKET_DATA_CAPACITY = 1 << 16
 UNREAD_CAPACITY = 1 << 10  # of timings that nobody records: the latest, for observers
-CAPACITIES = {"l2": MARKET_DATA_CAPACITY, "trades": 1 << 14}
+CAPACITIES = {"l2": 1 << 16, "trades": 1 << 14}
 
 
 @dataclass
@@ -77,12 +77,11 @@ class System:
     @property
     def capacities(self) -> dict[str, int]:
         """Slots by queue, where they are not the spine's defaults."""
-        unread = {} if self.config.recorder.enabled else self._unread_timings()
+        unread = {}
+        if not self.config.recorder.enabled:
+            names = spine.queue_names(self.actors)
+            unread = {n: UNREAD_CAPACITY for n in names if n.startswith(spine.TIMINGS_PREFIX)}
         return {**CAPACITIES, **unread, **self.config.queues}
-
-    def _unread_timings(self) -> dict[str, int]:
-        names = spine.queue_names(self.actors)
-        return {n: UNREAD_CAPACITY for n in names if n.startswith(spine.TIMINGS_PREFIX)}
 
 
 def new_run_name() -> str:
@@ -105,7 +104,10 @@ def build_system(config: Config, run: str | None = None) -> System:
             OVERSEER,
             [(model.name, model.rows) for model in models],
             tables,
-            {m.name: _limits(m.name, m.limits, a, tables) for m, a in _pairs(config, models)},
+            {
+                said.name: _limits(said.name, said.limits, actor, tables)
+                for said, actor in zip(config.models, models, strict=True)
+            },
         ),
     ]
     if config.recorder.enabled:
@@ -116,8 +118,13 @@ def build_system(config: Config, run: str | None = None) -> System:
     return System(config, run, directory, tables, actors, core_lines(config, actors))
 
 
-def _pairs(config: Config, actors: list[ModelActor]) -> list:
-    return list(zip(config.models, actors, strict=True))
+@contextmanager
+def _blaming(key: str) -> Iterator[None]:
+    """What a room refuses is an error of the config's key."""
+    try:
+        yield
+    except (ArchiveError, LookupError, ModelError, ValueError) as error:
+        raise ConfigError(f"{key}: {error}") from None
 
 
 # ---------------------------------------------------------------- what the config names
@@ -130,24 +137,13 @@ def _market(config: Config) -> tuple[Tables, list[Actor]]:
         tables = default_tables()
         markets = []
         for index, venue in enumerate(config.venues):
-            try:
+            with _blaming(f"venues[{index}].name"):
                 markets += default_markets(tables, venue.name)
-            except LookupError as error:
-                raise ConfigError(f"venues[{index}].name: {error}") from None
         # One actor sends for all venues: its queues then have one producer, the faster kind.
-        feed = SimulatedVenue(
-            FEED,
-            tables,
-            markets=markets,
-            seed=source.seed,
-            rate=source.rate,
-            messages=source.messages,
-        )
-        return tables, [feed]
-    try:
+        settings = source.model_dump(exclude={"kind"})
+        return tables, [SimulatedVenue(FEED, tables, markets=markets, **settings)]
+    with _blaming("source.data"):
         content = ArchiveReader(source.data).metadata.get("tables")
-    except ArchiveError as error:
-        raise ConfigError(f"source.data: {error}") from None
     if content is None:
         raise ConfigError(
             f"source.data = {source.data}: this archive holds no instrument tables; "
@@ -160,10 +156,8 @@ def _market(config: Config) -> tuple[Tables, list[Actor]]:
 def _set_fees(config: Config, tables: Tables) -> None:
     """The config's fees where it has some; else those in the tables stay."""
     for index, venue in enumerate(config.venues):
-        try:
+        with _blaming(f"venues[{index}].name"):
             which = tables.venue(venue.name)
-        except LookupError as error:
-            raise ConfigError(f"venues[{index}].name: {error}") from None
         of_venue = tables.instruments["venue"] == which
         for fee in ("maker_fee_ppm", "taker_fee_ppm"):
             if getattr(venue, fee) is not None:
@@ -174,12 +168,10 @@ def _mock_exchanges(config: Config, tables: Tables) -> list[Actor]:
     exchanges: list[Actor] = []
     for index, venue in enumerate(config.venues):
         options = MockOptions(answers_unknown=index == 0)
-        try:
+        with _blaming(f"venues[{index}].balances"):
             exchanges.append(
                 MockExchange(f"mock-{venue.name}", venue.name, tables, venue.balances, options)
             )
-        except (LookupError, ValueError) as error:
-            raise ConfigError(f"venues[{index}].balances: {error}") from None
     return exchanges
 
 
@@ -190,10 +182,8 @@ def _models(config: Config, tables: Tables) -> list[ModelActor]:
         where = f"models[{index}]"
         if model.name in [actor.name for actor in actors]:
             raise ConfigError(f"{where}.name = {model.name!r}: another model has this name")
-        try:
+        with _blaming(f"{where}.instruments"):
             instruments = [tables.instrument(name) for name in model.instruments]
-        except LookupError as error:
-            raise ConfigError(f"{where}.instruments: {error}") from None
         for name in model.instruments:
             if model.instruments.count(name) > 1:
                 raise ConfigError(f"{where}.instruments: {name!r} is there twice")
@@ -202,13 +192,11 @@ def _models(config: Config, tables: Tables) -> list[ModelActor]:
                     f"{where}.instruments: {name!r}: no [[venues]] entry for its venue, so nobody "
                     f"would answer its orders"
                 )
-        try:
+        with _blaming(where):
             code = load_model(model.model)
             actors.append(
                 ModelActor(model.name, index, code, instruments, tables, model.parameters)
             )
-        except ModelError as error:
-            raise ConfigError(f"{where}: {error}") from None
     return actors
 
 
@@ -219,7 +207,7 @@ def _limits(name: str, limits: Limits, actor: ModelActor, tables: Tables) -> Mod
         facts = tables.instruments[instrument]
         quote_exponent = int(tables.assets[facts["quote"]]["exponent"])
         volume_exponent = int(facts["volume_exponent"])
-        try:
+        with _blaming(f"limits of model {name!r}"):
             of_instruments[instrument] = OrderLimits(
                 order_volume_max=to_units(limits.order_volume_max, volume_exponent),
                 order_notional_max=to_units(limits.order_notional_max, quote_exponent),
@@ -227,8 +215,6 @@ def _limits(name: str, limits: Limits, actor: ModelActor, tables: Tables) -> Mod
                 position_max=to_units(limits.position_max, volume_exponent),
             )
             losses[int(facts["quote"])] = to_units(limits.daily_loss_max, quote_exponent)
-        except ValueError as error:
-            raise ConfigError(f"limits of model {name!r}: {error}") from None
     return ModelLimits(
         of_instruments,
         open_orders_max=limits.open_orders_max,
@@ -243,17 +229,10 @@ def _recorder(config: Config, run: str, directory: Path, tables: Tables) -> Reco
         "run": run,
         "config": config.model_dump(mode="json"),
         "tables": tables.as_dict(),
-        "versions": {
-            "mantra": __version__,
-            "python": sys.version.split()[0],
-            **{name: version(name) for name in ("numba", "numpy", "pcodec")},
-        },
+        "versions": versions() | {"mantra": __version__},
         "machine": platform.machine(),
     }
-    # A replay at full speed waits for it; data that comes at its own pace does not.
-    return Recorder(
-        RECORDER, directory / "archive", facts, paces=True, flush_s=config.recorder.flush_s
-    )
+    return Recorder(RECORDER, directory / "archive", facts, config.recorder.flush_s)
 
 
 # ---------------------------------------------------------------- looking and running
@@ -261,7 +240,6 @@ def _recorder(config: Config, run: str, directory: Path, tables: Tables) -> Reco
 
 def describe_system(system: System) -> dict:
     """Actors, cores, queues, and who writes and reads each: what `mantra run --dry` prints."""
-    everything = spine.queue_names(system.actors)
     return {
         "run": system.run,
         "cores": [
@@ -281,7 +259,7 @@ def describe_system(system: System) -> dict:
                 "written_by": spine.writers(system.actors, name),
                 "read_by": [a.name for a in system.actors if name in a.reads or a.stops_last],
             }
-            for name in everything
+            for name in spine.queue_names(system.actors)
         ],
         "vectors": {
             vector: {"rows": rows, "written_by": actor.name}
@@ -298,10 +276,8 @@ def compile_system(system: System) -> None:
     cycles = [cycle for actor in system.actors for cycle in (actor.step, *actor.helpers)]
     fill_cache([*cycles, *(m.model.call for m in models)])
     for model in models:
-        try:
+        with _blaming(f"model {model.name!r}"):
             compile_model(model.model)
-        except ModelError as error:
-            raise ConfigError(f"model {model.name!r}: {error}") from None
     for cycle in cycles:
         _ = cycle.address
 
@@ -319,15 +295,10 @@ def run_system(
 ) -> dict:
     """Run it to its end; the report. `until` is a time of `time.monotonic`."""
     compile_system(system)
-    kept: list[object] = []
-
-    def share_tables() -> None:
-        kept.append(system.tables.publish(system.run))
-
     system.directory.mkdir(parents=True, exist_ok=True)
-    supervisor = Supervisor(
-        system.run, system.lines, system.capacities, system.config.run.timings, share_tables
-    )
+    share_tables = partial(system.tables.publish, system.run)
+    timings = system.config.run.timings
+    supervisor = Supervisor(system.run, system.lines, system.capacities, timings, share_tables)
     with supervisor:
         tally = Tally(system.run, system.tables)
         began = time.monotonic()

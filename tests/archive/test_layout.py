@@ -42,7 +42,7 @@ def test_headers_are_laid_out_as_drawn() -> None:
 def test_a_file_header_comes_back_from_its_bytes() -> None:
     content = layout.pack_file_header(DESCRIPTION, segment=3, first_row=1 << 40)
     header = layout.unpack_file_header(Path("x"), content + b"blocks")
-    assert header == layout.FileHeader(3, 1 << 40, DESCRIPTION, len(content))
+    assert header == (3, 1 << 40, DESCRIPTION, len(content))
 
 
 def test_a_block_comes_back_from_its_bytes() -> None:

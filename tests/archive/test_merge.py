@@ -22,6 +22,16 @@ def write(directory: Path, streams: dict[str, np.ndarray], block_rows: int) -> A
     return ArchiveReader(directory)
 
 
+def merged(reader: ArchiveReader, streams: list[str], *span: int) -> list[tuple[int, np.void]]:
+    """Every row with the index of its stream, in the order that the chunks say."""
+    rows = []
+    for parts, order in reader.interleaved(streams, *span):
+        left = [iter(part) for part in parts]
+        rows += [(int(source), next(left[source])) for source in order]
+        assert all(next(part, None) is None for part in left)
+    return rows
+
+
 stamps = st.lists(st.integers(0, 12), min_size=1, max_size=60)
 
 
@@ -36,11 +46,7 @@ def test_merged_order_is_that_of_the_naive_twin(
         rows[stream]["ts_origin"] = stamped
         rows[stream]["ts_exchange"] = np.arange(len(stamped))
     reader = write(tmp_path_factory.mktemp("archive"), rows, block_rows)
-    got = [
-        (STREAMS.index(stream), int(row["ts_exchange"]))
-        for stream, run in reader.merged(STREAMS)
-        for row in run
-    ]
+    got = [(source, int(row["ts_exchange"])) for source, row in merged(reader, STREAMS)]
     assert got == naive.merged([rows[stream] for stream in STREAMS])
 
 
@@ -66,13 +72,11 @@ def test_a_range_is_merged_like_the_rows_of_that_range(tmp_path: Path) -> None:
     reader = write(tmp_path, {"l2": l2, "trades": trades}, block_rows=64)
     start, end = 30_000, 90_000
     ranged = [naive.in_range(l2, start, end), naive.in_range(trades, start, end)]
-    runs = list(reader.merged(["l2", "trades"], start, end))
-    expected = naive.merged(ranged)
-    assert sum(len(rows) for _, rows in runs) == len(expected)
-    assert [0 if s == "l2" else 1 for s, rows in runs for _ in rows] == [n for n, _ in expected]
+    got = [source for source, _ in merged(reader, ["l2", "trades"], start, end)]
+    assert got == [n for n, _ in naive.merged(ranged)]
 
 
 def test_streams_without_a_time_column_cannot_be_merged(tmp_path: Path) -> None:
     reader = write(tmp_path, {"l2": l2_rows(3), "x": np.zeros(3, [("a", "i4")])}, 10)
     with pytest.raises(ArchiveError, match="'x' has no time column"):
-        list(reader.merged(["l2", "x"]))
+        reader.interleaved(["l2", "x"])

@@ -72,8 +72,6 @@ def test_what_is_there_is_told(archive: Path) -> None:
     assert reader.streams == ["l2", "trades", "untimed"]
     assert reader.metadata == {"run": "x"}
     assert reader.rows("l2") == len(ROWS)
-    assert reader.time_range("l2") == (ROWS["ts_origin"].min(), ROWS["ts_origin"].max())
-    assert reader.time_range("untimed") is None
     assert reader.damages == []
 
 

@@ -123,3 +123,15 @@ def test_repair_refuses_other_files(tmp_path: Path) -> None:
     with pytest.raises(ArchiveError, match="not the name of a segment"):
         repair(other)
     assert other.read_text() == "x"
+
+
+def test_a_damaged_file_header_is_not_an_unfinished_end(tmp_path: Path) -> None:
+    with ArchiveWriter(tmp_path, block_rows=50) as writer:
+        writer.append("l2", l2_rows(200))
+    path = tmp_path / "l2.0.mantra"
+    content = bytearray(path.read_bytes())
+    content[100] ^= 1  # of the description
+    path.write_bytes(content)
+    assert repair(tmp_path) == []
+    assert path.read_bytes() == content, "whole blocks follow: nothing may be cut off"
+    assert not verify(tmp_path).ok

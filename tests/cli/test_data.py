@@ -24,7 +24,7 @@ def archive(tmp_path):
 def damage(archive):
     path = archive / "l2.0.mantra"
     content = bytearray(path.read_bytes())
-    content[400] ^= 1
+    content[-10] ^= 1
     path.write_bytes(content)
 
 

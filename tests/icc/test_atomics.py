@@ -24,14 +24,9 @@ def store_both(address, value):
 
 @compiled
 def exchange(address, expected, desired):
-    return atomics.compare_exchange(address, expected, desired)
-
-
-@compiled
-def add(address, increment):
     atomics.fence_acquire()
     atomics.cpu_pause()
-    return atomics.fetch_add(address, increment)
+    return atomics.compare_exchange(address, expected, desired)
 
 
 @compiled
@@ -59,13 +54,6 @@ def test_compare_exchange_writes_only_over_the_expected(function):
     assert words.tolist() == [1, 2]
     assert function(address_of(words), 1, 9)
     assert words.tolist() == [9, 2]
-
-
-@pytest.mark.parametrize("function", [add, atomics.fetch_add])
-def test_fetch_add_gives_the_value_before(function):
-    words = np.array([40], WORD)
-    assert function(address_of(words), 2) == 40
-    assert words[0] == 42
 
 
 @pytest.mark.parametrize("count", [0, 1, 7, 31])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mantra.compiled import compiled
-from mantra.icc.memory import CACHE_LINE, address_of, aligned_zeros, records_at
+from mantra.icc.memory import CACHE_LINE, address_of, aligned_zeros, record_type, records_at
 
 PAIR = np.dtype([("a", "i8"), ("b", "i4"), ("c", "i4")], align=True)
 
@@ -45,3 +45,11 @@ def test_there_is_one_specialisation():
     bump(address_of(pairs), 2)
     bump(np.int64(address_of(pairs)), np.int64(1))
     assert len(bump.signatures) == 1
+
+
+def test_a_record_type_is_numpys_of_the_same_fields():
+    inner = record_type("i8 start stop")
+    made = record_type("i8 price volume", "i4 instrument", "(4,)i2 words", ("timing", inner))
+    fields = [("price", "i8"), ("volume", "i8"), ("instrument", "i4"), ("words", "i2", (4,))]
+    assert made == np.dtype([*fields, ("timing", inner)], align=True)
+    assert made.isalignedstruct

@@ -135,7 +135,7 @@ def test_consumers_start_at_the_next_message_or_the_oldest():
     assert queue_segment.consumer(of, "old", from_oldest=True)["next"] == 2
 
 
-def test_consumers_are_shown_with_progress_until_they_are_released():
+def test_consumers_are_shown_with_progress():
     of = made()
     handle = queue_segment.consumer(of, "a reader", paces=True)
     line = of.consumers[0]
@@ -143,22 +143,6 @@ def test_consumers_are_shown_with_progress_until_they_are_released():
     handle["next"], handle["lost"] = 40, 3
     queue.show_progress(address_of(handle))
     assert (line["cursor"], line["lost"]) == (40, 3)
-    assert queue_segment.slowest_cursor(of) == 40
-    queue_segment.release_consumer(of, handle)
-    assert line["process"] == 0
-    assert queue_segment.slowest_cursor(of) == of.count
-
-
-def test_the_slowest_that_lives_paces(dead_process):
-    of = made()
-    for cursor in (30, 10, 20):
-        handle = queue_segment.consumer(of, f"at {cursor}", paces=True)
-        handle["next"] = cursor
-        queue.show_progress(address_of(handle))
-    queue_segment.consumer(of, "paces nobody")
-    assert queue_segment.slowest_cursor(of) == 10
-    of.consumers[1]["process"] = dead_process
-    assert queue_segment.slowest_cursor(of) == 20
 
 
 def test_a_dead_consumers_line_is_taken_over_and_a_full_list_is_refused(dead_process):

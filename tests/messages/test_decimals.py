@@ -108,5 +108,5 @@ def test_all_decimals_are_written_out(value, exponent, text):
 @pytest.mark.needs_jit
 def test_one_specialisation_serves_every_caller():
     parse("1e5", 2)
-    for function in (parse_decimal, scan_decimal, decimals._scan_slowly, decimals._shifted):
+    for function in (parse_decimal, scan_decimal, decimals._scan_slowly):
         assert len(function.signatures) <= 1, function

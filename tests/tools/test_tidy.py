@@ -131,6 +131,7 @@ def test_integer_dtypes_and_scalar_dtypes_pass():
     text = "X = np.dtype([('f8', 'i8'), ('e', 'S4'), ('w', 'i8', (4,))])\nY = np.dtype('i8')\n"
     assert not said(tidy.no_floats, text)
     assert said(tidy.no_floats, "Y = np.dtype('f8')\n")
+    assert said(tidy.no_floats, "Z = record_type('i8 price', 'f8 volume')\n")
 
 
 def test_every_source_opens_with_a_docstring():

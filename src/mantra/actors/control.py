@@ -15,53 +15,37 @@ from dataclasses import dataclass
 import numpy as np
 
 from mantra.icc import shm
-from mantra.icc.memory import CACHE_LINE
+from mantra.icc.memory import CACHE_LINE, record_type
 
 # The state of a run. Each includes the ones before: an actor compares with >=.
-STARTING = 0
-RUNNING = 1  # sources may send
-CANCELING = 2  # no new orders; what is open is being canceled
-STOPPING = 3  # cores end one after the other, recorders last
+#   RUNNING    sources may send
+#   CANCELING  no new orders; what is open is being canceled
+#   STOPPING   cores end one after the other, recorders last
+STARTING, RUNNING, CANCELING, STOPPING = range(4)
 RUN_STATES = ("starting", "running", "canceling", "stopping")
 
-# The state of an actor.
-ABSENT = 0
-STARTED = 1
-DONE = 2  # a source without more data
-ENDED = 3
-DIED = 4
+# The state of an actor. DONE: a source without more data.
+ABSENT, STARTED, DONE, ENDED, DIED = range(5)
 ACTOR_STATES = ("absent", "started", "done", "ended", "died")
 
 ACTORS_MAX = 64
 SEGMENT = "control"
 
-CONTROL = np.dtype(
-    [
-        ("state", "i8"),
-        ("halted", "i8"),  # 1: the kill switch is pulled; the Overseer cancels and sends nothing
-        ("supervisor", "i8"),  # process id
-        ("actors", "i8"),  # rows in use
-        ("unused", "i8", (4,)),
-    ],
-    align=True,
-)
+# halted      1: the kill switch is pulled; the Overseer cancels and sends nothing
+# supervisor  process id
+# actors      rows in use
+CONTROL = record_type("i8 state halted supervisor actors", "(4,)i8 unused")
 
-ACTOR_ROW = np.dtype(
-    [
-        ("name", "S32"),
-        ("pid", "i8"),
-        ("core", "i8"),  # -1: not pinned
-        ("state", "i8"),
-        ("loops", "i8"),  # the heartbeat: changes while the actor is stepped
-        ("busy_loops", "i8"),  # loops in which it did something
-        ("work", "i8"),  # messages handled
-        ("pending", "i8"),  # what is left to do: open orders, rows to replay; 0: done
-        ("restarts", "i8"),
-        ("overruns", "i8"),
-        ("stop", "i8"),  # 1: the loop of this actor's core is to return
-        ("unused", "i8", (2,)),
-    ],
-    align=True,
+# core        -1: not pinned
+# loops       the heartbeat: changes while the actor is stepped
+# busy_loops  loops in which it did something
+# work        messages handled
+# pending     what is left to do: open orders, rows to replay; 0: done
+# stop        1: the loop of this actor's core is to return
+ACTOR_ROW = record_type(
+    "S32 name",
+    "i8 pid core state loops busy_loops work pending restarts overruns stop",
+    "(2,)i8 unused",
 )
 assert CONTROL.itemsize == CACHE_LINE
 assert ACTOR_ROW.itemsize == 2 * CACHE_LINE

@@ -11,14 +11,14 @@ from mantra.actors import control
 from mantra.actors.actor import CALL_PYTHON
 from mantra.compiled import call_step, compiled
 from mantra.icc.atomics import cpu_pause, load_relaxed, store_relaxed
-from mantra.icc.memory import address_of, aligned_zeros, records_at
+from mantra.icc.memory import address_of, aligned_zeros, record_type, records_at
 from mantra.telemetry.tsc import read_tsc
 
 # What to do when no actor of the core found work.
-SPIN = 0
-PAUSE = 1  # spares a hyper-threaded sibling and power; wakes as fast
-YIELD = 2  # lets other processes of this core run
-SLEEP = 3  # gives the core away; wakes after SLEEP_US at the earliest
+#   PAUSE  spares a hyper-threaded sibling and power; wakes as fast
+#   YIELD  lets other processes of this core run
+#   SLEEP  gives the core away; wakes after SLEEP_US at the earliest
+SPIN, PAUSE, YIELD, SLEEP = range(4)
 IDLE_STRATEGIES = ("spin", "pause", "yield", "sleep")
 SLEEP_US = 50
 
@@ -27,21 +27,13 @@ CHECK_S = 0.2
 CHECK_EVERY = 512  # loops between two looks at the clock
 
 # Why the loop returned; an actor's index means that it asks for Python's turn.
-CHECK = -1
-STOP = -2
+CHECK, STOP = -1, -2
 
-CORE = np.dtype(
-    [
-        ("count", "i8"),  # actors
-        ("idle", "i8"),  # an idle strategy
-        ("check_ticks", "i8"),
-        ("next", "i8"),  # actor to go on with after Python's turn
-        ("steps", "i8", (ACTORS_PER_CORE,)),
-        ("contexts", "i8", (ACTORS_PER_CORE,)),
-        ("rows", "i8", (ACTORS_PER_CORE,)),  # addresses of the ACTOR_ROWs
-    ],
-    align=True,
-)
+# count  actors
+# idle   an idle strategy
+# next   actor to go on with after Python's turn
+# rows   addresses of the ACTOR_ROWs
+CORE = record_type("i8 count idle check_ticks next", f"({ACTORS_PER_CORE},)i8 steps contexts rows")
 
 STOP_AT = control.ACTOR_ROW.fields["stop"][1]  # type: ignore[index]
 LOOPS_AT = control.ACTOR_ROW.fields["loops"][1]  # type: ignore[index]

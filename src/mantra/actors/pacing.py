@@ -14,14 +14,11 @@ from mantra.actors.control import ACTOR_ROW, CONTROL
 from mantra.compiled import compiled
 from mantra.icc import shm
 from mantra.icc.atomics import load_acquire
-from mantra.icc.memory import CACHE_LINE, records_at
+from mantra.icc.memory import CACHE_LINE, record_type, records_at
 from mantra.icc.queue_segment import CONSUMERS_AT, CONSUMERS_MAX, COUNT_AT, Queue
 
-# Phases of a source.
-WAITING = 0  # for the run to begin
-BEGINNING = 1
-SENDING = 2
-OVER = 3
+# Phases of a source. WAITING: for the run to begin.
+WAITING, BEGINNING, SENDING, OVER = range(4)
 
 # Words a source looks at and sets: the run's state, its own state, what it has left.
 STATE_AT = CONTROL.fields["state"][1]  # type: ignore[index]
@@ -31,17 +28,13 @@ PENDING_AT = ACTOR_ROW.fields["pending"][1]  # type: ignore[index]
 LEAD = 256
 BLOCKED_CALLS = 1 << 20
 
-ROOM = np.dtype(
-    [
-        ("count", "i8"),  # address of the queue's message count
-        ("limit", "i8"),  # messages it may be ahead
-        ("slowest", "i8"),  # the slowest cursor as last seen
-        ("blocked", "i8"),  # calls in a row that found no room
-        ("paced_by", "i8"),  # consumers
-        ("cursors", "i8", (CONSUMERS_MAX,)),  # addresses of their cursors
-    ],
-    align=True,
-)
+# count     address of the queue's message count
+# limit     messages it may be ahead
+# slowest   the slowest cursor as last seen
+# blocked   calls in a row that found no room
+# paced_by  consumers
+# cursors   addresses of their cursors
+ROOM = record_type("i8 count limit slowest blocked paced_by", f"({CONSUMERS_MAX},)i8 cursors")
 
 
 def set_room(room: np.void, queue: Queue, lead: int = LEAD) -> None:

@@ -107,31 +107,30 @@ class Spine:
 
     def inlet(self, queue_name: str, paces: bool = False) -> np.ndarray:
         """A CONSUMER of a queue, at its oldest message. `paces`: a replay waits for it."""
-        found = queue_segment.attach(self.run, queue_name, record_of(queue_name))
+        found = self.queue(queue_name)
         handle = queue_segment.consumer(found, self.actor.name, from_oldest=True, paces=paces)
-        self._kept += [found, handle]
+        self.keep(handle)
         return handle
 
     def outlet(self, queue_name: str) -> np.ndarray:
         """An OUTLET to a queue."""
-        found = queue_segment.attach(self.run, queue_name, record_of(queue_name))
         handle = aligned_zeros(1, OUTLET)
-        handle["producer"] = queue_segment.producer(found)
+        handle["producer"] = queue_segment.producer(self.queue(queue_name))
         if queue_name in self.actor.writes:
             handle["latencies"] = self._timers.histogram_address("latency", queue_name)
-        self._kept += [found, handle]
+        self.keep(handle)
         return handle
 
     def vector(self, name: str, record: np.dtype) -> np.ndarray:
         """A VECTOR handle."""
         found = seqlock_vector.attach(self.run, name, record)
-        self._kept.append(found)
+        self.keep(found)
         return found.handle
 
     def queue(self, queue_name: str) -> queue_segment.Queue:
         """A queue itself, for those who watch its consumers."""
         found = queue_segment.attach(self.run, queue_name, record_of(queue_name))
-        self._kept.append(found)
+        self.keep(found)
         return found
 
     def keep(self, *things: object) -> None:

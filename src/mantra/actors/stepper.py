@@ -73,9 +73,5 @@ class Stepper:
 
     def sources_done(self) -> bool:
         """Whether every source has sent all it has."""
-        rows = self.control.rows
-        return all(
-            row["state"] == DONE
-            for row, actor in zip(rows, self.actors, strict=True)
-            if actor.is_source
-        )
+        states = self.control.rows["state"][[actor.is_source for actor in self.actors]]
+        return bool((states == DONE).all())

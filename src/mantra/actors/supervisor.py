@@ -24,7 +24,7 @@ from mantra.compiled import fill_cache
 from mantra.icc import queue, queue_segment, seqlock_vector, shm
 from mantra.icc.memory import address_of, aligned_zeros
 from mantra.messages import enums
-from mantra.messages.records import PUBLISHER_BITS, PUBLISHER_MASK, SYSTEM_EVENT
+from mantra.messages.records import PUBLISHER_MASK, SYSTEM_EVENT
 from mantra.telemetry.clock import CLOCK_FIX, Calibration, read_ticks
 
 START_S = 60.0  # to attach and make contexts; compiling was done before
@@ -56,7 +56,7 @@ class Supervisor:
     lines: list[CoreLine]
     capacities: dict[str, int] = field(default_factory=dict)
     timings: bool = True
-    before_start: Callable[[], None] | None = None  # segments of the caller's own
+    before_start: Callable[[], object] | None = None  # segments of the caller's own
     stop_asked: str = ""  # why, once it is
     problems: list[str] = field(default_factory=list)
 
@@ -73,9 +73,7 @@ class Supervisor:
         try:
             self._start()
         except BaseException:
-            self._kill_all()
-            self._restore_handlers()
-            spine.unlink(self.run)
+            self._clean_up()
             raise
         return self
 
@@ -85,9 +83,7 @@ class Supervisor:
                 self.cancel_open()
             self._stop_cores()
         finally:
-            self._kill_all()
-            self._restore_handlers()
-            spine.unlink(self.run)
+            self._clean_up()
 
     @property
     def rows(self) -> np.ndarray:
@@ -118,17 +114,16 @@ class Supervisor:
             signal.signal(number, self._on_signal)
         for process in self.processes:
             self._fork(process)
-        deadline = time.monotonic() + START_S
-        while (self.rows["state"] != control.STARTED).any():
-            self._reap()
-            dead = [p.line.label for p in self.processes if p.exit_status is not None]
-            late = [r["name"].decode() for r in self.rows if r["state"] != control.STARTED]
-            if dead:
-                raise RuntimeError(f"did not start: {', '.join(dead)} (its error is above)")
-            if time.monotonic() > deadline:
-                raise RuntimeError(f"not started after {START_S:.0f} s: {', '.join(late)}")
-            time.sleep(LOOK_S / 10)
+        waiting = self.rows["state"]  # a view
+        self._wait(lambda: self._dead() != [] or (waiting == control.STARTED).all(), START_S)
+        if dead := self._dead():
+            raise RuntimeError(f"did not start: {', '.join(dead)} (its error is above)")
+        if late := [r["name"].decode() for r in self.rows if r["state"] != control.STARTED]:
+            raise RuntimeError(f"not started after {START_S:.0f} s: {', '.join(late)}")
         self.control.record["state"] = control.RUNNING
+
+    def _dead(self) -> list[str]:
+        return [p.line.label for p in self.processes if p.exit_status is not None]
 
     def _restore_handlers(self) -> None:
         for number, handler in self._handlers.items():
@@ -192,29 +187,27 @@ class Supervisor:
 
     def _on_death(self, process: Process) -> None:
         """A process died: heal what it held, tell, and restart it or halt the run."""
-        self._heal()
+        for found in self._queues:
+            queue_segment.heal(found)
         died = f"{process.line.label} (process {process.pid}) died with {process.exit_status}"
-        self._tell(enums.EVENT_ACTOR_DIED, self.actors.index(process.line.actors[0]))
-        for actor in process.line.actors:
-            self.rows[self.actors.index(actor)]["state"] = control.DIED
+        numbers = [self.actors.index(actor) for actor in process.line.actors]
+        self._tell(enums.EVENT_ACTOR_DIED, numbers[0])
+        self.rows["state"][numbers] = control.DIED
         if process.line.on_death == "restart" and process.restarts < RESTARTS_MAX:
             process.restarts += 1
             self.problems.append(f"{died}; restarted ({process.restarts} of {RESTARTS_MAX})")
-            for actor in process.line.actors:
-                self.rows[self.actors.index(actor)]["restarts"] = process.restarts
+            self.rows["restarts"][numbers] = process.restarts
             self._fork(process)
             return
         self.problems.append(f"{died}; the run ends")
         self.control.record["halted"] = 1
-        self._tell(enums.EVENT_HALT, self.actors.index(process.line.actors[0]))
+        self._tell(enums.EVENT_HALT, numbers[0])
         self.stop_asked = self.stop_asked or f"{process.line.label} died"
-        process.exit_status = process.exit_status or 1
-        process.beat_at = np.inf
         self.processes = [p for p in self.processes if p is not process]
 
     def _sources_done(self) -> bool:
-        sources = [r for r, a in zip(self.rows, self.actors, strict=True) if a.is_source]
-        return bool(sources) and all(row["state"] == control.DONE for row in sources)
+        states = self.rows["state"][[actor.is_source for actor in self.actors]]
+        return len(states) > 0 and bool((states == control.DONE).all())
 
     def _drained(self) -> bool:
         """Whether every living consumer of every queue has reached its end."""
@@ -245,30 +238,30 @@ class Supervisor:
         for group in (first, last):
             for process in group:
                 self._row(process)["stop"] = 1
-            self._wait(lambda group=group: self._all_ended(group), STOP_S)  # type: ignore[misc]
+            self._wait(lambda group=group: self._ended(group), STOP_S)  # type: ignore[misc]
 
-    def _all_ended(self, group: list[Process]) -> bool:
-        self._reap()
+    def _ended(self, group: list[Process]) -> bool:
         return all(process.exit_status is not None for process in group)
 
     def _wait(self, done: Callable[[], bool], seconds: float) -> bool:
         deadline = time.monotonic() + seconds
+        self._reap()
         while not done():
             if time.monotonic() > deadline:
                 return False
-            self._reap()
             time.sleep(LOOK_S / 4)
+            self._reap()
         return True
 
-    def _kill_all(self) -> None:
+    def _clean_up(self) -> None:
+        self._reap()
         for process in self.processes:
-            if process.pid and process.exit_status is None:
-                self._reap()
             if process.pid and process.exit_status is None:
                 self.problems.append(f"{process.line.label}: killed, it did not end by itself")
                 os.kill(process.pid, signal.SIGKILL)
                 os.waitpid(process.pid, 0)
-                process.exit_status = -signal.SIGKILL
+        self._restore_handlers()
+        spine.unlink(self.run)
 
     # ------------------------------------------------------------ helpers
 
@@ -282,18 +275,13 @@ class Supervisor:
                 if pid:
                     process.exit_status = os.waitstatus_to_exitcode(status)
 
-    def _heal(self) -> None:
-        for found in self._queues:
-            queue_segment.heal(found)
-
     def _publish_clock(self) -> None:
         fix = np.array([self.calibration.fix], CLOCK_FIX)
         seqlock_vector.write_row(address_of(self._clock.handle), 0, address_of(fix))
 
     def _tell(self, kind: int, value: int) -> None:
         event = aligned_zeros(1, SYSTEM_EVENT)
-        event["ts_origin"] = read_ticks()
-        event["published"] = 0 << PUBLISHER_BITS | PUBLISHER_MASK
+        event["ts_origin"], event["published"] = read_ticks(), PUBLISHER_MASK  # published at once
         event["kind"], event["value"] = kind, value
         event["instrument"], event["venue"] = -1, -1
         queue.publish(address_of(self._events_producer), address_of(event))

@@ -14,18 +14,9 @@ verify.py    verify, repair
 recorder.py  the actor that records every queue of a run
 """
 
-from mantra.archive.layout import ArchiveError, Damage
+from mantra.archive.layout import ArchiveError
 from mantra.archive.reader import ArchiveReader
-from mantra.archive.verify import Report, repair, verify
-from mantra.archive.writer import ArchiveWriter, StreamStats
+from mantra.archive.verify import repair, verify
+from mantra.archive.writer import ArchiveWriter
 
-__all__ = [
-    "ArchiveError",
-    "ArchiveReader",
-    "ArchiveWriter",
-    "Damage",
-    "Report",
-    "StreamStats",
-    "repair",
-    "verify",
-]
+__all__ = ["ArchiveError", "ArchiveReader", "ArchiveWriter", "repair", "verify"]

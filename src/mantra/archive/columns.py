@@ -43,12 +43,7 @@ LEVEL = 6  # of pcodec, 0..12: 2..7% smaller than level 4, a tenth slower; level
 ZLIB_LEVEL = 1
 
 # (explicit mode, delta order) tried for a column, cheapest in time first.
-CANDIDATES: list[tuple[Callable[[], ModeSpec], int]] = [
-    (ModeSpec.classic, 0),
-    (ModeSpec.classic, 1),
-    (ModeSpec.auto, 0),
-    (ModeSpec.auto, 1),
-]
+CANDIDATES = [(mode, order) for mode in (ModeSpec.classic, ModeSpec.auto) for order in (0, 1)]
 DEARER_MUST_SAVE = 0.98  # a later candidate is taken if it needs at most this share of the bytes
 
 # field: (plus, minus): the fields of the same record that predict it. TIMING's stamps.
@@ -88,17 +83,10 @@ def describe(stream: str, dtype: np.dtype) -> dict:
 
 def dtype_of(description: dict) -> np.dtype:
     """The records' dtype, from a description."""
-    names, formats, offsets = [], [], []
-    for name, text, offset, shape in description["fields"]:
-        names.append(name)
-        formats.append((text, tuple(shape)) if shape else text)
-        offsets.append(offset)
-    spec: Any = {
-        "names": names,
-        "formats": formats,
-        "offsets": offsets,
-        "itemsize": description["itemsize"],
-    }
+    names, texts, offsets, shapes = zip(*description["fields"], strict=True)
+    formats = [(text, tuple(shape)) for text, shape in zip(texts, shapes, strict=True)]
+    spec: Any = {"names": names, "formats": formats, "offsets": offsets}
+    spec["itemsize"] = description["itemsize"]
     return np.dtype(spec, align=description["aligned"])
 
 
@@ -264,14 +252,3 @@ def _decompress(body: bytes, dtype: np.dtype, count: int) -> np.ndarray:
     if progress.n_processed != count or not progress.finished:
         raise ValueError(f"{progress.n_processed} values, expected {count}")
     return values
-
-
-__all__ = [
-    "ColumnEncoder",
-    "decode",
-    "decoding_order",
-    "describe",
-    "dtype_of",
-    "put_column",
-    "take_column",
-]

@@ -42,6 +42,8 @@ from pathlib import Path
 
 import numpy as np
 
+from mantra.icc.memory import record_type
+
 VERSION = 1
 SUFFIX = ".mantra"
 RUN_FILE = "run.json"
@@ -54,41 +56,28 @@ DESCRIPTION_BYTES_MAX = 1 << 20
 BLOCK_ROWS_MAX = 1 << 24  # What pcodec takes in one chunk.
 COLUMNS_MAX = 4096
 
-FILE_HEADER = np.dtype(
-    [
-        ("magic", "S8"),
-        ("version", "<u4"),
-        ("header_bytes", "<u4"),
-        ("description_bytes", "<u4"),
-        ("segment", "<u4"),
-        ("first_row", "<i8"),
-        ("description_crc", "<u4"),
-        ("crc", "<u4"),
-    ]
+FILE_HEADER = record_type(
+    "S8 magic",
+    "<u4 version header_bytes description_bytes segment",
+    "<i8 first_row",
+    "<u4 description_crc crc",
 )
 
-BLOCK_HEADER = np.dtype(
-    [
-        ("magic", "S4"),
-        ("crc", "<u4"),
-        ("header_bytes", "<u4"),
-        ("columns", "<u4"),
-        ("body_bytes", "<i8"),
-        ("first_row", "<i8"),
-        ("rows", "<u4"),
-        ("unused", "<u4"),
-        ("ts_min", "<i8"),
-        ("ts_max", "<i8"),
-    ]
+BLOCK_HEADER = record_type(
+    "S4 magic",
+    "<u4 crc header_bytes columns",
+    "<i8 body_bytes first_row",
+    "<u4 rows unused",
+    "<i8 ts_min ts_max",
 )
 
-DIRECTORY_ENTRY = np.dtype(
-    [("bytes", "<u4"), ("crc", "<u4"), ("encoding", "<u4"), ("unused", "<u4")]
-)
+DIRECTORY_ENTRY = record_type("<u4 bytes crc encoding unused")
 
 assert FILE_HEADER.itemsize == 40
 assert BLOCK_HEADER.itemsize == 56
 assert DIRECTORY_ENTRY.itemsize == 16
+FILE_HEADER_MAX = FILE_HEADER.itemsize + DESCRIPTION_BYTES_MAX
+BLOCK_HEADER_MAX = BLOCK_HEADER.itemsize + COLUMNS_MAX * DIRECTORY_ENTRY.itemsize
 CRC_COVERS_FROM = 8  # of a block header: behind magic and CRC
 
 
@@ -117,14 +106,6 @@ class Damage:
 
 
 @dataclass(frozen=True)
-class FileHeader:
-    segment: int
-    first_row: int
-    description: dict
-    bytes: int  # where the first block begins
-
-
-@dataclass(frozen=True)
 class Block:
     """A block's header: where its columns lie, how many rows, of which time."""
 
@@ -143,6 +124,9 @@ class Block:
     def end(self) -> int:
         """Offset of the first byte behind the block."""
         return self.offset + self.header_bytes + self.body_bytes
+
+    def damage(self, what: str) -> Damage:
+        return Damage(self.path, self.offset, self.number, self.first_row, self.rows, what)
 
 
 def segment_path(directory: Path, stream: str, segment: int) -> Path:
@@ -175,18 +159,18 @@ def pack_file_header(description: dict, segment: int, first_row: int) -> bytes:
     return header.tobytes() + text
 
 
-def unpack_file_header(path: Path, content: bytes) -> FileHeader:
-    """Parse the beginning of a segment. Raises ArchiveError if it is not one, or is damaged."""
-    unfinished = f"{path}: only {len(content)} bytes: the file header is unfinished"
-    if FILE_MAGIC.startswith(content[:8]) and content[:8] != FILE_MAGIC:
-        raise ArchiveError(unfinished)
-    if content[:8] != FILE_MAGIC:
+def unpack_file_header(path: Path, content: bytes) -> tuple[int, int, dict, int]:
+    """(segment, first row, description, where the first block begins) from a segment's beginning.
+
+    Raises ArchiveError if it is not one, or is damaged.
+    """
+    if not FILE_MAGIC.startswith(content[:8]):
         raise ArchiveError(
             f"{path}: not a segment of an archive: begins with {content[:8]!r}, "
             f"expected {FILE_MAGIC!r}. Move the file out of the archive's directory"
         )
     if len(content) < FILE_HEADER.itemsize:
-        raise ArchiveError(unfinished)
+        raise ArchiveError(f"{path}: only {len(content)} bytes: the file header is unfinished")
     header = np.frombuffer(content, FILE_HEADER, 1)[0]
     if zlib.crc32(content[: FILE_HEADER.itemsize - 4]) != header["crc"]:
         raise ArchiveError(f"{path}: byte 0: the file header's checksum is wrong")
@@ -201,7 +185,7 @@ def unpack_file_header(path: Path, content: bytes) -> FileHeader:
         raise ArchiveError(f"{path}: byte {FILE_HEADER.itemsize}: the description is unfinished")
     if zlib.crc32(text) != header["description_crc"]:
         raise ArchiveError(f"{path}: byte {FILE_HEADER.itemsize}: description checksum is wrong")
-    return FileHeader(int(header["segment"]), int(header["first_row"]), json.loads(text), end)
+    return int(header["segment"]), int(header["first_row"]), json.loads(text), end
 
 
 def pack_block(
@@ -239,15 +223,6 @@ def unpack_block(path: Path, number: int, offset: int, content: bytes) -> Block 
     if zlib.crc32(content[CRC_COVERS_FROM:end]) != header["crc"]:
         return "the block header's checksum is wrong"
     directory = np.frombuffer(content, DIRECTORY_ENTRY, columns, BLOCK_HEADER.itemsize)
-    return Block(
-        path,
-        number,
-        offset,
-        end,
-        int(header["body_bytes"]),
-        int(header["first_row"]),
-        int(header["rows"]),
-        int(header["ts_min"]),
-        int(header["ts_max"]),
-        directory,
-    )
+    names = ("header_bytes", "body_bytes", "first_row", "rows", "ts_min", "ts_max")
+    facts = {name: int(header[name]) for name in names}
+    return Block(path, number, offset, directory=directory, **facts)

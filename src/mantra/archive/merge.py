@@ -64,14 +64,3 @@ def interleaved(sources: list[Source]) -> Iterator[tuple[list[np.ndarray], np.nd
         places = np.concatenate([places for _, places in parts])
         owners = np.repeat(np.arange(len(sources), dtype=np.int8), [len(rows) for rows, _ in parts])
         yield [rows for rows, _ in parts], owners[np.argsort(places, kind="stable")]
-
-
-def runs(parts: list[np.ndarray], order: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
-    """A chunk as runs of (source, rows), each as long as no other source's row comes between."""
-    begins = np.concatenate(([0], np.flatnonzero(order[1:] != order[:-1]) + 1))
-    lengths = np.diff(begins, append=len(order))
-    taken = [0] * len(parts)
-    for begin, length in zip(begins.tolist(), lengths.tolist(), strict=True):
-        source = int(order[begin])
-        yield source, parts[source][taken[source] : taken[source] + length]
-        taken[source] += length

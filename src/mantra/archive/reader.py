@@ -13,8 +13,7 @@ clock (metadata). Rows come in the order of arrival, as they were published.
 
 import json
 import logging
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ import numpy as np
 
 from mantra.archive.columns import decode, decoding_order, dtype_of, put_column
 from mantra.archive.layout import RUN_FILE, ArchiveError, Block, Damage, segment_files
-from mantra.archive.merge import Source, interleaved, runs
+from mantra.archive.merge import Source, interleaved
 from mantra.archive.segment import StreamIndex, index_stream, read_columns
 
 LOG = logging.getLogger("mantra.archive")
@@ -62,17 +61,6 @@ class ArchiveReader:
         """Rows that can be read, as far as headers tell."""
         return sum(block.rows for block in self._index(stream).blocks)
 
-    def time_range(self, stream: str) -> tuple[int, int] | None:
-        """(first, last) time of a stream, both inclusive; None if it has no rows or no time."""
-        blocks = self._index(stream).blocks
-        if not blocks or not self._description(stream)["time_column"]:
-            return None
-        return min(b.ts_min for b in blocks), max(b.ts_max for b in blocks)
-
-    def time_column(self, stream: str) -> str | None:
-        """Name of the field that ranges of time mean; None if the stream has none."""
-        return self._description(stream)["time_column"]
-
     def read(
         self,
         stream: str,
@@ -82,21 +70,10 @@ class ArchiveReader:
         skip_damaged: bool = False,
     ) -> np.ndarray:
         """All rows of [start, end) as one array of the stream's dtype, or of these fields of it."""
-        span = self._span(stream, start, end, columns)
-        most = sum(b.rows for b in self._index(stream).blocks if span.overlaps(b))
-        result = np.zeros(most, span.wanted)
-        count = 0
-        for block in self._selected(span, skip_damaged):
-            if span.holds(block):  # Decode it where it belongs.
-                rows = result[count : count + block.rows]
-                count += self._decode(span, block, rows, skip_damaged)
-            else:
-                rows = np.zeros(block.rows, span.needs(block))
-                if self._decode(span, block, rows, skip_damaged):
-                    rows = span.cut(block, rows)
-                    result[count : count + len(rows)] = rows
-                    count += len(rows)
-        return result[:count] if 2 * count > most else result[:count].copy()
+        parts = list(self.blocks(stream, start, end, columns, skip_damaged))
+        kept = fields_of(self.dtype(stream), columns, stream)
+        result = np.empty(sum(map(len, parts)), kept)
+        return np.concatenate(parts, out=result) if parts else result
 
     def blocks(
         self,
@@ -107,13 +84,37 @@ class ArchiveReader:
         skip_damaged: bool = False,
     ) -> Iterator[np.ndarray]:
         """The same, a block at a time: arrays that are not empty, in order of arrival."""
-        span = self._span(stream, start, end, columns)
-        for block in self._selected(span, skip_damaged):
-            rows = np.zeros(block.rows, span.needs(block))
-            if self._decode(span, block, rows, skip_damaged):
-                rows = span.cut(block, rows)
-                if len(rows):
-                    yield rows
+        items, dtype = self._index(stream).items, self.dtype(stream)
+        time_column = self._description(stream)["time_column"]
+        if time_column is None and (start, end) != (None, None):
+            raise ArchiveError(f"stream {stream!r} has no time column: read it whole")
+        wanted = fields_of(dtype, columns, stream)
+        names = wanted.names or ()
+        timed = wanted
+        if time_column not in (None, *names):
+            timed = fields_of(dtype, [time_column, *names], stream)
+        first = TIME_MIN if start is None else start
+        behind = TIME_MAX if end is None else end
+        for position, item in enumerate(items):
+            earliest, latest = span_of(items, position)
+            if latest < first or earliest >= behind:
+                continue
+            if isinstance(item, Damage):
+                if not item.tail:
+                    self._damaged(item, skip_damaged)
+                continue
+            all_wanted = first <= earliest and latest < behind
+            rows = np.zeros(item.rows, wanted if all_wanted else timed)
+            try:
+                decode_block(self._description(stream), item, rows)
+            except ArchiveError as error:
+                self._damaged(item.damage(str(error)), skip_damaged)
+                continue
+            if not all_wanted:
+                stamps = rows[time_column]
+                rows = narrowed(rows[(stamps >= first) & (stamps < behind)], wanted)
+            if len(rows):
+                yield rows
 
     def interleaved(
         self,
@@ -127,65 +128,14 @@ class ArchiveReader:
         order[k] (int8) is the index in `streams` of the chunk's k-th row; take that stream's next
         row. Chunk behind chunk this is the whole range.
         """
-        return interleaved(self._sources(streams, start, end, skip_damaged))
-
-    def merged(
-        self,
-        streams: Sequence[str],
-        start: int | None = None,
-        end: int | None = None,
-        skip_damaged: bool = False,
-    ) -> Iterator[tuple[str, np.ndarray]]:
-        """Several streams in order of time: runs of (stream, rows), as long as the runs are."""
-        for chunk in self.interleaved(streams, start, end, skip_damaged):
-            yield from ((streams[i], rows) for i, rows in runs(*chunk))
-
-    def _sources(
-        self, streams: Sequence[str], start: int | None, end: int | None, skip_damaged: bool
-    ) -> list[Source]:
         sources = []
         for stream in streams:
-            column = self.time_column(stream)
+            column = self._description(stream)["time_column"]
             if column is None:
                 raise ArchiveError(f"stream {stream!r} has no time column: it cannot be merged")
             blocks = self.blocks(stream, start, end, None, skip_damaged)
             sources.append(Source(blocks, column, np.empty(0, self.dtype(stream))))
-        return sources
-
-    def _span(
-        self, stream: str, start: int | None, end: int | None, columns: Sequence[str] | None
-    ) -> "_Span":
-        description = self._description(stream)
-        time_column = description["time_column"]
-        if time_column is None and (start, end) != (None, None):
-            raise ArchiveError(f"stream {stream!r} has no time column: read it whole")
-        dtype = dtype_of(description)
-        wanted = fields_of(dtype, columns, stream)
-        timed = wanted
-        if time_column and time_column not in (wanted.names or ()):
-            timed = fields_of(dtype, [time_column, *(wanted.names or ())], stream)
-        first = TIME_MIN if start is None else start
-        behind = TIME_MAX if end is None else end
-        return _Span(self._index(stream), description, first, behind, wanted, timed)
-
-    def _selected(self, span: "_Span", skip_damaged: bool) -> Iterator[Block]:
-        """Blocks that may hold rows of the span. Raises where rows of it are known to be lost."""
-        for position, item in enumerate(span.index.items):
-            if isinstance(item, Block):
-                if span.overlaps(item):
-                    yield item
-            elif not item.tail and span.may_have_lost(position):
-                self._damaged(item, skip_damaged)
-
-    def _decode(self, span: "_Span", block: Block, rows: np.ndarray, skip_damaged: bool) -> int:
-        """Decode a block into `rows`; how many rows, 0 if it is damaged and may be skipped."""
-        try:
-            decode_block(span.description, block, rows)
-        except ArchiveError as error:
-            place = (block.path, block.offset, block.number, block.first_row, block.rows)
-            self._damaged(Damage(*place, str(error)), skip_damaged)
-            return 0
-        return block.rows
+        return interleaved(sources)
 
     def _damaged(self, damage: Damage, skip: bool) -> None:
         if not skip:
@@ -222,7 +172,7 @@ def read_metadata(directory: Path) -> dict[str, Any]:
         raise ArchiveError(f"{path}: damaged: {error}") from error
 
 
-def fields_of(dtype: np.dtype, columns: Sequence[str] | None, stream: str) -> np.dtype:
+def fields_of(dtype: np.dtype, columns: Iterable[str] | None, stream: str) -> np.dtype:
     """The dtype itself, or an aligned one of these fields, in the given order."""
     if columns is None:
         return dtype
@@ -254,56 +204,24 @@ def decode_block(description: dict, block: Block, rows: np.ndarray) -> None:
             raise ArchiveError(f"column {i} cannot be decoded: {error}") from error
         put_column(into, columns[i], values)
     if into is not rows:
-        copy_fields(into, rows)
+        rows[:] = narrowed(into, rows.dtype)
 
 
-def copy_fields(source: np.ndarray, target: np.ndarray) -> None:
-    """Copy the fields that `target` has."""
-    for name in target.dtype.names or ():
-        target[name] = source[name]
+def narrowed(rows: np.ndarray, wanted: np.dtype) -> np.ndarray:
+    """These rows with only the fields of `wanted`."""
+    if rows.dtype == wanted:
+        return rows
+    kept = np.zeros(len(rows), wanted)
+    for name in wanted.names or ():
+        kept[name] = rows[name]
+    return kept
 
 
-@dataclass(frozen=True)
-class _Span:
-    """What a call wants of a stream: [first, behind) of its time, and these fields."""
-
-    index: StreamIndex
-    description: dict
-    first: int
-    behind: int
-    wanted: np.dtype
-    timed: np.dtype  # wanted, and the time column
-
-    def overlaps(self, block: Block) -> bool:
-        return block.ts_max >= self.first and block.ts_min < self.behind
-
-    def holds(self, block: Block) -> bool:
-        """Whether all of the block's rows are of the span."""
-        return self.first <= block.ts_min and block.ts_max < self.behind
-
-    def needs(self, block: Block) -> np.dtype:
-        """Fields to decode: the time too, if not all rows of the block are of the span."""
-        return self.wanted if self.holds(block) else self.timed
-
-    def cut(self, block: Block, rows: np.ndarray) -> np.ndarray:
-        """The rows that are of the span, with the fields wanted."""
-        if self.holds(block):
-            return rows
-        stamps = rows[self.description["time_column"]]
-        rows = rows[(stamps >= self.first) & (stamps < self.behind)]
-        if rows.dtype == self.wanted:
-            return rows
-        narrowed = np.zeros(len(rows), self.wanted)
-        copy_fields(rows, narrowed)
-        return narrowed
-
-    def may_have_lost(self, position: int) -> bool:
-        """Whether rows lost at an item may be of the span: judged by the blocks around it."""
-        before = [i for i in self.index.items[:position] if isinstance(i, Block)]
-        after = [i for i in self.index.items[position:] if isinstance(i, Block)]
-        earliest = before[-1].ts_min if before else TIME_MIN
-        latest = after[0].ts_max if after else TIME_MAX
-        return latest >= self.first and earliest < self.behind
-
-
-__all__ = ["ArchiveReader", "decode_block", "read_metadata"]
+def span_of(items: list[Block | Damage], position: int) -> tuple[int, int]:
+    """First and last time that rows of an item can have: of damage, judged by what is around it."""
+    item = items[position]
+    if isinstance(item, Block):
+        return item.ts_min, item.ts_max
+    before = [i.ts_min for i in items[:position] if isinstance(i, Block)]
+    after = [i.ts_max for i in items[position:] if isinstance(i, Block)]
+    return before[-1] if before else TIME_MIN, after[0] if after else TIME_MAX

@@ -30,7 +30,7 @@ from mantra.archive.segment import index_stream
 from mantra.archive.writer import BLOCK_ROWS, ArchiveWriter
 from mantra.compiled import JIT, compiled, duty_cycle
 from mantra.icc import shm
-from mantra.icc.memory import address_of, aligned_zeros, records_at
+from mantra.icc.memory import address_of, aligned_zeros, record_type, records_at
 from mantra.icc.queue import CONSUMER, consume_many, show_progress
 from mantra.icc.seqlock_vector import BUSY, try_read_row
 from mantra.messages.enums import EVENT_OVERRUN
@@ -42,33 +42,20 @@ from mantra.telemetry.tsc import TICK_SOURCE, read_tsc
 LOG = logging.getLogger("mantra.archive")
 LANE_ROWS = 8192  # Some ms of the fullest queue; 448 KB, so that they are still in the cache
 PENDING_ROWS_MAX = 1 << 22  # 224 MB of rows that wait for the disk; then rather lose, and say so
-FLUSH_S = 5.0
 RETRY_S = 1.0  # after a write failed
 SAY_S = 1.0  # between two reports of losses
-TICKS_PER_SECOND_UNKNOWN = 1e9  # Ticks are no slower than that: flushes come rather sooner.
 
-LANE = np.dtype(
-    [
-        ("consumer", "i8"),  # address of the CONSUMER
-        ("rows", "i8"),  # address of the buffer
-        ("row_bytes", "i8"),
-        ("capacity", "i8"),  # rows
-        ("filled", "i8"),
-        ("taken", "i8"),  # rows in all: the archive's when the recorder started, and those since
-        ("said_lost", "i8"),  # of the consumer's count, how many have been reported
-    ],
-    align=True,
-)
+# consumer   address of the CONSUMER
+# rows       address of the buffer
+# capacity   rows
+# taken      rows in all: the archive's when the recorder started, and those since
+# said_lost  of the consumer's count, how many have been reported
+LANE = record_type("i8 consumer rows row_bytes capacity filled taken said_lost")
 
-RECORDER = np.dtype(
-    [
-        ("lanes", "i8"),  # address of the first
-        ("count", "i8"),
-        ("busy", "i8"),  # 1: Python has a block in hand and wants every turn
-        ("deadline", "i8"),  # ticks at which Python wants a turn
-    ],
-    align=True,
-)
+# lanes     address of the first
+# busy      1: Python has a block in hand and wants every turn
+# deadline  ticks at which Python wants a turn
+RECORDER = record_type("i8 lanes count busy deadline")
 LANE_BYTES = LANE.itemsize
 
 
@@ -79,29 +66,21 @@ def drain(context_address):
     asks = recorder["busy"]
     work = 0
     for index in range(recorder["count"]):
-        lane_address = recorder["lanes"] + index * LANE_BYTES
-        work += drain_lane(lane_address)
-        lane = records_at(lane_address, 1, LANE)[0]
+        lane = records_at(recorder["lanes"] + index * LANE_BYTES, 1, LANE)[0]
+        consumer = records_at(lane["consumer"], 1, CONSUMER)[0]
+        before = consumer["next"]
+        free = lane["rows"] + lane["filled"] * lane["row_bytes"]
+        taken = consume_many(lane["consumer"], free, lane["capacity"] - lane["filled"])
+        if consumer["next"] != before:
+            lane["filled"] += taken
+            lane["taken"] += taken
+            show_progress(lane["consumer"])
+        work += taken
         if 2 * lane["filled"] >= lane["capacity"]:
             asks = 1
     if asks != 0 or read_tsc() > recorder["deadline"]:
         return np.int64(CALL_PYTHON)
     return np.int64(work)
-
-
-@compiled
-def drain_lane(lane_address):
-    """Take what a queue has, as far as the buffer has room; how many messages."""
-    lane = records_at(lane_address, 1, LANE)[0]
-    consumer = records_at(lane["consumer"], 1, CONSUMER)[0]
-    before = consumer["next"]
-    free = lane["rows"] + lane["filled"] * lane["row_bytes"]
-    taken = consume_many(lane["consumer"], free, lane["capacity"] - lane["filled"])
-    if consumer["next"] != before:
-        lane["filled"] += taken
-        lane["taken"] += taken
-        show_progress(lane["consumer"])
-    return taken
 
 
 @compiled
@@ -114,7 +93,8 @@ def send_overrun(track_address, outlet_address, event_address):
 class Recorder(Actor):
     """Records all queues of its run into `directory`. `metadata` goes to run.json.
 
-    `paces`: a replay at full speed waits for it, so that nothing is lost.
+    It paces: a replay at full speed waits for it, so that nothing is lost. Data that comes at its
+    own pace does not.
     """
 
     writes: ClassVar[tuple[str, ...]] = (EVENTS,)
@@ -122,22 +102,12 @@ class Recorder(Actor):
     step = drain
 
     def __init__(
-        self,
-        name: str,
-        directory: Path | str,
-        metadata: dict | None = None,
-        paces: bool = False,
-        flush_s: float = FLUSH_S,
-        pending_rows_max: int = PENDING_ROWS_MAX,
-        block_rows: int = BLOCK_ROWS,
+        self, name: str, directory: Path | str, metadata: dict | None = None, flush_s: float = 5.0
     ):
         super().__init__(name)
         self.directory = Path(directory)
         self.metadata = metadata or {}
-        self.paces = paces
         self.flush_s = flush_s
-        self.pending_rows_max = pending_rows_max
-        self.block_rows = block_rows
         self.queues: list[str] = []
         self.failure = ""  # why the last write failed; empty when it did not
         self._retry_at = 0  # ticks, as all that follow
@@ -152,7 +122,8 @@ class Recorder(Actor):
         self._row = spine.control.rows[spine.publisher]
         self.queues = queues_of(spine.run)
         clock = self._clock_facts()
-        self._ticks_per_second = clock["ticks_per_second"] or TICKS_PER_SECOND_UNKNOWN
+        # Where the rate is unknown: ticks are no slower than that, flushes come rather sooner.
+        self._ticks_per_second = clock["ticks_per_second"] or 1e9
         recorded = self._open(spine)
         self._lanes = aligned_zeros(len(self.queues), LANE)
         self._buffers = []
@@ -160,7 +131,7 @@ class Recorder(Actor):
         for lane, queue in zip(self._lanes, self.queues, strict=True):
             record = record_of(queue)
             self._buffers.append(aligned_zeros(LANE_ROWS, record))
-            consumer = spine.inlet(queue, self.paces)
+            consumer = spine.inlet(queue, paces=True)
             before = recorded.get(queue, {})
             self._lost_before.append(before.get("lost", 0))
             lane["taken"] = rows_of(self.directory, queue)
@@ -181,7 +152,7 @@ class Recorder(Actor):
         now = read_ticks()
         due = now >= int(self.context["deadline"][0])
         behind = False
-        if self.writer.pending_rows < self.pending_rows_max:
+        if self.writer.pending_rows < PENDING_ROWS_MAX:
             behind = bool((self._lanes["filled"] == self._lanes["capacity"]).any())
             self._take_over(0 if due else LANE_ROWS // 2)
         self._say_lost(now)
@@ -220,9 +191,7 @@ class Recorder(Actor):
             )
         clock = self._clock_facts()
         facts = {**self.metadata, "run_id": run_id, "queues": self.queues, "clock": clock}
-        self.writer = ArchiveWriter(
-            self.directory, facts, block_rows=self.block_rows, incremental=True
-        )
+        self.writer = ArchiveWriter(self.directory, facts, BLOCK_ROWS, incremental=True)
         for note in self.writer.notes:
             LOG.warning("%s", note)
         return known.get("recorded", {}) if resumes else {}
@@ -318,6 +287,3 @@ def rows_of(directory: Path, stream: str) -> int:
     """Rows of a stream, damaged ones included: the number of the next row."""
     segments = segment_files(directory).get(stream, [])
     return index_stream(stream, segments).next_row
-
-
-__all__ = ["Recorder", "queues_of"]

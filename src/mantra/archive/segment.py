@@ -12,30 +12,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mantra.archive.layout import (
-    BLOCK_HEADER,
-    BLOCK_MAGIC,
-    DIRECTORY_ENTRY,
-    FILE_HEADER,
-    FILE_MAGIC,
-    ArchiveError,
-    Block,
-    Damage,
-    unpack_block,
-    unpack_file_header,
-)
-
-HEADER_READ = 4096  # Holds the header of nearly every file and block.
+from mantra.archive import layout
+from mantra.archive.layout import ArchiveError, Block, Damage, unpack_block
 
 
 @dataclass
 class StreamIndex:
     """Of one stream: its description and its blocks and damages in order of rows."""
 
-    stream: str
     description: dict | None  # None: no segment of it has a readable header
     items: list[Block | Damage]
-    paths: list[Path]
     next_row: int  # number of the first row behind the last readable block
 
     @property
@@ -49,7 +35,7 @@ class StreamIndex:
 
 def index_stream(stream: str, segments: list[tuple[int, Path]]) -> StreamIndex:
     """Index the segments of a stream, given as (number, path), ascending."""
-    index = StreamIndex(stream, None, [], [path for _, path in segments], 0)
+    index = StreamIndex(None, [], 0)
     for position, (number, path) in enumerate(segments):
         last = position == len(segments) - 1
         _index_segment(index, number, path, last)
@@ -63,24 +49,21 @@ def _index_segment(index: StreamIndex, number: int, path: Path, last: bool) -> N
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         begin = 0
+        content = os.pread(file.fileno(), layout.FILE_HEADER_MAX, 0)
         try:
-            header = unpack_file_header(path, _head(file.fileno()))
-            begin = header.bytes
-            if header.segment != number:
-                _say(index, start, f"the header says segment {header.segment}", 0)
+            said, first_row, description, begin = layout.unpack_file_header(path, content)
+            if said != number:
+                _say(index, start, f"the header says segment {said}", 0)
             if index.description is None:
-                index.description = header.description
-            elif index.description["fields"] != header.description["fields"]:
+                index.description = description
+            elif index.description["fields"] != description["fields"]:
                 _say(index, start, "its records differ from those of earlier segments", -1)
                 return
-            if header.first_row > index.next_row:
-                missing = header.first_row - index.next_row
-                what = "rows before this segment are missing (is a segment file absent?)"
-                if not (index.items and isinstance(index.items[-1], Damage)):
-                    _say(index, start, what, missing)
+            what = "rows before this segment are missing (is a segment file absent?)"
+            _say_missing(index, start, what, first_row)
         except ArchiveError as error:
             what = str(error).removeprefix(f"{path}: ")
-            unfinished = last and _begins_unfinished(path, size)
+            unfinished = last and _begins_unfinished(content, size)
             index.items.append(Damage(*start, index.next_row, -1, what, unfinished))
             if unfinished:
                 return
@@ -94,15 +77,11 @@ def _take(index: StreamIndex, item: Block | Damage, last: bool) -> None:
         tail = item.tail and last
         index.items.append(replace(item, first_row=index.next_row, tail=tail))
         return
+    place = (item.path, item.offset, item.number)
     if item.first_row < index.next_row:
-        what = f"its row number {item.first_row} was there before"
-        _say(index, (item.path, item.offset, item.number), what, 0)
+        _say(index, place, f"its row number {item.first_row} was there before", 0)
         return
-    if item.first_row > index.next_row and not (
-        index.items and isinstance(index.items[-1], Damage)
-    ):
-        missing = item.first_row - index.next_row
-        _say(index, (item.path, item.offset, item.number), "rows before it are missing", missing)
+    _say_missing(index, place, "rows before it are missing", item.first_row)
     index.items.append(item)
     index.next_row = item.first_row + item.rows
 
@@ -110,6 +89,12 @@ def _take(index: StreamIndex, item: Block | Damage, last: bool) -> None:
 def _say(index: StreamIndex, place: tuple[Path, int, int], what: str, rows: int) -> None:
     """Note damage at a (path, offset, block) in front of the rows that come next."""
     index.items.append(Damage(*place, index.next_row, rows, what))
+
+
+def _say_missing(index: StreamIndex, place: tuple[Path, int, int], what: str, row: int) -> None:
+    """Note that rows before `row` are missing, unless damage has been said to have cost them."""
+    if row > index.next_row and not (index.items and isinstance(index.items[-1], Damage)):
+        _say(index, place, what, row - index.next_row)
 
 
 def _settle_row_counts(index: StreamIndex) -> None:
@@ -147,12 +132,7 @@ def _items(path: Path, fd: int, begin: int, size: int) -> Iterator[Block | Damag
 
 def block_at(path: Path, fd: int, number: int, offset: int) -> Block | str:
     """The block whose header is at `offset`; or what is wrong there."""
-    content = os.pread(fd, HEADER_READ, offset)
-    found = unpack_block(path, number, offset, content)
-    if isinstance(found, str) and len(content) == HEADER_READ:
-        longest = BLOCK_HEADER.itemsize + DIRECTORY_ENTRY.itemsize * 4096
-        found = unpack_block(path, number, offset, os.pread(fd, longest, offset))
-    return found
+    return unpack_block(path, number, offset, os.pread(fd, layout.BLOCK_HEADER_MAX, offset))
 
 
 def read_columns(block: Block, columns: list[int]) -> dict[int, bytes]:
@@ -170,25 +150,13 @@ def read_columns(block: Block, columns: list[int]) -> dict[int, bytes]:
     return bodies
 
 
-def _head(fd: int) -> bytes:
-    """The file header with its description: the first few KB, or more if it says so."""
-    content = os.pread(fd, HEADER_READ, 0)
-    if len(content) >= FILE_HEADER.itemsize and content[:8] == FILE_MAGIC:
-        end = int.from_bytes(content[12:16], "little")
-        if HEADER_READ < end <= 1 << 20:
-            content = os.pread(fd, end, 0)
-    return content
-
-
-def _begins_unfinished(path: Path, size: int) -> bool:
+def _begins_unfinished(content: bytes, size: int) -> bool:
     """Whether a file that has no good header is what a crash at its creation leaves."""
-    content = path.read_bytes() if size <= 1 << 20 else b"x"
-    if not content.strip(b"\0") or FILE_MAGIC.startswith(content[:8]):
-        return True
+    if content[:8] != layout.FILE_MAGIC:
+        zeros = size == len(content) and not content.strip(b"\0")
+        return zeros or layout.FILE_MAGIC.startswith(content[:8])
     # The header and its first block are one write: behind a header cut short there is nothing.
-    if content[:8] != FILE_MAGIC:
-        return False
-    return size < FILE_HEADER.itemsize or size < int.from_bytes(content[12:16], "little")
+    return size < max(layout.FILE_HEADER.itemsize, int.from_bytes(content[12:16], "little"))
 
 
 def _next_block(path: Path, fd: int, begin: int, size: int) -> int:
@@ -196,9 +164,9 @@ def _next_block(path: Path, fd: int, begin: int, size: int) -> int:
     if begin >= size:
         return -1
     with mmap.mmap(fd, size, access=mmap.ACCESS_READ) as content:
-        at = content.find(BLOCK_MAGIC, begin)
+        at = content.find(layout.BLOCK_MAGIC, begin)
         while at >= 0:
             if isinstance(block_at(path, fd, 0, at), Block):
                 return at
-            at = content.find(BLOCK_MAGIC, at + 1)
+            at = content.find(layout.BLOCK_MAGIC, at + 1)
     return -1

@@ -50,13 +50,8 @@ def verify(directory: Path | str) -> Report:
         of.bytes = sum(path.stat().st_size for _, path in segments)
         report.damages += index.damages
         for block in index.blocks:
-            what = _check_block(index, block)
-            if what:
-                report.damages.append(
-                    Damage(
-                        block.path, block.offset, block.number, block.first_row, block.rows, what
-                    )
-                )
+            if what := _check_block(index, block):
+                report.damages.append(block.damage(what))
             else:
                 of.blocks += 1
                 of.rows += block.rows
@@ -85,13 +80,10 @@ def repair(path: Path | str) -> list[str]:
     has the archive open.
     """
     path = Path(path)
-    if path.is_dir():
-        return [
-            note
-            for segments in segment_files(path).values()
-            for note in repair_segment(segments[-1][1])
-        ]
-    return repair_segment(path)
+    if not path.is_dir():
+        return repair_segment(path)
+    ends = [segments[-1][1] for segments in segment_files(path).values()]
+    return [note for end in ends for note in repair_segment(end)]
 
 
 def repair_segment(path: Path) -> list[str]:
@@ -127,6 +119,3 @@ def _whole(index: StreamIndex, block: Block) -> bool:
     except ArchiveError:
         return False
     return True
-
-
-__all__ = ["Report", "StreamReport", "repair", "repair_segment", "verify"]

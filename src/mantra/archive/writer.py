@@ -32,7 +32,7 @@ from mantra.archive.layout import (
     segment_path,
 )
 from mantra.archive.segment import index_stream
-from mantra.archive.verify import repair_segment
+from mantra.archive.verify import repair
 
 # A block's rows by field: one array each. Rows are turned into columns as they come, while they are
 # in the cache: later, each field would drag all of the block through it again.
@@ -41,19 +41,6 @@ CACHED_ROWS = 4096
 
 BLOCK_ROWS = 65536  # Larger blocks compress 1% better; smaller ones lose less in a crash.
 SEGMENT_BYTES = 1 << 30
-
-
-@dataclass
-class StreamStats:
-    """What of a stream has been written by this writer."""
-
-    rows: int = 0
-    raw_bytes: int = 0  # rows x record size
-    written_bytes: int = 0  # to disk, headers included
-
-    @property
-    def ratio(self) -> float:
-        return self.raw_bytes / self.written_bytes if self.written_bytes else 0.0
 
 
 @dataclass
@@ -74,7 +61,6 @@ class _Stream:
     spare: list[Columns] = field(default_factory=list)  # written: fresh memory costs page faults
     encoded: list[tuple[int, bytes]] = field(default_factory=list)  # columns of pending[0]
     encoders: list[ColumnEncoder] = field(default_factory=list)
-    stats: StreamStats = field(default_factory=StreamStats)
 
 
 class ArchiveWriter:
@@ -99,14 +85,12 @@ class ArchiveWriter:
         self.block_rows = block_rows
         self.segment_bytes = segment_bytes
         self.incremental = incremental
-        self.notes: list[str] = []
         self._streams: dict[str, _Stream] = {}
         self._turns: deque[_Stream] = deque()  # one entry a pending block, oldest first
         self.directory.mkdir(parents=True, exist_ok=True)
         self._lock = _lock(self.directory)
         try:
-            for segments in segment_files(self.directory).values():
-                self.notes += repair_segment(segments[-1][1])
+            self.notes = repair(self.directory)
             if metadata is not None:
                 self.update_metadata(metadata)
         except BaseException:
@@ -118,10 +102,6 @@ class ArchiveWriter:
 
     def __exit__(self, *exception: object) -> None:
         self.close()
-
-    @property
-    def stats(self) -> dict[str, StreamStats]:
-        return {name: stream.stats for name, stream in self._streams.items()}
 
     @property
     def pending_rows(self) -> int:
@@ -188,14 +168,14 @@ class ArchiveWriter:
 
     def close(self) -> None:
         """Flush, make it durable, and let go of the files, also where that raises."""
+        if self._lock < 0:
+            return
         try:
-            if self._lock >= 0:
-                self.flush()
+            self.flush()
         finally:
             for stream in self._streams.values():
                 self._finish_segment(stream)
-            if self._lock >= 0:
-                os.close(self._lock)
+            os.close(self._lock)
             self._lock = -1
 
     def update_metadata(self, metadata: dict, durable: bool = True) -> None:
@@ -271,9 +251,6 @@ class ArchiveWriter:
         self._write(stream, block)
         stream.end += len(block)
         stream.next_row += rows
-        stream.stats.rows += rows
-        stream.stats.raw_bytes += rows * stream.dtype.itemsize
-        stream.stats.written_bytes += len(block)
 
     def _write(self, stream: _Stream, content: bytes) -> None:
         left = memoryview(content)

@@ -108,7 +108,8 @@ def measure_format(bench: Bench, stream: str, rows: np.ndarray, repeats: int) ->
             begin = time.process_time()
             with ArchiveWriter(Path(directory) / str(next(count))) as writer:
                 writer.append(stream, rows)
-            bytes_written.append(writer.stats[stream].written_bytes)
+            files = writer.directory.glob(f"{stream}.*")
+            bytes_written.append(sum(path.stat().st_size for path in files))
             return len(rows) / (time.process_time() - begin)
 
         def read() -> float:

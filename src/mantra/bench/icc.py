@@ -339,7 +339,7 @@ def _processes(cores: list[int], size: Size) -> Iterator[Rounds]:
         for worker in workers:
             worker.end()
         for ring in rings:
-            ring.segment.segment.unlink()
+            ring.segment.segment.path.unlink()
 
 
 def _measure_queues(bench: Bench, rounds: Rounds, repeats: int) -> None:

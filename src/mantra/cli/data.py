@@ -8,29 +8,20 @@ from typing import Any
 import click
 import numpy as np
 from rich.console import Console
-from rich.table import Table
 
-from mantra.cli.main import print_json
-from mantra.cli.status import is_quiet, progress_bar
+from mantra.cli.main import FOLDER, JSON, answer
+from mantra.cli.status import progress_bar, table
 
-JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object, nothing else.")
-DIRECTORY = click.argument(
-    "directory", type=click.Path(exists=True, file_okay=False, path_type=Path)
-)
+CAPTURE = click.Path(exists=True, dir_okay=False, path_type=Path)
+OUT = click.Path(path_type=Path)
+DIRECTORY = click.argument("directory", type=FOLDER)
 LIMIT = 20
 
 
 @click.command("import")
 @click.argument("venue", type=click.Choice(["binance", "bitstamp"]))
-@click.argument(
-    "files",
-    nargs=-1,
-    required=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-)
-@click.option(
-    "--out", required=True, type=click.Path(path_type=Path), help="Folder of the new archive."
-)
+@click.argument("files", nargs=-1, required=True, type=CAPTURE)
+@click.option("--out", required=True, type=OUT, help="Folder of the new archive.")
 @click.option("--name", help="The venue's name in the tables; default: told from the messages.")
 @click.option(
     "--instrument",
@@ -59,16 +50,12 @@ def import_command(
         exponents = dict(parse_instrument(text) for text in instruments)
     except ValueError as error:
         raise click.BadParameter(str(error)) from None
-    with progress_bar(f"import {venue}", is_quiet(as_json)) as progress:
+    with progress_bar(f"import {venue}", as_json) as progress:
         report = import_captures(
             files, out, source=venue, venue=name, exponents=exponents, progress=progress
         )
-    if as_json:
-        print_json(report.as_dict())
-    else:
-        _show_import(report.as_dict(), out)
-    if report.malformed or report.gaps or report.damaged:
-        raise click.exceptions.Exit(1)
+    facts, bad = report.as_dict(), bool(report.malformed or report.gaps or report.damaged)
+    answer(as_json, facts, lambda: _show_import(facts, out), bad)
 
 
 def _show_import(report: dict[str, Any], out: Path) -> None:
@@ -105,41 +92,25 @@ def archive_ls(directory: Path, as_json: bool) -> None:
         size = sum(path.stat().st_size for path in directory.glob(f"{stream}.*.mantra"))
         count = reader.rows(stream)
         record = reader.dtype(stream).itemsize + 8
-        rows.append(
-            {
-                "stream": stream,
-                "rows": count,
-                "bytes": size,
-                "bytes_per_row": size / count if count else 0.0,
-                "ratio": count * record / size if size else 0.0,
-            }
-        )
+        facts = {"stream": stream, "rows": count, "bytes": size}
+        facts |= {"bytes_per_row": size / max(count, 1), "ratio": count * record / max(size, 1)}
+        rows.append(facts)
     damages = [str(damage) for damage in reader.damages]
-    if as_json:
-        print_json({"streams": rows, "damages": damages})
-        return
-    table = Table("stream")
-    for column in ("rows", "bytes", "bytes a row", "x smaller"):
-        table.add_column(column, justify="right")
-    for row in rows:
-        table.add_row(
-            str(row["stream"]),
-            f"{row['rows']:,}",
-            f"{row['bytes']:,}",
-            f"{row['bytes_per_row']:.2f}",
-            f"{row['ratio']:.1f}",
-        )
-    Console().print(table)
-    for damage in damages:
-        click.echo(damage, err=True)
+
+    def show() -> None:
+        titles = {"stream": "stream", "rows": "rows", "bytes": "bytes"}
+        titles |= {"bytes a row": "bytes_per_row", "x smaller": "ratio"}
+        Console().print(table(rows, titles))
+        for damage in damages:
+            click.echo(damage, err=True)
+
+    answer(as_json, {"streams": rows, "damages": damages}, show)
 
 
 @archive_command.command("cat")
 @DIRECTORY
 @click.argument("stream")
-@click.option(
-    "--limit", type=click.IntRange(0), default=LIMIT, show_default=True, help="Rows; 0: all."
-)
+@click.option("--limit", type=click.IntRange(0), default=LIMIT, help=f"Rows ({LIMIT}); 0: all.")
 @JSON
 def archive_cat(directory: Path, stream: str, limit: int, as_json: bool) -> None:
     """Print the rows of STREAM, one a line; with --json all in one object."""
@@ -149,12 +120,15 @@ def archive_cat(directory: Path, stream: str, limit: int, as_json: bool) -> None
     if stream not in reader.streams:
         raise ArchiveError(f"{directory}: no stream {stream!r}; has {', '.join(reader.streams)}")
     names = [name for name in reader.dtype(stream).names or () if not name.startswith("unused")]
-    rows = _rows(reader.blocks(stream), names, limit)
+    rows: Iterable[dict[str, Any]] = _rows(reader.blocks(stream), names, limit)
     if as_json:
-        print_json({"stream": stream, "rows": list(rows)})
-        return
-    for fields in rows:
-        click.echo(" ".join(f"{name}={value}" for name, value in fields.items()))
+        rows = list(rows)  # else one at a time
+
+    def show() -> None:
+        for fields in rows:
+            click.echo(" ".join(f"{name}={value}" for name, value in fields.items()))
+
+    answer(as_json, {"stream": stream, "rows": rows}, show)
 
 
 def _rows(blocks: Iterable[np.ndarray], names: list[str], limit: int) -> Iterator[dict[str, Any]]:
@@ -178,9 +152,8 @@ def archive_verify(directory: Path, as_json: bool) -> None:
     from mantra.archive import verify
 
     report = verify(directory)
-    if as_json:
-        print_json(asdict(report) | {"ok": report.ok})
-    else:
+
+    def show() -> None:
         for name, stream in report.streams.items():
             click.echo(
                 f"{name}: {stream.rows:,} rows in {stream.blocks:,} blocks, "
@@ -189,5 +162,5 @@ def archive_verify(directory: Path, as_json: bool) -> None:
         for damage in report.damages:
             click.echo(str(damage))
         click.echo("all blocks are whole" if report.ok else "DAMAGED")
-    if not report.ok:
-        raise click.exceptions.Exit(1)
+
+    answer(as_json, asdict(report) | {"ok": report.ok}, show, not report.ok)

@@ -4,11 +4,9 @@ import importlib
 
 import click
 from rich.console import Console
-from rich.table import Table
 
-from mantra.cli.main import print_json
-
-JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object, nothing else.")
+from mantra.cli.main import JSON, answer
+from mantra.cli.status import table
 
 
 @click.command("doctor")
@@ -18,17 +16,16 @@ def doctor_command(as_json: bool) -> None:
     from mantra.doctor import findings as examine
     from mantra.machine import machine_facts
 
-    facts, findings = machine_facts(), examine()
-    if as_json:
-        print_json({"machine": facts, "findings": [finding._asdict() for finding in findings]})
-        return
-    console = Console()
-    for name, fact in facts.items():
-        console.print(f"[bold]{name}[/]: {fact}", highlight=False)
-    table = Table("what", "is", "costs", "do")
-    for finding in findings:
-        table.add_row(finding.what, finding.state, finding.cost, finding.advice)
-    console.print(table)
+    facts, findings = machine_facts(), [finding._asdict() for finding in examine()]
+
+    def show() -> None:
+        console = Console()
+        for name, fact in facts.items():
+            console.print(f"[bold]{name}[/]: {fact}", highlight=False)
+        titles = {"what": "what", "is": "state", "costs": "cost", "do": "advice"}
+        console.print(table(findings, titles))
+
+    answer(as_json, {"machine": facts, "findings": findings}, show)
 
 
 @click.group("shm")
@@ -42,18 +39,20 @@ def shm_ls(as_json: bool) -> None:
     """All segments of all runs, those of dead runs included."""
     from mantra.icc import shm
 
-    segments = list(shm.list_segments())
-    if as_json:
-        rows = [
-            {"run": s.run, "name": s.name, "bytes": s.size, "pid": s.creator, "alive": s.alive}
-            for s in segments
-        ]
-        print_json({"segments": rows})
-        return
-    table = Table("run", "segment", "bytes", "creator")
-    for s in segments:
-        table.add_row(s.run, s.name, f"{s.size:,}", f"{s.creator}{'' if s.alive else ' (dead)'}")
-    Console().print(table if segments else "no segments")
+    rows = [
+        {"run": s.run, "name": s.name, "bytes": s.size, "pid": s.creator, "alive": s.alive}
+        for s in shm.list_segments()
+    ]
+
+    def show() -> None:
+        made = []
+        for row in rows:
+            dead = "" if row["alive"] else " (dead)"
+            made.append(row | {"creator": f"{row['pid']}{dead}"})
+        titles = {"run": "run", "segment": "name", "bytes": "bytes", "creator": "creator"}
+        Console().print(table(made, titles) if rows else "no segments")
+
+    answer(as_json, {"segments": rows}, show)
 
 
 @shm_command.command("clean")
@@ -65,10 +64,8 @@ def shm_clean(run: str | None, as_json: bool) -> None:
 
     removed = shm.clean(run)
     size = sum(s.size for s in removed)
-    if as_json:
-        print_json({"removed": len(removed), "bytes": size})
-    else:
-        click.echo(f"removed {len(removed)} segments, {size:,} bytes")
+    said = f"removed {len(removed)} segments, {size:,} bytes"
+    answer(as_json, {"removed": len(removed), "bytes": size}, lambda: click.echo(said))
 
 
 @click.command("bench")
@@ -80,12 +77,8 @@ def bench_command(name: str | None, quick: bool, as_json: bool) -> None:
     from mantra.bench.harness import BENCHES
 
     if name is None:
-        if as_json:
-            print_json({"benches": BENCHES})
-            return
-        for known, module in BENCHES.items():
-            click.echo(f"{known:10} {module}")
-        return
+        known = "\n".join(f"{known:10} {module}" for known, module in BENCHES.items())
+        return answer(as_json, {"benches": BENCHES}, lambda: click.echo(known))
     if name not in BENCHES:
         raise click.UsageError(f"no bench {name!r}; there are: {', '.join(BENCHES)}")
     bench = importlib.import_module(BENCHES[name]).run(quick=quick)

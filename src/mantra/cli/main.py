@@ -7,43 +7,31 @@ says that the program ran and found something wrong: a bar that does not hold, a
 import importlib
 import json
 import sys
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
 
 from mantra import __version__
 
+# Each command: its module here, and what it does.
 COMMANDS = {
-    "demo": "runs",
-    "backtest": "runs",
-    "run": "runs",
-    "halt": "runs",
-    "replay": "runs",
-    "import": "data",
-    "archive": "data",
-    "doctor": "machine",
-    "shm": "machine",
-    "bench": "machine",
+    "demo": ("runs", "Run the built-in example and print its report."),
+    "backtest": ("runs", "Run models on recorded or simulated data, in real processes."),
+    "run": ("runs", "Show what a config makes of this machine (--dry)."),
+    "halt": ("runs", "Pull the kill switch of a run: cancel all, send nothing."),
+    "replay": ("runs", "Feed a recorded run's inputs back into one actor and compare."),
+    "import": ("data", "Read recorded WebSocket captures into an archive."),
+    "archive": ("data", "List, print and verify archives."),
+    "doctor": ("machine", "Say what about this machine costs latency, and what to do."),
+    "shm": ("machine", "List and clean shared memory."),
+    "bench": ("machine", "Measure, beside the alternatives; exit 1 when a bar does not hold."),
 }
-HELP = {
-    "demo": "Run the built-in example and print its report.",
-    "backtest": "Run models on recorded or simulated data, in real processes.",
-    "run": "Show what a config makes of this machine (--dry).",
-    "halt": "Pull the kill switch of a run: cancel all, send nothing.",
-    "replay": "Feed a recorded run's inputs back into one actor and compare.",
-    "import": "Read recorded WebSocket captures into an archive.",
-    "archive": "List, print and verify archives.",
-    "doctor": "Say what about this machine costs latency, and what to do.",
-    "shm": "List and clean shared memory.",
-    "bench": "Measure, beside the alternatives; exit 1 when a bar does not hold.",
-}
-USER_ERRORS = (
-    "ConfigError",
-    "ModelError",
-    "ArchiveError",
-    "CaptureError",
-    "SegmentError",
-)
+USER_ERRORS = ("ConfigError", "ModelError", "ArchiveError", "CaptureError", "SegmentError")
+
+JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object, nothing else.")
+FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
 class Commands(click.Group):
@@ -55,13 +43,13 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in COMMANDS:
             return None
-        module = importlib.import_module(f"mantra.cli.{COMMANDS[name]}")
+        module = importlib.import_module(f"mantra.cli.{COMMANDS[name][0]}")
         command: click.Command = getattr(module, f"{name}_command")
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl(list(HELP.items()))
+            formatter.write_dl([(name, said) for name, (_, said) in COMMANDS.items()])
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -70,9 +58,14 @@ def commands() -> None:
     """Mantra: a low-latency, multi-core trading engine in Python."""
 
 
-def print_json(data: Any) -> None:
-    """One JSON object on standard output."""
-    click.echo(json.dumps(data, indent=1, default=str))
+def answer(as_json: bool, data: Any, show: Callable[[], object], bad: bool = False) -> None:
+    """Print `data` as one JSON object, or have it shown; exit code 1 if it is bad."""
+    if as_json:
+        click.echo(json.dumps(data, indent=1, default=str))
+    else:
+        show()
+    if bad:
+        raise click.exceptions.Exit(1)
 
 
 def main() -> None:

@@ -7,16 +7,14 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.table import Table
 
-from mantra.cli.main import print_json
-from mantra.cli.status import is_quiet, live_line
+from mantra.cli.main import FOLDER, JSON, answer
+from mantra.cli.status import live_line, table
 from mantra.config import Config, ConfigError, load_config
 
 CONFIG = click.argument(
     "config", type=click.Path(dir_okay=False, path_type=Path), required=False, default=None
 )
-JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object, nothing else.")
 
 
 @click.command("demo")
@@ -28,14 +26,8 @@ def demo_command(as_json: bool) -> None:
 
 @click.command("backtest")
 @CONFIG
-@click.option(
-    "--data",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Replay this archive instead of the config's source.",
-)
-@click.option(
-    "--model", "model", help="Run this model (built-in name or file) on every instrument."
-)
+@click.option("--data", type=FOLDER, help="Replay this archive instead of the config's source.")
+@click.option("--model", help="Run this model (built-in name or file) on every instrument.")
 @click.option("--speed", help="max, or a factor: 1 is the recorded pace.")
 @click.option("--for", "seconds", type=float, help="Stop after so many seconds.")
 @click.option("--no-record", is_flag=True, help="Persist nothing.")
@@ -60,7 +52,9 @@ def backtest_command(
     if no_record:
         changes["recorder.enabled"] = False
     if data is not None and config is None:
-        loaded = _config_for(data, model or "quoter", changes)
+        from mantra.backtest.default_config import config_for_archive
+
+        loaded = config_for_archive(data, model or "quoter", changes)
     else:
         if data is not None:
             # First, as --speed changes what it says.
@@ -79,12 +73,6 @@ def _number(option: str, text: str) -> float:
         raise ConfigError(f"{option} {text!r}: expected 'max' or a number") from None
 
 
-def _config_for(data: Path, model: str, changes: dict[str, Any]) -> Config:
-    from mantra.backtest.default_config import config_for_archive
-
-    return config_for_archive(data, model, changes)
-
-
 def _run(config: Config, as_json: bool, seconds: float | None) -> None:
     from mantra.backtest.report import show
     from mantra.system import build_system, run_system
@@ -93,16 +81,11 @@ def _run(config: Config, as_json: bool, seconds: float | None) -> None:
         click.echo("compiling, or loading what was compiled before …", err=True)
     system = build_system(config)
     until = None if seconds is None else time.monotonic() + seconds
-    with live_line(is_quiet(as_json)) as draw:
+    with live_line(as_json) as draw:
         report = run_system(system, draw, until)
     text = json.dumps(report, indent=1, default=str)
     (system.directory / "report.json").write_text(text + "\n")
-    if as_json:
-        click.echo(text)
-    else:
-        show(report)
-    if report["lost"] or report["problems"]:
-        raise click.exceptions.Exit(1)
+    answer(as_json, report, lambda: show(report), bool(report["lost"] or report["problems"]))
 
 
 @click.command("run")
@@ -116,28 +99,25 @@ def run_command(config: Path | None, dry: bool, as_json: bool) -> None:
     if not dry:
         raise click.UsageError("live trading is not there yet; use --dry, or 'mantra backtest'")
     described = describe_system(build_system(load_config(config), "dry"))
-    if as_json:
-        print_json(described)
-        return
-    console = Console()
-    cores = Table("core", "idle", "when one dies", "actors, in turn")
-    for line in described["cores"]:
-        core = "any" if line["core"] is None else str(line["core"])
-        cores.add_row(core, line["idle"], line["on_death"], " ".join(line["actors"]))
-    queues = Table("queue", "slots", "bytes", "written by", "read by")
-    for queue in described["queues"]:
-        queues.add_row(
-            queue["name"],
-            f"{queue['capacity']:,}",
-            str(queue["record_bytes"]),
-            " ".join(queue["written_by"]),
-            " ".join(queue["read_by"]),
-        )
-    vectors = Table("vector", "rows", "written by")
-    for name, vector in described["vectors"].items():
-        vectors.add_row(name, str(vector["rows"]), vector["written_by"])
-    console.print(cores, queues, vectors, sep="\n")
-    console.print("instruments: " + ", ".join(described["instruments"]))
+    answer(as_json, described, lambda: _show_system(described))
+
+
+def _show_system(described: dict[str, Any]) -> None:
+    cores = [
+        line | {"core": "any" if line["core"] is None else line["core"]}
+        for line in described["cores"]
+    ]
+    titles = {"core": "core", "idle": "idle", "when one dies": "on_death"}
+    queue_titles = {"queue": "name", "slots": "capacity", "bytes": "record_bytes"}
+    queue_titles |= {"written by": "written_by", "read by": "read_by"}
+    vectors = [{"name": name, **facts} for name, facts in described["vectors"].items()]
+    Console().print(
+        table(cores, titles | {"actors, in turn": "actors"}),
+        table(described["queues"], queue_titles),
+        table(vectors, {"vector": "name", "rows": "rows", "written by": "written_by"}),
+        "instruments: " + ", ".join(described["instruments"]),
+        sep="\n",
+    )
 
 
 @click.command("halt")
@@ -154,14 +134,12 @@ def halt_command(run: str | None, resume: bool, as_json: bool) -> None:
         raise click.UsageError(f"name one of the runs there are: {', '.join(alive) or 'none'}")
     name = run or alive[0]
     control.attach(name).record["halted"] = 0 if resume else 1
-    if as_json:
-        print_json({"run": name, "halted": not resume})
-    else:
-        click.echo(f"{name}: {'resumed' if resume else 'halted'}")
+    said = f"{name}: {'resumed' if resume else 'halted'}"
+    answer(as_json, {"run": name, "halted": not resume}, lambda: click.echo(said))
 
 
 @click.command("replay")
-@click.argument("run", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("run", type=FOLDER)
 @click.option("--actor", required=True, help="Name of the actor to feed.")
 @JSON
 def replay_command(run: Path, actor: str, as_json: bool) -> None:
@@ -169,9 +147,4 @@ def replay_command(run: Path, actor: str, as_json: bool) -> None:
     from mantra.replay_actor import replay_actor
 
     result = replay_actor(run, actor)
-    if as_json:
-        print_json(result)
-    else:
-        click.echo(result["said"])
-    if not result["same"]:
-        raise click.exceptions.Exit(1)
+    answer(as_json, result, lambda: click.echo(result["said"]), not result["same"])

@@ -3,21 +3,40 @@
 No refresh threads: a supervisor forks, and must not have any.
 """
 
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.live import Live
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
 
 if TYPE_CHECKING:
     from mantra.actors.supervisor import Supervisor
     from mantra.backtest.tally import Tally
 
 EVERY_S = 0.25
+
+
+def table(rows: list[dict[str, Any]], columns: dict[str, str]) -> Table:
+    """A table of rows; `columns` gives the key shown under each title."""
+    made = Table()
+    for title, key in columns.items():
+        number = rows and isinstance(rows[0][key], int | float)
+        made.add_column(title, justify="right" if number else "left")
+    for row in rows:
+        made.add_row(*(_shown(row[key]) for key in columns.values()))
+    return made
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, list):
+        return " ".join(value)
+    if isinstance(value, float):
+        return f"{value:,.2f}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 @contextmanager
@@ -59,8 +78,3 @@ def progress_bar(what: str, quiet: bool) -> Iterator[Callable[[int, int], None]]
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task(what)
         yield lambda done, total: bar.update(task, completed=done, total=total)
-
-
-def is_quiet(as_json: bool) -> bool:
-    """Whether to draw nothing: for programs, and where nobody looks."""
-    return as_json or not sys.stderr.isatty()

@@ -23,6 +23,7 @@ The pattern is that of Boehm, "Can seqlocks get along with programming language 
 """
 
 import ctypes
+from functools import partial
 
 from llvmlite import ir
 from numba.core import cgutils
@@ -81,14 +82,6 @@ def compare_exchange(address: int, expected: int, desired: int) -> bool:
     return True
 
 
-def fetch_add(address: int, increment: int) -> int:
-    """Add to the word as one step; the value before. Acquire and release."""
-    word = _word(address)
-    before = word.value
-    word.value = int(before + increment)
-    return before
-
-
 def cpu_pause() -> None:
     """Tell the core that this is a spin loop."""
 
@@ -117,53 +110,26 @@ def _pointer(builder, address):
     return builder.inttoptr(address, WORD.as_pointer())
 
 
-def _load(builder, address, ordering):
+def _load(ordering, builder, address):
     return builder.load_atomic(_pointer(builder, address), ordering, WORD_BYTES, typ=WORD)
 
 
-def _store(builder, address, value, ordering):
+def _store(ordering, builder, address, value):
     builder.store_atomic(value, _pointer(builder, address), ordering, WORD_BYTES)
 
 
-@emits(load_relaxed, int64, int64)
-def _emit_load_relaxed(builder, address):
-    return _load(builder, address, "monotonic")
-
-
-@emits(load_acquire, int64, int64)
-def _emit_load_acquire(builder, address):
-    return _load(builder, address, "acquire")
-
-
-@emits(store_relaxed, void, int64, int64)
-def _emit_store_relaxed(builder, address, value):
-    _store(builder, address, value, "monotonic")
-
-
-@emits(store_release, void, int64, int64)
-def _emit_store_release(builder, address, value):
-    _store(builder, address, value, "release")
-
-
-@emits(fence_acquire, void)
-def _emit_fence_acquire(builder):
-    builder.fence("acquire")
-
-
-@emits(fence_release, void)
-def _emit_fence_release(builder):
-    builder.fence("release")
+emits(load_relaxed, int64, int64)(partial(_load, "monotonic"))
+emits(load_acquire, int64, int64)(partial(_load, "acquire"))
+emits(store_relaxed, void, int64, int64)(partial(_store, "monotonic"))
+emits(store_release, void, int64, int64)(partial(_store, "release"))
+emits(fence_acquire, void)(lambda builder: builder.fence("acquire"))
+emits(fence_release, void)(lambda builder: builder.fence("release"))
 
 
 @emits(compare_exchange, boolean, int64, int64, int64)
 def _emit_compare_exchange(builder, address, expected, desired):
     pair = builder.cmpxchg(_pointer(builder, address), expected, desired, "acq_rel", "acquire")
     return builder.extract_value(pair, 1)
-
-
-@emits(fetch_add, int64, int64, int64)
-def _emit_fetch_add(builder, address, increment):
-    return builder.atomic_rmw("add", _pointer(builder, address), increment, "acq_rel")
 
 
 @emits(cpu_pause, void)
@@ -182,15 +148,7 @@ def _emit_prefetch(builder, address):
 
 
 @emits(copy_in, void, int64, int64, int64)
-def _emit_copy_in(builder, shared, private, words):
-    _copy(builder, shared, private, words)
-
-
 @emits(copy_out, void, int64, int64, int64)
-def _emit_copy_out(builder, private, shared, words):
-    _copy(builder, private, shared, words)
-
-
 def _copy(builder, target, source, words):
     """Whole lines of eight words, then the seven of a slot's payload, or what is left, in a loop.
 
@@ -212,5 +170,5 @@ def _copy(builder, target, source, words):
 def _copy_words(builder, target, source, offset, words):
     target, source = builder.add(target, offset), builder.add(source, offset)
     for at in range(0, words * WORD_BYTES, WORD_BYTES):
-        value = _load(builder, builder.add(source, WORD(at)), "monotonic")
-        _store(builder, builder.add(target, WORD(at)), value, "monotonic")
+        value = _load("monotonic", builder, builder.add(source, WORD(at)))
+        _store("monotonic", builder, builder.add(target, WORD(at)), value)

@@ -28,6 +28,21 @@ def address_of(array: np.ndarray) -> int:
     return int(array.ctypes.data)
 
 
+def record_type(*fields: str | tuple) -> np.dtype:
+    """An aligned record: each text a format and the fields that have it, or a field as NumPy's.
+
+    record_type("i8 ts_origin published", "i4 instrument", "(4,)i8 words", ("timing", TIMING))
+    """
+    spec: list = []
+    for field in fields:
+        if isinstance(field, str):
+            kind, *names = field.split()
+            spec += [(name, kind) for name in names]
+        else:
+            spec.append(field)
+    return np.dtype(spec, align=True)
+
+
 def aligned_zeros(count: int, dtype: np.dtype) -> np.ndarray:
     """`count` zeroed records whose first byte is on a cache line."""
     raw = np.zeros(count * dtype.itemsize + CACHE_LINE, np.uint8)

@@ -57,15 +57,12 @@ from mantra.icc.atomics import (
     store_relaxed,
     store_release,
 )
-from mantra.icc.memory import records_at
+from mantra.icc.memory import record_type, records_at
 from mantra.icc.shm import PID_MASK
 
-SPMC = 1
-MPMC = 2
+SPMC, MPMC = 1, 2
 
-EMPTY = 0
-DATA = 1
-SPED_PAST = 2
+EMPTY, DATA, SPED_PAST = range(3)
 
 PAYLOAD = 8  # offset of the payload in a slot
 
@@ -74,45 +71,27 @@ NUMBER_SHIFT = 10
 OWNER_SHIFT = 2
 OWNER_MASK = 0xFF
 STATE_MASK = 3
-WHOLE = 0
-WRITING = 1
-VOID = 2
+WHOLE, WRITING, VOID = range(3)
 OWNERS_MAX = OWNER_MASK
 
 STUCK_POLLS = 1 << 10  # empty polls of one unfinished slot (some µs) before a look at its owner
 
-PRODUCER = np.dtype(
-    [
-        ("slots", "i8"),  # address of slot 0
-        ("mask", "i8"),
-        ("slot_bytes", "i8"),
-        ("words", "i8"),  # payload words
-        ("count", "i8"),  # address of the queue's message count
-        ("next", "i8"),  # number of the next message (SPMC)
-        ("owner", "i4"),
-        ("mode", "i4"),
-        ("owners", "i8"),  # address of the processes by owner
-    ],
-    align=True,
-)
+# slots   address of slot 0
+# words   payload words
+# count   address of the queue's message count
+# next    number of the next message (SPMC)
+# owners  address of the processes by owner
+PRODUCER = record_type("i8 slots mask slot_bytes words count next", "i4 owner mode", "i8 owners")
 
-CONSUMER = np.dtype(
-    [
-        ("slots", "i8"),
-        ("mask", "i8"),
-        ("slot_bytes", "i8"),
-        ("words", "i8"),
-        ("count", "i8"),
-        ("next", "i8"),  # number of the message wanted next
-        ("lost", "i8"),  # numbers overwritten before they were looked at
-        ("sped_past", "i8"),  # how often
-        ("voided", "i8"),  # numbers under which no message was
-        ("owners", "i8"),  # 0: the mapping is read-only, heal nothing
-        ("stuck_version", "i8"),
-        ("stuck_polls", "i8"),
-        ("cursor", "i8"),  # address of the word where progress is shown; 0 for none
-    ],
-    align=True,
+# next       number of the message wanted next
+# lost       numbers overwritten before they were looked at
+# sped_past  how often
+# voided     numbers under which no message was
+# owners     0: the mapping is read-only, heal nothing
+# cursor     address of the word where progress is shown; 0 for none
+CONSUMER = record_type(
+    "i8 slots mask slot_bytes words count next lost sped_past voided owners stuck_version",
+    "i8 stuck_polls cursor",
 )
 
 ERRNO = np.dtype("i4")

@@ -16,7 +16,7 @@ So a number that is given out is in no slot, and one process at a time heals a d
 second, late, would VOID slots of the number's next holder, who may be writing.
 
 `consumers` shows who reads, how far they are and what they lost: observers look at it, producers
-never do. A replay that must not lose anything paces itself by it (`slowest_cursor`).
+never do. A replay that must not lose anything paces itself by it (actors/pacing.py).
 """
 
 import time
@@ -25,33 +25,20 @@ from dataclasses import dataclass
 import numpy as np
 
 from mantra.icc import queue, shm
-from mantra.icc.memory import CACHE_LINE, address_of, aligned_zeros
+from mantra.icc.memory import CACHE_LINE, address_of, aligned_zeros, record_type
 
 PAYLOADS = (56, 120, 248)  # bytes: one, two and four cache lines a slot
 CONSUMERS_MAX = 64
 NAME_BYTES = 32
 
-GEOMETRY = np.dtype(
-    [
-        ("mode", "i8"),
-        ("payload_bytes", "i8"),
-        ("slot_bytes", "i8"),
-        ("capacity", "i8"),  # slots, a power of two
-        ("record_layout", "i8"),  # hash of the record's dtype, given by the creator
-    ],
-    align=True,
-)
+# capacity       slots, a power of two
+# record_layout  hash of the record's dtype, given by the creator
+GEOMETRY = record_type("i8 mode payload_bytes slot_bytes capacity record_layout")
 
-CONSUMER_LINE = np.dtype(
-    [
-        ("cursor", "i8"),  # number of the message wanted next
-        ("lost", "i8"),
-        ("process", "i8"),  # `shm.this_process()`; 0: free
-        ("name", f"S{NAME_BYTES}"),
-        ("paces", "i8"),  # 1: a replay may not run ahead of this consumer
-    ],
-    align=True,
-)
+# cursor   number of the message wanted next
+# process  `shm.this_process()`; 0: free
+# paces    1: a replay may not run ahead of this consumer
+CONSUMER_LINE = record_type("i8 cursor lost process", f"S{NAME_BYTES} name", "i8 paces")
 
 GEOMETRY_AT = CACHE_LINE
 COUNT_AT = 2 * CACHE_LINE
@@ -60,6 +47,7 @@ CONSUMERS_AT = OWNERS_AT + 8 * (queue.OWNERS_MAX + 1) + CACHE_LINE
 SLOTS_AT = 8192
 PROTOCOL = 1  # Raise it when the meaning of a version or an owner word changes.
 LAYOUT = shm.layout_hash("queue", PROTOCOL, GEOMETRY, CONSUMER_LINE, SLOTS_AT)
+PROCESS_AT = 16  # of a consumer line
 HEAL_TRIES = 1000  # of 1 ms: how long an attaching producer waits for a healer at work
 
 assert CONSUMER_LINE.itemsize == CACHE_LINE
@@ -74,7 +62,7 @@ class Queue:
     segment: shm.Segment
 
     @property
-    def geometry(self) -> np.ndarray:
+    def geometry(self) -> np.void:
         return self.segment.records(GEOMETRY_AT, 1, GEOMETRY)[0]
 
     @property
@@ -89,10 +77,6 @@ class Queue:
     @property
     def consumers(self) -> np.ndarray:
         return self.segment.records(CONSUMERS_AT, CONSUMERS_MAX, CONSUMER_LINE)
-
-    @property
-    def writable(self) -> bool:
-        return bool(self.segment.array.flags.writeable)
 
     @property
     def capacity(self) -> int:
@@ -112,10 +96,8 @@ def create(run: str, name: str, record: np.dtype, capacity: int, mode: int = que
     slot_bytes = record.itemsize + queue.PAYLOAD
     content = SLOTS_AT - CACHE_LINE + capacity * slot_bytes
     made = Queue(shm.create(run, name, content, LAYOUT))
-    geometry = made.geometry
-    geometry["mode"], geometry["capacity"] = mode, capacity
-    geometry["payload_bytes"], geometry["slot_bytes"] = record.itemsize, slot_bytes
-    geometry["record_layout"] = shm.layout_hash(record)
+    facts = (mode, record.itemsize, slot_bytes, capacity, shm.layout_hash(record))
+    made.segment.records(GEOMETRY_AT, 1, GEOMETRY)[0] = facts
     made.segment.publish()
     return made
 
@@ -123,12 +105,8 @@ def create(run: str, name: str, record: np.dtype, capacity: int, mode: int = que
 def attach(run: str, name: str, record: np.dtype | None = None, writable: bool = True) -> Queue:
     """Map a queue that is there. Raises SegmentError if its records are not `record`s."""
     found = Queue(shm.attach(run, name, LAYOUT, writable))
-    if record is not None and found.geometry["record_layout"] != shm.layout_hash(record):
-        raise shm.SegmentError(
-            f"queue {found.segment.path}: its records differ from this program's "
-            f"({int(found.geometry['payload_bytes'])} bytes there, {record.itemsize} here; "
-            f"if equal: the fields); the run was started by another version, use that one"
-        )
+    if record is not None:
+        shm.refuse_other_records("queue", found.segment, found.geometry, record)
     return found
 
 
@@ -139,16 +117,9 @@ def producer(of: Queue) -> np.ndarray:
     goes on where it stopped, behind the slot it may have left in mid-write. Raises SegmentError.
     """
     _need_writable(of)
-    geometry = of.geometry
     owner = _take_owner(of)
-    handle = aligned_zeros(1, queue.PRODUCER)
-    handle["slots"] = of.segment.address + SLOTS_AT
-    handle["mask"] = geometry["capacity"] - 1
-    handle["slot_bytes"] = geometry["slot_bytes"]
-    handle["words"] = geometry["payload_bytes"] // 8
-    handle["count"] = of.segment.address + COUNT_AT
-    handle["owner"], handle["mode"] = owner, geometry["mode"]
-    handle["owners"] = of.segment.address + OWNERS_AT
+    handle = _handle(of, queue.PRODUCER)
+    handle["owner"], handle["mode"] = owner, of.geometry["mode"]
     handle["next"] = queue.find_head(*_ring(of), of.segment.address + COUNT_AT)
     return handle
 
@@ -166,14 +137,7 @@ def consumer(
     `shown` registers it where observers see its progress; a full registry raises SegmentError. A
     read-only mapping takes only consumers that are not shown; they heal nothing.
     """
-    geometry = of.geometry
-    handle = aligned_zeros(1, queue.CONSUMER)
-    handle["slots"] = of.segment.address + SLOTS_AT
-    handle["mask"] = geometry["capacity"] - 1
-    handle["slot_bytes"] = geometry["slot_bytes"]
-    handle["words"] = geometry["payload_bytes"] // 8
-    handle["count"] = of.segment.address + COUNT_AT
-    handle["owners"] = of.segment.address + OWNERS_AT if of.writable else 0
+    handle = _handle(of, queue.CONSUMER)
     handle["next"] = max(0, of.count - of.capacity) if from_oldest else of.count
     if shown:
         _need_writable(of)
@@ -182,13 +146,6 @@ def consumer(
             handle["next"] = of.count  # Read after a pacing replay could see us: none is lost.
             queue.show_progress(address_of(handle))
     return handle
-
-
-def release_consumer(of: Queue, handle: np.ndarray) -> None:
-    """Take a consumer off the list of those shown."""
-    if handle["cursor"][0]:
-        line = (int(handle["cursor"][0]) - of.segment.address - CONSUMERS_AT) // CACHE_LINE
-        of.consumers[line]["process"] = 0
 
 
 def heal(of: Queue) -> int:
@@ -214,18 +171,19 @@ def exchange(address, expected, desired):
     return queue.compare_exchange(address, expected, desired)
 
 
-def slowest_cursor(of: Queue) -> int:
-    """How far the slowest living pacing consumer is; the count if there is none."""
-    lines = of.consumers
-    pacing = np.flatnonzero((lines["process"] > 0) & (lines["paces"] == 1))
-    for index in pacing[np.argsort(lines["cursor"][pacing])]:
-        if shm.process_alive(int(lines["process"][index])):
-            return int(lines["cursor"][index])
-    return of.count
+def _handle(of: Queue, kind: np.dtype) -> np.ndarray:
+    """A PRODUCER or CONSUMER with all they have in common."""
+    handle = aligned_zeros(1, kind)
+    geometry, segment = of.geometry, of.segment
+    handle["slots"], handle["count"] = segment.address + SLOTS_AT, segment.address + COUNT_AT
+    handle["mask"], handle["slot_bytes"] = geometry["capacity"] - 1, geometry["slot_bytes"]
+    handle["words"] = geometry["payload_bytes"] // 8
+    handle["owners"] = segment.address + OWNERS_AT if segment.writable else 0
+    return handle
 
 
 def _need_writable(of: Queue) -> None:
-    if not of.writable:
+    if not of.segment.writable:
         raise shm.SegmentError(
             f"queue {of.segment.path} is mapped read-only: attach it with writable=True"
         )
@@ -251,40 +209,22 @@ def _take_owner(of: Queue) -> int:
         if (of.owners[1 : numbers + 1] > 0).all():
             break
         time.sleep(0.001)  # Another process heals: its number will be free.
-    if numbers > 1:
-        raise shm.SegmentError(f"queue {of.segment.path} has {numbers} producers already")
-    raise shm.SegmentError(
-        f"queue {of.segment.path} has its one producer already: "
-        f"process {int(of.owners[1]) & shm.PID_MASK}"
-    )
+    which = f"{numbers} producers" if numbers > 1 else "its one producer"
+    last = int(of.owners[numbers]) & shm.PID_MASK
+    raise shm.SegmentError(f"queue {of.segment.path} has {which} already: process {last}")
 
 
 def _register(of: Queue, name: str, cursor: int, paces: bool) -> int:
     first = of.segment.address + CONSUMERS_AT
-    process_at = CONSUMER_LINE.fields["process"][1]  # type: ignore[index]
     for index, line in enumerate(of.consumers):
         address = first + index * CACHE_LINE
         seen = int(line["process"])
         if shm.process_alive(seen):
             continue
-        if not exchange(address + process_at, seen, shm.this_process()):
+        if not exchange(address + PROCESS_AT, seen, shm.this_process()):
             continue  # Another was faster.
         line["cursor"], line["lost"] = cursor, 0
         line["name"] = name.encode()[:NAME_BYTES]
         line["paces"] = paces
         return address
     raise shm.SegmentError(f"queue {of.segment.path} has {CONSUMERS_MAX} consumers already")
-
-
-__all__ = [
-    "PAYLOADS",
-    "Queue",
-    "attach",
-    "consumer",
-    "create",
-    "heal",
-    "producer",
-    "release_consumer",
-    "release_producer",
-    "slowest_cursor",
-]

@@ -29,27 +29,18 @@ from mantra.icc.atomics import (
     store_relaxed,
     store_release,
 )
-from mantra.icc.memory import CACHE_LINE, aligned_zeros, records_at
+from mantra.icc.memory import CACHE_LINE, aligned_zeros, record_type, records_at
 
 BUSY = -1
 PAYLOAD = 8
 READ_TRIES = 64  # a write takes some ns: more tries than this means a dead or stopped writer
 
-VECTOR_GEOMETRY = np.dtype(
-    [("rows", "i8"), ("row_bytes", "i8"), ("payload_bytes", "i8"), ("record_layout", "i8")],
-    align=True,
-)
+VECTOR_GEOMETRY = record_type("i8 rows row_bytes payload_bytes record_layout")
 
-VECTOR = np.dtype(
-    [
-        ("first", "i8"),  # address of row 0
-        ("row_bytes", "i8"),
-        ("words", "i8"),  # payload words
-        ("writes", "i8"),  # address of the count of writes
-        ("rows", "i8"),
-    ],
-    align=True,
-)
+# first   address of row 0
+# words   payload words
+# writes  address of the count of writes
+VECTOR = record_type("i8 first row_bytes words writes rows")
 
 GEOMETRY_AT = CACHE_LINE
 WRITES_AT = 2 * CACHE_LINE
@@ -113,10 +104,8 @@ def create(run: str, name: str, record: np.dtype, rows: int) -> Vector:
         raise ValueError(f"vector {name!r}: {rows} rows of {record.itemsize} bytes (8n wanted)")
     row_bytes = -(-(record.itemsize + PAYLOAD) // CACHE_LINE) * CACHE_LINE
     segment = shm.create(run, name, ROWS_AT - CACHE_LINE + rows * row_bytes, LAYOUT)
-    geometry = segment.records(GEOMETRY_AT, 1, VECTOR_GEOMETRY)[0]
-    geometry["rows"], geometry["row_bytes"] = rows, row_bytes
-    geometry["payload_bytes"] = record.itemsize
-    geometry["record_layout"] = shm.layout_hash(record)
+    facts = (rows, row_bytes, record.itemsize, shm.layout_hash(record))
+    segment.records(GEOMETRY_AT, 1, VECTOR_GEOMETRY)[0] = facts
     segment.publish()
     return _open(segment)
 
@@ -125,11 +114,8 @@ def attach(run: str, name: str, record: np.dtype | None = None, writable: bool =
     """Map a vector that is there. Raises SegmentError if its rows are not `record`s."""
     segment = shm.attach(run, name, LAYOUT, writable)
     geometry = segment.records(GEOMETRY_AT, 1, VECTOR_GEOMETRY)[0]
-    if record is not None and geometry["record_layout"] != shm.layout_hash(record):
-        raise shm.SegmentError(
-            f"vector {segment.path}: its rows differ from this program's "
-            f"({int(geometry['payload_bytes'])} bytes there, {record.itemsize} here)"
-        )
+    if record is not None:
+        shm.refuse_other_records("vector", segment, geometry, record)
     return _open(segment)
 
 

@@ -22,7 +22,7 @@ import numpy as np
 
 from mantra.compiled import compiled
 from mantra.icc.atomics import load_acquire, store_release
-from mantra.icc.memory import CACHE_LINE, address_of
+from mantra.icc.memory import CACHE_LINE, address_of, record_type
 
 MAGIC = int.from_bytes(b"MANTRA01", "little")
 PREFIX = "mantra."
@@ -31,17 +31,11 @@ PID_BITS = 22  # Linux gives out no higher process ids.
 PID_MASK = (1 << PID_BITS) - 1
 UNFINISHED_S = 60  # A segment without a header is being made, or is older than this: stale.
 
-SEGMENT_HEADER = np.dtype(
-    [
-        ("magic", "i8"),
-        ("layout", "i8"),  # hash of all that both sides must agree on
-        ("size", "i8"),  # bytes, header included
-        ("creator", "i8"),  # `this_process()` of the maker
-        ("ready", "i8"),  # 1 once the content may be used
-        ("unused", "i8", (3,)),
-    ],
-    align=True,
-)
+# layout   hash of all that both sides must agree on
+# size     bytes, header included
+# creator  `this_process()` of the maker
+# ready    1 once the content may be used
+SEGMENT_HEADER = record_type("i8 magic layout size creator ready", "(3,)i8 unused")
 
 
 READY_AT = SEGMENT_HEADER.fields["ready"][1]  # type: ignore[index]
@@ -86,10 +80,9 @@ def segment_path(run: str, name: str) -> Path:
 
 @dataclass
 class Segment:
-    """A mapped segment. `address` is its first byte, `content` the first byte after the header."""
+    """A mapped segment. `address` is its first byte."""
 
     path: Path
-    buffer: mmap.mmap
     array: np.ndarray  # bytes of the whole segment; keeps the mapping alive
 
     @property
@@ -97,12 +90,12 @@ class Segment:
         return address_of(self.array)
 
     @property
-    def content(self) -> int:
-        return self.address + CACHE_LINE
-
-    @property
     def size(self) -> int:
         return self.array.nbytes
+
+    @property
+    def writable(self) -> bool:
+        return bool(self.array.flags.writeable)
 
     @property
     def header(self) -> np.ndarray:
@@ -115,10 +108,6 @@ class Segment:
     def publish(self) -> None:
         """Say that the content may be used."""
         set_ready(self.address + READY_AT)
-
-    def unlink(self) -> None:
-        """Remove the name; memory goes when the last process lets go of it."""
-        self.path.unlink(missing_ok=True)
 
 
 def create(run: str, name: str, content_bytes: int, layout: int) -> Segment:
@@ -183,7 +172,7 @@ def attach(run: str, name: str, layout: int | None = None, writable: bool = True
 def _map(path: Path, descriptor: int, size: int, writable: bool) -> Segment:
     access = mmap.PROT_READ | (mmap.PROT_WRITE if writable else 0)
     buffer = mmap.mmap(descriptor, size, flags=mmap.MAP_SHARED | mmap.MAP_POPULATE, prot=access)
-    return Segment(path, buffer, np.frombuffer(buffer, np.uint8))
+    return Segment(path, np.frombuffer(buffer, np.uint8))
 
 
 def _refuse_mismatch(segment: Segment, layout: int | None) -> None:
@@ -205,6 +194,16 @@ def _refuse_mismatch(segment: Segment, layout: int | None) -> None:
         )
     if not is_ready(segment.address + READY_AT):
         raise SegmentError(f"shared memory {path} is not ready: its creator has not finished it")
+
+
+def refuse_other_records(what: str, segment: Segment, geometry: np.void, record: np.dtype) -> None:
+    """Raise SegmentError if a segment's records, by its geometry, are not `record`s."""
+    if geometry["record_layout"] != layout_hash(record):
+        raise SegmentError(
+            f"{what} {segment.path}: its records differ from this program's "
+            f"({int(geometry['payload_bytes'])} bytes there, {record.itemsize} here; "
+            f"if equal: the fields); the run was started by another version, use that one"
+        )
 
 
 @dataclass(frozen=True)

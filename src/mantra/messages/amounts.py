@@ -18,8 +18,7 @@ from mantra.compiled import compiled, inlined
 from mantra.icc.memory import records_at
 from mantra.messages.tables import INSTRUMENT
 
-DOWN = 0
-UP = 1
+DOWN, UP = 0, 1
 
 AMOUNT_MAX = (1 << 63) - 1
 PPM = 1_000_000  # fee rates are parts per million

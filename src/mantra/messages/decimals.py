@@ -12,21 +12,19 @@ else there is TOO_PRECISE: nothing is ever rounded. No float is made on the way.
 
 import numpy as np
 
-from mantra.compiled import compiled
+from mantra.compiled import compiled, inlined
 from mantra.icc.memory import address_of, records_at
 
 BYTE = np.dtype("u1")
 
-OK = 0
-MALFORMED = 1  # not a number, or more than a number
-TOO_PRECISE = 2  # a digit other than 0 beyond the exponent
-OVERFLOW = 3  # does not fit; wins over nothing: malformed and too precise are said first
+# MALFORMED: not a number, or more than a number. TOO_PRECISE: a digit other than 0 beyond the
+# exponent. OVERFLOW: does not fit; it wins over nothing: the other two are said first.
+OK, MALFORMED, TOO_PRECISE, OVERFLOW = range(4)
 STATUSES = ("ok", "malformed", "too precise", "too large")
 
 INT64_MAX = (1 << 63) - 1
-EXPONENT_MAX = 18  # 10 ** 18 still fits an int64
 BEFORE_LAST_DIGIT = INT64_MAX // 10
-LAST_DIGIT = INT64_MAX % 10
+EXPONENT_MAX = 18  # 10 ** 18 still fits an int64
 FAST_DIGITS = 18  # any number of so many digits fits an int64
 TENS_MAX = 10_000  # powers of ten beyond this are all the same to an int64
 
@@ -54,26 +52,13 @@ def scan_decimal(text, end, exponent):
         at += 1
     # The common case in one pass: so few digits that nothing can overflow, nothing to refuse.
     digits = at
-    value = np.int64(0)
-    limit = min(end, digits + FAST_DIGITS - exponent)
-    while at < limit:
-        digit = byte_at(at) - ZERO
-        if digit < 0 or digit > 9:
-            break
-        value = value * 10 + digit
-        at += 1
+    value, at = _digits(np.int64(0), at, min(end, digits + FAST_DIGITS - exponent))
     missing = exponent
     sound = at > digits
     if sound and at < end and byte_at(at) == POINT:
         at += 1
         decimals = at
-        limit = min(end, decimals + exponent)
-        while at < limit:
-            digit = byte_at(at) - ZERO
-            if digit < 0 or digit > 9:
-                break
-            value = value * 10 + digit
-            at += 1
+        value, at = _digits(value, at, min(end, decimals + exponent))
         missing = exponent - (at - decimals)
         if missing == 0:
             while at < end and byte_at(at) == ZERO:
@@ -87,6 +72,18 @@ def scan_decimal(text, end, exponent):
     return -value if negative else value, np.int64(OK), at
 
 
+@inlined
+def _digits(value, at, limit):
+    """`value` with the digits from `at` on behind it, and the address after them."""
+    while at < limit:
+        digit = byte_at(at) - ZERO
+        if digit < 0 or digit > 9:
+            break
+        value = value * 10 + digit
+        at += 1
+    return value, at
+
+
 @compiled
 def _goes_on(byte):
     """Whether a number may go on with this byte: then the fast path has not understood it all."""
@@ -94,73 +91,63 @@ def _goes_on(byte):
 
 
 @compiled
-def _digits_end(at, end):
-    while at < end and ZERO <= byte_at(at) <= NINE:
-        at += 1
-    return at
-
-
-@compiled
 def _scan_slowly(text, end, exponent):
     """`scan_decimal` for all that is not common: many digits, exponents, what is refused."""
     at = text
-    if at < end and (byte_at(at) == MINUS or byte_at(at) == PLUS):
+    negative = at < end and byte_at(at) == MINUS
+    if negative or (at < end and byte_at(at) == PLUS):
         at += 1
-    mark = _digits_end(at, end)
-    if mark == at:
-        return np.int64(0), np.int64(MALFORMED), mark
-    if mark < end and byte_at(mark) == POINT:
-        at = mark + 1
-        mark = _digits_end(at, end)
-        if mark == at:
-            return np.int64(0), np.int64(MALFORMED), mark
-    if mark == end or byte_at(mark) | CASE_BIT != SMALL_E:
-        return _shifted(text, mark, exponent, mark)
-    at = mark + 1
-    down = at < end and byte_at(at) == MINUS
-    if down or (at < end and byte_at(at) == PLUS):
-        at += 1
-    tens, digits = np.int64(0), at
-    while at < end and ZERO <= byte_at(at) <= NINE:
-        tens = min(tens * 10 + byte_at(at) - ZERO, np.int64(TENS_MAX))
+    # The digits but for the zeros they end with, and which power of ten the last digit counts.
+    value, zeros, shift = np.int64(0), np.int64(0), exponent
+    digits, decimals, too_large = at, False, False
+    while at < end:
+        digit = byte_at(at) - ZERO
+        if digit == POINT - ZERO and at > digits and not decimals:
+            digits, decimals = at + 1, True
+        elif digit < 0 or digit > 9:
+            break
+        else:
+            shift -= np.int64(decimals)
+            zeros += 1
+            if digit != 0:
+                value, too_large = _times_ten(value, zeros, too_large)
+                too_large = too_large or value > INT64_MAX - digit
+                value += np.int64(0) if too_large else digit
+                zeros = np.int64(0)
         at += 1
     if at == digits:
         return np.int64(0), np.int64(MALFORMED), at
-    return _shifted(text, mark, exponent + (-tens if down else tens), at)
+    if at < end and byte_at(at) | CASE_BIT == SMALL_E:
+        at += 1
+        down = at < end and byte_at(at) == MINUS
+        if down or (at < end and byte_at(at) == PLUS):
+            at += 1
+        tens, digits = np.int64(0), at
+        while at < end and ZERO <= byte_at(at) <= NINE:
+            tens = min(tens * 10 + byte_at(at) - ZERO, np.int64(TENS_MAX))
+            at += 1
+        if at == digits:
+            return np.int64(0), np.int64(MALFORMED), at
+        shift += -tens if down else tens
+    shift += zeros
+    if value == 0:
+        return value, np.int64(OK), at
+    if shift < 0:
+        return np.int64(0), np.int64(TOO_PRECISE), at
+    value, too_large = _times_ten(value, shift, too_large)
+    if too_large:
+        return np.int64(0), np.int64(OVERFLOW), at
+    return -value if negative else value, np.int64(OK), at
 
 
 @compiled
-def _shifted(text, mark, shift, after):
-    """The digits from `text` to `mark`, already known to be a number, times ten ** `shift`."""
-    byte = records_at(text, mark - text, BYTE)
-    count = mark - text
-    first = np.int64(1) if byte[0] == PLUS or byte[0] == MINUS else np.int64(0)
-    point = first
-    while point < count and byte[point] != POINT:
-        point += 1
-    weight = point - first + shift  # power of ten of the next digit, plus 1
-    value, status = np.int64(0), np.int64(OK)
-    for i in range(first, count):
-        if i == point:
-            continue
-        digit = np.int64(byte[i]) - ZERO
-        weight -= 1
-        if weight < 0:
-            if digit != 0:
-                status = np.int64(TOO_PRECISE)
-        elif value < BEFORE_LAST_DIGIT or (value == BEFORE_LAST_DIGIT and digit <= LAST_DIGIT):
-            value = value * 10 + digit
-        elif status == OK:
-            status = np.int64(OVERFLOW)
-    if status == OK and value != 0:
-        while weight > 0 and value <= BEFORE_LAST_DIGIT:
-            value *= 10
-            weight -= 1
-        if weight > 0:
-            status = np.int64(OVERFLOW)
-    if status != OK:
-        return np.int64(0), status, after
-    return -value if byte[0] == MINUS else value, status, after
+def _times_ten(value, times, too_large):
+    """`value` times ten to the power of `times`, and whether that is, or was, too large."""
+    while times > 0 and value != 0 and not too_large:
+        too_large = value > BEFORE_LAST_DIGIT
+        value *= 1 if too_large else 10
+        times -= 1
+    return value, too_large
 
 
 @compiled

@@ -4,9 +4,15 @@ IntEnum members inside compiled code make a new specialisation each; hence plain
 table of names a family.
 """
 
+
+def names(prefix: str) -> tuple[str, ...]:
+    """What the constants so far that begin with `prefix` are called; they count up from 0."""
+    found = [name.removeprefix(prefix) for name in globals() if name.startswith(prefix)]
+    return tuple(name.lower().replace("_", "-") for name in found)
+
+
 # Sides. The sign of a side is 1 - 2 * side: bid +1, ask -1.
-BID = 0
-ASK = 1
+BID, ASK = range(2)
 SIDES = ("bid", "ask")
 
 # L2Update and TradeUpdate flags.
@@ -15,20 +21,16 @@ LAST = 2  # last level: the book is consistent again
 SNAPSHOT = 4  # the group replaces the whole book
 
 # OrderRequest kinds.
-NEW = 0
-AMEND = 1
-CANCEL = 2
+NEW, AMEND, CANCEL = range(3)
 KINDS = ("new", "amend", "cancel")
 
 # Order types.
-LIMIT = 0
-MARKET = 1
+LIMIT, MARKET = range(2)
 TYPES = ("limit", "market")
 
-# Time in force.
-GTC = 0  # good till canceled
-IOC = 1  # immediate or cancel
-POST_ONLY = 2  # good till canceled, refused if it would take
+# Time in force: good till canceled, immediate or cancel, good till canceled but refused if it would
+# take.
+GTC, IOC, POST_ONLY = range(3)
 TIMES_IN_FORCE = ("gtc", "ioc", "post-only")
 
 # OrderUpdate events: what a venue says of an order. Fills travel on their own queue.
@@ -63,25 +65,10 @@ REASON_UNFILLED = 9  # IOC or market remainder
 REASON_DUPLICATE_ID = 10
 REASON_HALTED = 11
 REASON_MALFORMED = 12  # a side, type, kind or time in force that there is not, an id below 1
-REASONS = (
-    "none",
-    "would-take",
-    "no-balance",
-    "unknown-order",
-    "bad-price",
-    "bad-volume",
-    "no-book",
-    "unknown-instrument",
-    "too-many-orders",
-    "unfilled",
-    "duplicate-id",
-    "halted",
-    "malformed",
-)
+REASONS = names("REASON_")
 
 # Fill liquidity.
-MAKER = 0
-TAKER = 1
+MAKER, TAKER = range(2)
 LIQUIDITIES = ("maker", "taker")
 
 # SystemEvent kinds.
@@ -97,25 +84,8 @@ EVENT_ACTOR_STOPPED = 8
 EVENT_ACTOR_DIED = 9
 EVENT_CROSSED = 10  # a book is crossed after a whole group
 EVENT_END_OF_DATA = 11  # a replay or generator has nothing more to send
-EVENT_ORDER_ILLEGAL = (
-    12  # what an order may not do now; value: order id, detail: state << 8 | event
-)
+# What an order may not do now; value: order id, detail: state << 8 | event.
+EVENT_ORDER_ILLEGAL = 12
 EVENT_ORDER_UNKNOWN = 13  # said of an order that nobody here sent; value: order id
 EVENT_ORDER_TIMEOUT = 14  # a request was not answered in time; value: order id
-EVENTS = (
-    "connected",
-    "disconnected",
-    "gap",
-    "resync",
-    "overrun",
-    "halt",
-    "resume",
-    "actor-started",
-    "actor-stopped",
-    "actor-died",
-    "crossed",
-    "end-of-data",
-    "order-illegal",
-    "order-unknown",
-    "order-timeout",
-)
+EVENTS = names("EVENT_")

@@ -13,7 +13,7 @@ instrument table), amounts of the asset's. `ts_exchange` is ns since the epoch, 
 `order_id` is ours, unique in a run. No floats.
 """
 
-import numpy as np
+from mantra.icc.memory import record_type
 
 PUBLISHER_BITS = 16
 PUBLISHER_MASK = (1 << PUBLISHER_BITS) - 1
@@ -26,79 +26,54 @@ HEAD = [("ts_origin", "i8"), ("published", "i8")]
 #   +---------+---------+-----------+------+-------+--------+----------+----+-----+------+
 #   |ts_origin|published|ts_exchange|price |volume |sequence|instrument|side|flags|unused|
 #   +---------+---------+-----------+------+-------+--------+----------+----+-----+------+
-L2_UPDATE = np.dtype(
-    [
-        *HEAD,
-        ("ts_exchange", "i8"),
-        ("price", "i8"),
-        ("volume", "i8"),
-        ("sequence", "i8"),  # the venue's own number for the group
-        ("instrument", "i4"),
-        ("side", "i1"),  # BID, ASK
-        ("flags", "i1"),  # FIRST | LAST | SNAPSHOT
-        ("unused", "i2"),
-    ],
-    align=True,
+#
+# sequence  the venue's own number for the group
+# side      BID, ASK
+# flags     FIRST | LAST | SNAPSHOT
+L2_UPDATE = record_type(
+    *HEAD, "i8 ts_exchange price volume sequence", "i4 instrument", "i1 side flags", "i2 unused"
 )
 
 #   0         8         16          24     32      40       48         52   53    54
 #   +---------+---------+-----------+------+-------+--------+----------+----+-----+------+
 #   |ts_origin|published|ts_exchange|price |volume |trade_id|instrument|side|flags|unused|
 #   +---------+---------+-----------+------+-------+--------+----------+----+-----+------+
-TRADE_UPDATE = np.dtype(
-    [
-        *HEAD,
-        ("ts_exchange", "i8"),
-        ("price", "i8"),
-        ("volume", "i8"),
-        ("trade_id", "i8"),
-        ("instrument", "i4"),
-        ("side", "i1"),  # of the aggressor: BID bought, ASK sold
-        ("flags", "i1"),
-        ("unused", "i2"),
-    ],
-    align=True,
+#
+# side  of the aggressor: BID bought, ASK sold
+TRADE_UPDATE = record_type(
+    *HEAD, "i8 ts_exchange price volume trade_id", "i4 instrument", "i1 side flags", "i2 unused"
 )
 
 #   0         8         16       24    32     40         44    46  48   49   50   51           52
 #   +---------+---------+--------+-----+------+----------+-----+---+----+----+----+-------------+---
 #   |ts_origin|published|order_id|price|volume|instrument|model|row|kind|side|type|time_in_force| -
 #   +---------+---------+--------+-----+------+----------+-----+---+----+----+----+-------------+---
-ORDER_REQUEST = np.dtype(
-    [
-        *HEAD,
-        ("order_id", "i8"),
-        ("price", "i8"),  # 0 for a market order
-        ("volume", "i8"),
-        ("instrument", "i4"),
-        ("model", "i2"),  # whose ideal order it serves
-        ("row", "i2"),  # which of the model's ideal orders
-        ("kind", "i1"),  # NEW, AMEND, CANCEL
-        ("side", "i1"),
-        ("type", "i1"),  # LIMIT, MARKET
-        ("time_in_force", "i1"),  # GTC, IOC, POST_ONLY
-        ("unused", "i4"),
-    ],
-    align=True,
+#
+# price          0 for a market order
+# model          whose ideal order it serves
+# row            which of the model's ideal orders
+# kind           NEW, AMEND, CANCEL
+# type           LIMIT, MARKET
+# time_in_force  GTC, IOC, POST_ONLY
+ORDER_REQUEST = record_type(
+    *HEAD,
+    "i8 order_id price volume",
+    "i4 instrument",
+    "i2 model row",
+    "i1 kind side type time_in_force",
+    "i4 unused",
 )
 
 #   0         8         16          24       32     40     48         52    54    55
 #   +---------+---------+-----------+--------+------+------+----------+-----+-----+------+
 #   |ts_origin|published|ts_exchange|order_id|price |leaves|instrument|model|event|reason|
 #   +---------+---------+-----------+--------+------+------+----------+-----+-----+------+
-ORDER_UPDATE = np.dtype(
-    [
-        *HEAD,
-        ("ts_exchange", "i8"),
-        ("order_id", "i8"),
-        ("price", "i8"),
-        ("leaves", "i8"),  # volume still open after this; of an end: what stayed unfilled
-        ("instrument", "i4"),
-        ("model", "i2"),
-        ("event", "i1"),  # ACCEPTED, REJECTED, CANCELED, …
-        ("reason", "i1"),  # REASON_*: of a rejection or expiry
-    ],
-    align=True,
+#
+# leaves  volume still open after this; of an end: what stayed unfilled
+# event   ACCEPTED, REJECTED, CANCELED, …
+# reason  REASON_*: of a rejection or expiry
+ORDER_UPDATE = record_type(
+    *HEAD, "i8 ts_exchange order_id price leaves", "i4 instrument", "i2 model", "i1 event reason"
 )
 
 #   0         8         16          24       32    40     48     56  64       72
@@ -109,61 +84,42 @@ ORDER_UPDATE = np.dtype(
 #   +----------+---------+-----+----+---------+------+------------------+
 #   |instrument|fee_asset|model|side|liquidity|unused| unused (4 words) |
 #   +----------+---------+-----+----+---------+------+------------------+
-FILL = np.dtype(
-    [
-        *HEAD,
-        ("ts_exchange", "i8"),
-        ("order_id", "i8"),
-        ("price", "i8"),
-        ("volume", "i8"),
-        ("leaves", "i8"),
-        ("fee", "i8"),  # amount of fee_asset; negative is a rebate
-        ("trade_id", "i8"),
-        ("instrument", "i4"),
-        ("fee_asset", "i4"),
-        ("model", "i2"),
-        ("side", "i1"),
-        ("liquidity", "i1"),  # MAKER, TAKER
-        ("unused", "i4"),
-        ("unused_words", "i8", (4,)),
-    ],
-    align=True,
+#
+# fee        amount of fee_asset; negative is a rebate
+# liquidity  MAKER, TAKER
+FILL = record_type(
+    *HEAD,
+    "i8 ts_exchange order_id price volume leaves fee trade_id",
+    "i4 instrument fee_asset",
+    "i2 model",
+    "i1 side liquidity",
+    "i4 unused",
+    "(4,)i8 unused_words",
 )
 
 #   0         8         16          24    32   40       48    52    54
 #   +---------+---------+-----------+-----+----+--------+-----+-----+------+
 #   |ts_origin|published|ts_exchange|total|held|order_id|asset|venue|unused|
 #   +---------+---------+-----------+-----+----+--------+-----+-----+------+
-BALANCE_UPDATE = np.dtype(
-    [
-        *HEAD,
-        ("ts_exchange", "i8"),
-        ("total", "i8"),  # amount owned, held included
-        ("held", "i8"),  # amount reserved by open orders
-        ("order_id", "i8"),  # what caused it; 0: a snapshot
-        ("asset", "i4"),
-        ("venue", "i2"),
-        ("unused", "i2"),
-    ],
-    align=True,
+#
+# total     amount owned, held included
+# held      amount reserved by open orders
+# order_id  what caused it; 0: a snapshot
+BALANCE_UPDATE = record_type(
+    *HEAD, "i8 ts_exchange total held order_id", "i4 asset", "i2 venue unused"
 )
 
 #   0         8         16          24    32     40         48         52    54
 #   +---------+---------+-----------+-----+------+----------+----------+-----+----+
 #   |ts_origin|published|ts_exchange|value|detail|unused    |instrument|venue|kind|
 #   +---------+---------+-----------+-----+------+----------+----------+-----+----+
-SYSTEM_EVENT = np.dtype(
-    [
-        *HEAD,
-        ("ts_exchange", "i8"),
-        ("value", "i8"),  # a count: messages lost, …
-        ("detail", "i8"),
-        ("unused", "i8"),
-        ("instrument", "i4"),  # -1: all
-        ("venue", "i2"),  # -1: none
-        ("kind", "i2"),  # EVENT_*
-    ],
-    align=True,
+#
+# value       a count: messages lost, …
+# instrument  -1: all
+# venue       -1: none
+# kind        EVENT_*
+SYSTEM_EVENT = record_type(
+    *HEAD, "i8 ts_exchange value detail unused", "i4 instrument", "i2 venue kind"
 )
 
 #   One step of one actor. ts_origin is that of the message handled, so latency is a subtraction.
@@ -171,18 +127,12 @@ SYSTEM_EVENT = np.dtype(
 #   +---------+---------+--------+-------+-----+----+------+--------+
 #   |ts_origin|published|ts_start|ts_stop|timer|work|detail| unused |
 #   +---------+---------+--------+-------+-----+----+------+--------+
-TIMING = np.dtype(
-    [
-        *HEAD,
-        ("ts_start", "i8"),  # ticks
-        ("ts_stop", "i8"),
-        ("timer", "i4"),  # index into the actor's timers
-        ("work", "i4"),  # messages handled in it
-        ("detail", "i8"),  # what else of the inputs a replay has to know; the actor says what
-        ("unused", "i8"),
-    ],
-    align=True,
-)
+#
+# ts_start  ticks
+# timer     index into the actor's timers
+# work      messages handled in it
+# detail    what else of the inputs a replay has to know; the actor says what
+TIMING = record_type(*HEAD, "i8 ts_start ts_stop", "i4 timer work", "i8 detail unused")
 
 #   A row of a model's OrderCache (SeqlockVector): what it wants to have in the market. Each row
 #   written also travels on [ideals], a step later, so that it is known who wanted what, when.
@@ -194,22 +144,18 @@ TIMING = np.dtype(
 #   +--------+-----+---+--------------+
 #   |revision|model|row|  unused_half |
 #   +--------+-----+---+--------------+
-IDEAL_ORDER = np.dtype(
-    [
-        *HEAD,
-        ("price", "i8"),
-        ("volume", "i8"),  # 0: nothing wanted in this row
-        ("instrument", "i4"),
-        ("side", "i1"),
-        ("type", "i1"),
-        ("time_in_force", "i1"),
-        ("unused", "i1"),
-        ("revision", "i8"),  # a model raises it to ask again for what was done or refused
-        ("model", "i2"),
-        ("row", "i2"),  # of the model's OrderCache
-        ("unused_half", "i4"),
-    ],
-    align=True,
+#
+# volume    0: nothing wanted in this row
+# revision  a model raises it to ask again for what was done or refused
+# row       of the model's OrderCache
+IDEAL_ORDER = record_type(
+    *HEAD,
+    "i8 price volume",
+    "i4 instrument",
+    "i1 side type time_in_force unused",
+    "i8 revision",
+    "i2 model row",
+    "i4 unused_half",
 )
 
 #  The queues of a run by name, and what travels on each.

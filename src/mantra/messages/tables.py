@@ -20,19 +20,11 @@ always exact in the base asset, and a price times a volume is exact in the quote
 price_exponent + volume_exponent <= the quote asset's exponent. 8 does for most.
 """
 
-import json
 from typing import Any
 
-import numpy as np
-
 from mantra.icc import seqlock_vector
-from mantra.icc.memory import address_of, aligned_zeros
-from mantra.messages.decimals import (
-    EXPONENT_MAX,
-    check_exponent,
-    format_decimal,
-    to_units,
-)
+from mantra.icc.memory import address_of, aligned_zeros, record_type
+from mantra.messages.decimals import EXPONENT_MAX, check_exponent, format_decimal, to_units
 
 NAME_BYTES = 24
 ASSET_EXPONENT = 8  # one satoshi; 92 billion whole units fit an int64
@@ -41,13 +33,13 @@ ASSET_EXPONENT = 8  # one satoshi; 92 billion whole units fit an int64
 #   +-------+----+------+
 #   | name  | id |unused|
 #   +-------+----+------+
-VENUE = np.dtype([("name", f"S{NAME_BYTES}"), ("id", "i4"), ("unused", "i4")], align=True)
+VENUE = record_type(f"S{NAME_BYTES} name", "i4 id unused")
 
 #   0       24   28
 #   +-------+----+--------+
 #   | name  | id |exponent|
 #   +-------+----+--------+
-ASSET = np.dtype([("name", f"S{NAME_BYTES}"), ("id", "i4"), ("exponent", "i4")], align=True)
+ASSET = record_type(f"S{NAME_BYTES} name", "i4 id exponent")
 
 #   0      24   28    32   36    40             44              48        56       64
 #   +------+----+-----+----+-----+--------------+---------------+---------+--------+----------
@@ -57,28 +49,31 @@ ASSET = np.dtype([("name", f"S{NAME_BYTES}"), ("id", "i4"), ("exponent", "i4")],
 #   +------------+-------------+-------------+---------------+----------------+-------------+
 #   |min_notional|maker_fee_ppm|taker_fee_ppm|base_multiplier|quote_multiplier|quote_divisor|
 #   +------------+-------------+-------------+---------------+----------------+-------------+
-INSTRUMENT = np.dtype(
-    [
-        ("symbol", f"S{NAME_BYTES}"),  # as the venue writes it
-        ("id", "i4"),
-        ("venue", "i4"),
-        ("base", "i4"),  # asset ids
-        ("quote", "i4"),
-        ("price_exponent", "i4"),
-        ("volume_exponent", "i4"),
-        ("tick_size", "i8"),  # in units of the price
-        ("lot_size", "i8"),  # in units of the volume
-        ("min_volume", "i8"),  # in units of the volume
-        ("min_notional", "i8"),  # in units of the quote asset
-        ("maker_fee_ppm", "i8"),  # parts per million; negative is a rebate
-        ("taker_fee_ppm", "i8"),
-        # Scale factors, so that compiled code raises nothing to a power (amounts.py).
-        ("base_multiplier", "i8"),  # volume × this = amount of the base asset
-        ("quote_multiplier", "i8"),  # price × volume × this / divisor = amount of the quote asset
-        ("quote_divisor", "i8"),  # one of the two is 1
-    ],
-    align=True,
+#
+# symbol            as the venue writes it
+# base, quote       asset ids
+# tick_size         in units of the price
+# lot_size          in units of the volume
+# min_volume        in units of the volume
+# min_notional      in units of the quote asset
+# maker_fee_ppm     parts per million; negative is a rebate
+# Scale factors, so that compiled code raises nothing to a power (amounts.py):
+# base_multiplier   volume × this = amount of the base asset
+# quote_multiplier  price × volume × this / divisor = amount of the quote asset
+# quote_divisor     one of the two is 1
+INSTRUMENT = record_type(
+    f"S{NAME_BYTES} symbol",
+    "i4 id venue base quote price_exponent volume_exponent",
+    "i8 tick_size lot_size min_volume min_notional maker_fee_ppm taker_fee_ppm base_multiplier",
+    "i8 quote_multiplier quote_divisor",
 )
+
+# Sizes, and by which exponent a decimal text of them is read.
+SIZES = {"tick_size": "price", "lot_size": "volume", "min_volume": "volume"}
+SIZES["min_notional"] = "quote"
+# What is kept of an instrument; the rest follows.
+KEPT = ("venue", "symbol", "base", "quote", "price_exponent", "volume_exponent", *SIZES)
+KEPT += ("maker_fee_ppm", "taker_fee_ppm")
 
 TABLES = {"venues": VENUE, "assets": ASSET, "instruments": INSTRUMENT}
 JSON_FORMAT = 1
@@ -131,8 +126,9 @@ class Tables:
         sizes that are not positive or finer than their exponent, and exponents that do not fit
         the assets.
         """
+        facts: dict[str, Any] = {name: value for name, value in locals().items() if name in KEPT}
         on_venue = self.instruments[self.instruments["venue"] == venue]
-        name = _name(symbol, [row["symbol"].decode() for row in on_venue])
+        facts["symbol"] = _name(symbol, [row["symbol"].decode() for row in on_venue])
         try:
             for what, row, table in (
                 ("venue", venue, self.venues),
@@ -141,31 +137,23 @@ class Tables:
             ):
                 if not 0 <= row < len(table):
                     raise ValueError(f"{what} {row}: there are {len(table)}, numbered from 0")
-            quote_exponent = int(self.assets[quote]["exponent"])
-            facts = {
-                "tick_size": to_units(tick_size, price_exponent) if tick_size else 1,
-                "lot_size": to_units(lot_size, volume_exponent) if lot_size else 1,
-                "min_volume": to_units(min_volume, volume_exponent),
-                "min_notional": to_units(min_notional, quote_exponent),
-            }
-            if facts["tick_size"] < 1 or facts["lot_size"] < 1 or min(facts.values()) < 0:
-                raise ValueError(f"sizes {facts}: tick and lot are 1 or more, minimums 0 or more")
-            scales = self._scales(base, quote, price_exponent, volume_exponent)
+            facts |= self._scales(base, quote, price_exponent, volume_exponent)
+            exponents = self._exponents(facts)
+            for size, of in SIZES.items():
+                # Tick and lot are one unit where nothing is said.
+                facts[size] = 1 if facts[size] is None else to_units(facts[size], exponents[of])
+            said = {size: facts[size] for size in SIZES}
+            if said["tick_size"] < 1 or said["lot_size"] < 1 or min(said.values()) < 0:
+                raise ValueError(f"sizes {said}: tick and lot are 1 or more, minimums 0 or more")
         except ValueError as error:
             raise ValueError(f"instrument {symbol!r}: {error}") from None
-        return self._append(
-            "instruments",
-            symbol=name,
-            venue=venue,
-            base=base,
-            quote=quote,
-            price_exponent=price_exponent,
-            volume_exponent=volume_exponent,
-            maker_fee_ppm=maker_fee_ppm,
-            taker_fee_ppm=taker_fee_ppm,
-            **facts,
-            **scales,
-        )
+        return self._append("instruments", **facts)
+
+    def _exponents(self, instrument: Any) -> dict[str, int]:
+        """Of prices, volumes, and amounts of the quote asset."""
+        quote = int(self.assets[instrument["quote"]]["exponent"])
+        price, volume = int(instrument["price_exponent"]), int(instrument["volume_exponent"])
+        return {"price": price, "volume": volume, "quote": quote}
 
     def _scales(self, base: int, quote: int, price_exponent: int, volume_exponent: int) -> dict:
         check_exponent(price_exponent)
@@ -193,8 +181,7 @@ class Tables:
         after = aligned_zeros(len(before) + 1, TABLES[table])
         after[:-1] = before
         row = after[-1]
-        row["id"] = len(before)
-        for field, value in fields.items():
+        for field, value in {"id": len(before), **fields}.items():
             row[field] = value
         setattr(self, table, after)
         return len(before)
@@ -260,33 +247,14 @@ class Tables:
 
     # ------------------------------------------------------------ keeping
 
-    def to_json(self) -> str:
-        """`as_dict` as JSON text."""
-        return json.dumps(self.as_dict(), indent=1)
-
     def as_dict(self) -> dict[str, Any]:
         """All of it in JSON's types, sizes as decimals: an archive keeps it beside the data."""
         instruments = []
         for row in self.instruments:
-            volume, quote = int(row["volume_exponent"]), int(row["quote"])
-            price = int(row["price_exponent"])
-            amount = int(self.assets[quote]["exponent"])
-            instruments.append(
-                {
-                    "venue": int(row["venue"]),
-                    "symbol": row["symbol"].decode(),
-                    "base": int(row["base"]),
-                    "quote": quote,
-                    "price_exponent": price,
-                    "volume_exponent": volume,
-                    "tick_size": format_decimal(row["tick_size"], price),
-                    "lot_size": format_decimal(row["lot_size"], volume),
-                    "min_volume": format_decimal(row["min_volume"], volume),
-                    "min_notional": format_decimal(row["min_notional"], amount),
-                    "maker_fee_ppm": int(row["maker_fee_ppm"]),
-                    "taker_fee_ppm": int(row["taker_fee_ppm"]),
-                }
-            )
+            fields = {name: row[name].item() for name in KEPT}
+            exponents = self._exponents(row)
+            sizes = {size: format_decimal(row[size], exponents[of]) for size, of in SIZES.items()}
+            instruments.append(fields | sizes | {"symbol": row["symbol"].decode()})
         return {
             "format": JSON_FORMAT,
             "venues": [{"name": name} for name in self._names("venues")],
@@ -296,11 +264,6 @@ class Tables:
             ],
             "instruments": instruments,
         }
-
-    @classmethod
-    def from_json(cls, text: str) -> "Tables":
-        """The tables that `to_json` wrote. Raises ValueError for anything else."""
-        return cls.from_dict(json.loads(text))
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> "Tables":
