@@ -10,6 +10,7 @@ listing.py       a venue's listing of instruments, in one form for all
 decoded.py       what a decoder says of a message: kinds, reasons of refusal, the result record
 symbols.py       a venue's symbol -> instrument and exponents, by hash
 binance/         spot and USD-margined futures
+kraken/          spot
 mock/            the exchange that answers orders from recorded or live data
 simulated/       the seeded order-flow generator
 

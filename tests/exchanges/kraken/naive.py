@@ -54,12 +54,10 @@ def _guarded(function, raw: bytes, symbols: dict) -> dict:
 
 
 def _modern(message: Any, symbols: dict) -> dict:
-    if not isinstance(message, dict):
-        return {"kind": decoded.UNKNOWN}
-    _once(message, "channel", "type", "data", "method", "error")
+    _once(message, "channel", "type", "data")
     if "channel" not in message:
-        answered = "method" in message or "error" in message
-        return {"kind": decoded.CONTROL if answered else decoded.UNKNOWN}
+        _text(message.get("type", ""))
+        return {"kind": decoded.CONTROL}
     channel, kind = _text(message["channel"]), _text(message.get("type", ""))
     if channel in ("status", "instrument"):
         return {"kind": decoded.CONTROL}
@@ -97,8 +95,6 @@ def _level(level: Any, symbol: tuple) -> tuple[int, int]:
 def _group(symbol: tuple, levels: dict, snapshot: bool, time: int, checksum: Any) -> dict:
     if snapshot and not any(levels.values()):
         levels[BID] = [(0, 0)]
-    if checksum is not None and not 0 <= int(checksum) < 1 << 32:
-        raise ValueError("no checksum")
     checksum = decoded.NO_ID if checksum is None else _integer(checksum)
     group = {"instrument": symbol[0], "levels": levels, "snapshot": snapshot, "ts_exchange": time}
     return {"instrument": symbol[0], "ts_exchange": time, "checksum": checksum, "group": group}
@@ -127,7 +123,8 @@ def _legacy(message: Any, symbols: dict) -> dict:
         return {"kind": decoded.UNKNOWN}
     _, *parts, name, symbol_name = message
     name = name if isinstance(name, str) else ""
-    if name != "trade" and not name.startswith("book-"):
+    depths = [f"book-{depth}" for depth in (10, 25, 100, 500, 1000)]
+    if name not in ("trade", *depths):
         return {"kind": decoded.UNKNOWN}
     symbol = symbols[_text(symbol_name).upper()]
     if name == "trade":
@@ -151,8 +148,8 @@ def _legacy(message: Any, symbols: dict) -> dict:
             elif key == "c":
                 checksum = value
             keys += [key] if key in ("as", "bs", "a", "b", "c") else []
-    if not set(keys) - {"c"} or len(keys) != len(set(keys)):
-        raise ValueError("no levels, or a key twice")
+    if len(keys) != len(set(keys)):
+        raise ValueError("a key twice")
     snapshot = not {"as", "bs"}.isdisjoint(keys)
     found = _group(symbol, levels, snapshot, max(times), checksum)
     group = found.pop("group")

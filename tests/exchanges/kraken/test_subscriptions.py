@@ -4,7 +4,6 @@ import json
 
 import pytest
 
-from mantra.exchanges.kraken import subscriptions
 from mantra.exchanges.kraken.subscriptions import CONNECTION, subscribe, unsubscribe
 
 
@@ -29,13 +28,9 @@ def test_only_the_channels_asked_for():
     assert subscribe(["BTC/USD"], [], 10) == []
 
 
-@pytest.mark.parametrize(
-    ("method", "channels", "depth"),
-    [("subscribe", ["book"], 11), ("subscribe", ["ticker"], 10), ("resubscribe", ["book"], 10)],
-)
-def test_what_the_venue_does_not_have_is_refused(method, channels, depth):
-    with pytest.raises(ValueError, match="depth"):
-        subscriptions.request(method, ["BTC/USD"], channels, depth)
+def test_a_channel_that_there_is_not_is_refused():
+    with pytest.raises(KeyError, match="ticker"):
+        subscribe(["BTC/USD"], ["ticker"], CONNECTION["depths"][0])
 
 
 def test_the_ping_is_a_message_and_in_time():

@@ -34,12 +34,9 @@ ONES = (1 << 32) - 1
 STEP_DIGITS, STEP = 8, 10**8
 ASCII_ZEROS = 0x3030303030303030
 # CRC-32 is linear but for what it begins and ends with, which the second term takes away.
+BYTES = [bytes([byte]) for byte in range(256)]
 CRC_TABLE = np.array(
-    [
-        [crc32(bytes([byte, *bytes(more)])) ^ crc32(bytes(1 + more)) for byte in range(256)]
-        for more in range(STEP_DIGITS)
-    ],
-    np.uint32,
+    [[crc32(byte + bytes(r)) ^ crc32(bytes(1 + r)) for byte in BYTES] for r in range(8)], np.uint32
 )
 
 
@@ -71,10 +68,11 @@ def _add_digits(crc, number, padded):
 @compiled
 def _add_number(crc, number):
     """All digits of a positive number."""
-    for step in (STEP * STEP, STEP, 1):
-        if number >= step:
-            crc = _add_digits(crc, number // step % STEP, number // step >= STEP)
-    return crc
+    if number >= STEP:  # divisors are constants: then they are multiplications
+        if number >= STEP * STEP:
+            crc = _add_digits(crc, number // (STEP * STEP), False)
+        crc = _add_digits(crc, number // STEP % STEP, number >= STEP * STEP)
+    return _add_digits(crc, number % STEP, number >= STEP)
 
 
 @compiled

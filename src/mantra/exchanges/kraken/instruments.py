@@ -22,10 +22,8 @@ REST_KEYS = "pair_decimals lot_decimals tick_size None ordermin costmin"
 
 
 def parse(listing: bytes) -> list[Listed]:
-    """All pairs with a public book. Raises ValueError, KeyError for what is no listing."""
+    """All pairs with a public book. Raises ValueError, LookupError, TypeError: no listing."""
     found = json.loads(listing, parse_float=str)  # 1E-8 stays text
-    if found.get("error"):
-        raise ValueError(f"Kraken refused to list its pairs: {found['error']}")
     if "data" in found:
         return [_listed(pair, pair["symbol"], SNAPSHOT_KEYS) for pair in found["data"]["pairs"]]
     pairs = found["result"].values()
@@ -35,15 +33,7 @@ def parse(listing: bytes) -> list[Listed]:
 def _listed(pair: dict[str, Any], name: str, keys: str) -> Listed:
     base, quote = (COMMON_NAMES.get(asset, asset) for asset in name.split("/"))
     price, volume, tick, lot, minimum, notional = (pair.get(key, 0) for key in keys.split())
-    return Listed(
-        symbol=f"{base}/{quote}",
-        base=base,
-        quote=quote,
-        price_exponent=price,
-        volume_exponent=volume,
-        tick_size=to_units(str(tick), price) or 1,
-        lot_size=to_units(str(lot), volume) or 1,
-        min_volume=to_units(str(minimum), volume),
-        min_notional=str(notional),
-        status=ONLINE if pair.get("status", ONLINE) == "online" else HALTED,
-    )
+    tick_size, lot_size = to_units(str(tick), price) or 1, to_units(str(lot), volume) or 1
+    sizes = tick_size, lot_size, to_units(str(minimum), volume), str(notional)
+    status = ONLINE if pair.get("status", ONLINE) == "online" else HALTED
+    return Listed(f"{base}/{quote}", base, quote, price, volume, *sizes, status)

@@ -21,29 +21,18 @@ import numpy as np
 from mantra.compiled import compiled
 from mantra.exchanges import decoded, fields, json_scanner
 from mantra.exchanges.decoded import DECODED
-from mantra.exchanges.fields import (
-    ARRAY,
-    OBJECT,
-    decimal,
-    enter,
-    go_on,
-    member,
-    put_level,
-    put_trade,
-)
-from mantra.exchanges.kraken.public import NONE, choice, end_group, find_slot, set_checksum
+from mantra.exchanges.fields import ARRAY, OBJECT, decimal, enter, go_on, member
+from mantra.exchanges.kraken.public import NONE, choice, end_group, find_slot
 from mantra.exchanges.symbols import SYMBOL
 from mantra.icc.memory import records_at
 from mantra.messages.decimals import byte_at
 from mantra.messages.enums import ASK
 
 EVENT_KEYS, HEARTBEATS = fields.key_table("event"), fields.key_table("heartbeat")
-KEYS = fields.key_table("as", "bs", "a", "b", "c")
+KEYS, SIDES = fields.key_table("as", "bs", "a", "b", "c"), fields.key_table("b", "s")
 BIDS, SNAPSHOTS, LEVELS, CHECKSUM = 2 | 8, 1 | 2, 15, 16
-SIDES = fields.key_table("b", "s")
-NAME_BYTES = np.int64(6)
-BOOK_WORD, TRADE_WORD = json_scanner.word("book-"), json_scanner.word('trade"')
-BOOK_MASK = (1 << 40) - 1  # of five bytes
+CHANNELS = fields.key_table("trade", "book-10", "book-25", "book-100", "book-500", "book-1000")
+TRADES, UNKNOWN = 0, np.int64(len(CHANNELS))
 TIME_EXPONENT = np.int64(9)  # seconds -> ns
 PARTS_MAX = 5  # channel, one or two payloads, name, symbol
 
@@ -53,43 +42,28 @@ def decode(text, length, index_address, unnamed, records, capacity, result_addre
     """As `public.decode`."""
     fields.begin(text, records, capacity, result_address)
     result = records_at(result_address, 1, DECODED)[0]
-    end = text + length
+    end, parts = text + length, result["scratch"]
     start = json_scanner.skip_space(text, end)
-    after = json_scanner.value_end(start, end)
+    after = at = json_scanner.value_end(start, end)
+    count, name, slot, seen, more = NONE, UNKNOWN, NONE, NONE, False
     if after > 0 and byte_at(start) == OBJECT:
-        result["kind"] = decoded.CONTROL
         bit, value = member(enter(start, end, OBJECT)[0], end, EVENT_KEYS, NONE, result_address)
-        if bit and choice(value, end, HEARTBEATS)[0] == 0:
-            result["kind"] = decoded.HEARTBEAT
+        beats = bit != 0 and choice(value, end, HEARTBEATS)[0] == 0
+        result["kind"] = decoded.HEARTBEAT if beats else decoded.CONTROL
     elif after > 0 and byte_at(start) == ARRAY:
-        parts, count = result["scratch"], 0
         at, more = enter(start, end, ARRAY)
-        while more:
-            parts[count if count < PARTS_MAX else PARTS_MAX] = at
-            count += 1
-            at, more = go_on(json_scanner.value_end(at, end), end, ARRAY)
-        if 4 <= count <= PARTS_MAX:
-            done = _frame(np.int64(count), end, index_address, result_address)
-            after = after if done > 0 else done
-    return fields.finish(after, end, result_address)
-
-
-@compiled
-def _frame(count, end, index_address, result_address):
-    """The records of a sound array of `count` parts: positive, or refused."""
-    result = records_at(result_address, 1, DECODED)[0]
-    parts = result["scratch"]
-    name = json_scanner.pack(
-        parts[count - 2] + 1, min(NAME_BYTES, parts[count - 1] - parts[count - 2])
-    )
-    trades = name == TRADE_WORD
-    if not trades and name & BOOK_MASK != BOOK_WORD:
-        return np.int64(1)
-    slot, at = find_slot(parts[count - 1], end, index_address, result_address)
-    seen, more, result["kind"] = NONE, False, decoded.TRADE
-    for part in range(1, count - 2):
+    while more:
+        parts[min(count, PARTS_MAX)] = at
+        count += 1
+        at, more = go_on(json_scanner.value_end(at, end), end, ARRAY)
+    if 4 <= count <= PARTS_MAX:
+        name, _ = choice(parts[count - 2], end, CHANNELS)
+    if name != UNKNOWN:
+        slot, at = find_slot(parts[count - 1], end, index_address, result_address)
+        result["kind"] = decoded.TRADE
+    for part in range(1, count - 2 if slot != 0 else 0):
         at = parts[part] if at > 0 else at
-        if trades:
+        if name == TRADES:
             at = _rows(at, end, slot, np.int64(-1), result_address)
         else:
             at, more = enter(at, end, OBJECT)
@@ -99,17 +73,15 @@ def _frame(count, end, index_address, result_address):
             if bit & LEVELS:
                 at = _rows(value, end, slot, np.int64(bit & BIDS == 0), result_address)
             elif bit == CHECKSUM:
-                at = set_checksum(value, end, result_address)
+                result["checksum"], at = fields.integer(value, end)
             else:
                 at = json_scanner.value_end(value, end)
             at, more = go_on(at, end, OBJECT)
-    if at < 0 or trades:
-        return at
-    if seen & LEVELS == 0:
-        return fields.refuse(decoded.MISSING_FIELD, parts[1], result_address)
-    snapshot = np.int64(seen & SNAPSHOTS != 0)
-    result["kind"] = decoded.SNAPSHOT if snapshot else decoded.DEPTH
-    return end_group(NONE, slot, snapshot, result["ts_exchange"], at, result_address)
+    if slot != 0 and name != TRADES and at > 0:
+        snapshot = np.int64(seen & SNAPSHOTS != 0)
+        result["kind"] = decoded.SNAPSHOT if snapshot else decoded.DEPTH
+        at = end_group(NONE, slot, snapshot, at, result_address)
+    return fields.finish(after if at > 0 else at, end, result_address)
 
 
 @compiled
@@ -122,22 +94,20 @@ def _rows(value, end, slot, side, result_address):
     symbol = records_at(slot, 1, SYMBOL)[0]
     at, more = enter(value, end, ARRAY)
     while more:
-        at, _ = enter(at, end, ARRAY)
+        row = at
+        at, _ = enter(row, end, ARRAY)
         price, at = decimal(at, end, np.int64(symbol["price_exponent"]), result_address)
         at, _ = go_on(at, end, ARRAY)
         volume, at = decimal(at, end, np.int64(symbol["volume_exponent"]), result_address)
         at, _ = go_on(at, end, ARRAY)
         time, at = decimal(at, end, TIME_EXPONENT, result_address)
         result["ts_exchange"] = max(time, result["ts_exchange"])
-        at, inside = go_on(at, end, ARRAY)
         if side < 0 and at > 0:
-            taker, at = choice(at, end, SIDES)
-            at, inside = go_on(at if taker <= ASK else -abs(at), end, ARRAY)
+            taker, at = choice(go_on(at, end, ARRAY)[0], end, SIDES)
+            at = at if taker <= ASK else -abs(at)
             if at > 0:
-                at = put_trade(slot, taker, price, volume, NONE, time, at, result_address)
+                at = fields.put_trade(slot, taker, price, volume, NONE, time, at, result_address)
         elif at > 0:
-            at = put_level(slot, side, price, volume, at, result_address)
-        while inside and at > 0:
-            at, inside = go_on(json_scanner.value_end(at, end), end, ARRAY)
-        at, more = go_on(at, end, ARRAY)
+            at = fields.put_level(slot, side, price, volume, at, result_address)
+        at, more = go_on(json_scanner.value_end(row, end) if at > 0 else at, end, ARRAY)
     return at

@@ -28,27 +28,23 @@ from mantra.exchanges.decoded import DECODED
 from mantra.exchanges.fields import ARRAY, OBJECT, decimal, enter, go_on, member, refuse
 from mantra.exchanges.symbols import SYMBOL, find_symbol
 from mantra.icc.memory import records_at
-from mantra.messages.decimals import byte_at
 from mantra.messages.enums import ASK, BID, SNAPSHOT
 
-NONE = np.int64(0)
-CHECKSUM_MAX = (1 << 32) - 1
-FRAME_KEYS = fields.key_table("channel", "type", "data", "method", "error")
-CHANNEL, TYPE, DATA, REPLY = 1, 2, 4, 8 | 16
+FRAME_KEYS = fields.key_table("channel", "type", "data")
+CHANNEL, TYPE, DATA = 1, 2, 4
 # An element of `data`, of a book or of trades.
 KEYS = fields.key_table("symbol", "bids", "asks", "checksum", "timestamp", "side", "trade_id")
 NAME, BIDS, ASKS, CHECKSUM, TIME, TAKER, TRADE_ID = (1 << i for i in range(7))
 NEEDED = NAME | BIDS | ASKS | CHECKSUM, NAME | TIME | TAKER | TRADE_ID
-LEVEL_KEYS = fields.key_table("price", "qty")
-PRICE, QTY = 1, 2
+LEVEL_KEYS, PRICE, QTY = fields.key_table("price", "qty"), 1, 2
 
-# Known strings: each is its place here; the next place is all others.
+# Known strings: each is its place here, so a taker's side is BID or ASK; the next is all others.
+TYPES, SIDES = fields.key_table("update", "snapshot"), fields.key_table("buy", "sell")
 CHANNELS = fields.key_table("book", "trade", "heartbeat", "status", "instrument")
 KINDS = decoded.DEPTH, decoded.TRADE, decoded.HEARTBEAT, decoded.CONTROL, decoded.CONTROL, 0
 BOOK, TRADES = 0, 1
-TYPES = fields.key_table("update", "snapshot")
-SIDES = fields.key_table("buy", "sell")
-assert (BID, ASK, decoded.UNKNOWN) == (0, 1, 0)  # sides are places in SIDES; KINDS ends so
+# What names no channel answers a request: CONTROL, as the status is.
+ANSWER, NONE = np.int64(3), np.int64(0)
 
 
 @compiled
@@ -60,12 +56,8 @@ def decode(text, length, index_address, unnamed, records, capacity, result_addre
     """
     fields.begin(text, records, capacity, result_address)
     result = records_at(result_address, 1, DECODED)[0]
-    end = text + length
-    seen, later, channel, snapshot = NONE, NONE, np.int64(len(KINDS) - 1), np.int64(len(TYPES))
-    at = json_scanner.skip_space(text, end)
-    if at < end and byte_at(at) != OBJECT:
-        return fields.finish(json_scanner.value_end(at, end), end, result_address)
-    at, more = enter(at, end, OBJECT)
+    end, seen, later, channel, snapshot = text + length, NONE, NONE, ANSWER, np.int64(len(TYPES))
+    at, more = enter(json_scanner.skip_space(text, end), end, OBJECT)
     while more:
         bit, value = member(at, end, FRAME_KEYS, seen, result_address)
         seen |= bit
@@ -88,26 +80,19 @@ def decode(text, length, index_address, unnamed, records, capacity, result_addre
     result["kind"] = KINDS[channel]
     if channel == BOOK and snapshot == 1:
         result["kind"] = decoded.SNAPSHOT
-    elif seen & CHANNEL == 0 and seen & REPLY:
-        result["kind"] = decoded.CONTROL
     return fields.finish(at, end, result_address)
 
 
 @compiled
 def choice(value, end, table):
     """(place of a string in a key table, or its length if it is none of them; address after)."""
-    place = np.int64(len(table))
     after = json_scanner.plain_string_end(value, end)
     length = after - value - 2
-    if 0 < length <= fields.KEY_BYTES:
-        first, second = (
-            json_scanner.pack(value + 1, length),
-            json_scanner.pack(value + 9, length - 8),
-        )
-        for i in range(len(table)):
-            if table[i, 0] == first and table[i, 1] == second:
-                place = np.int64(i)
-    return place, after
+    first, second = json_scanner.pack(value + 1, length), json_scanner.pack(value + 9, length - 8)
+    for i in range(len(table)):
+        if table[i, 0] == first and table[i, 1] == second and table[i, 2] == length:
+            return np.int64(i), after
+    return np.int64(len(table)), after
 
 
 @compiled
@@ -119,23 +104,13 @@ def find_slot(value, end, index_address, result_address):
     result["symbol"], result["symbol_length"] = value + 1, length
     slot = find_symbol(index_address, value + 1, length)
     if slot == 0:
-        return slot, refuse(
-            decoded.UNKNOWN_SYMBOL, value + 1, result_address
-        ) if after > 0 else after
+        return slot, refuse(decoded.UNKNOWN_SYMBOL, value, result_address)
     result["instrument"] = records_at(slot, 1, SYMBOL)[0]["instrument"]
     return slot, after
 
 
 @compiled
-def set_checksum(value, end, result_address):
-    """Over a checksum, which becomes the result's: the address after it."""
-    number, after = fields.integer(value, end)
-    records_at(result_address, 1, DECODED)[0]["checksum"] = number
-    return -value if after > 0 and not 0 <= number <= CHECKSUM_MAX else after
-
-
-@compiled
-def end_group(first, slot, snapshot, ts_exchange, at, result_address):
+def end_group(first, slot, snapshot, at, result_address):
     """Make a group of the levels from number `first` on: `at`, or refused there.
 
     An empty snapshot is one record without a level, so that it empties books all the same.
@@ -143,8 +118,7 @@ def end_group(first, slot, snapshot, ts_exchange, at, result_address):
     result = records_at(result_address, 1, DECODED)[0]
     if snapshot and result["count"] == first:
         at = fields.put_level(slot, np.int64(BID), NONE, NONE, at, result_address)
-    result["ts_exchange"] = ts_exchange
-    fields.close_group(first, snapshot * SNAPSHOT, ts_exchange, NONE, result_address)
+    fields.close_group(first, snapshot * SNAPSHOT, result["ts_exchange"], NONE, result_address)
     return at
 
 
@@ -163,8 +137,9 @@ def _item(begin, end, index_address, channel, snapshot, result_address):
     """Over one element of `data`, a book's group or a trade: the address after it."""
     result = records_at(result_address, 1, DECODED)[0]
     first, later = result["count"], result["scratch"]
-    later[BIDS], later[ASKS] = 0, 0  # where levels are that wait for the symbol
-    seen, slot, time, side, number = NONE, NONE, NONE, NONE, NONE
+    # Where levels are that wait for the symbol; the time may be missing.
+    later[BIDS], later[ASKS], result["ts_exchange"] = 0, 0, 0
+    seen, slot, side, number = NONE, NONE, NONE, NONE
     at, more = enter(begin, end, OBJECT)
     while more:
         bit, value = member(at, end, KEYS, seen, result_address)
@@ -174,9 +149,9 @@ def _item(begin, end, index_address, channel, snapshot, result_address):
         elif bit == NAME:
             slot, at = find_slot(value, end, index_address, result_address)
         elif bit == CHECKSUM:
-            at = set_checksum(value, end, result_address)
+            result["checksum"], at = fields.integer(value, end)
         elif bit == TIME:
-            time, at = fields.rfc3339_time(value, end)
+            result["ts_exchange"], at = fields.rfc3339_time(value, end)
         elif bit == TAKER:
             side, at = choice(value, end, SIDES)
             at = -abs(value) if side > ASK else at
@@ -189,16 +164,15 @@ def _item(begin, end, index_address, channel, snapshot, result_address):
     if at > 0 and seen & NEEDED[channel] != NEEDED[channel]:
         at = refuse(decoded.MISSING_FIELD, at - 1, result_address)
     done = at
-    if channel == BOOK:
-        for bit in (BIDS, ASKS):
-            if done > 0 and later[bit] != 0:
-                done = _levels(later[bit], end, slot, np.int64(bit == ASKS), result_address)
-        if done > 0:
-            done = end_group(first, slot, snapshot, time, at, result_address)
+    for bit in (BIDS, ASKS):
+        if done > 0 and channel == BOOK and later[bit] != 0:
+            done = _levels(later[bit], end, slot, np.int64(bit == ASKS), result_address)
+    if done > 0 and channel == BOOK:
+        done = end_group(first, slot, snapshot, at, result_address)
     elif done > 0:
         price, volume, done = _level(begin, end, slot, result_address)
         if done > 0:
-            result["ts_exchange"] = time
+            time = result["ts_exchange"]
             done = fields.put_trade(slot, side, price, volume, number, time, at, result_address)
     return at if done > 0 else done
 

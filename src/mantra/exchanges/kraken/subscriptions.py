@@ -12,18 +12,15 @@ import json
 from collections.abc import Sequence
 from functools import partial
 
-DEPTHS = (10, 25, 100, 500, 1000)
-METHODS = ("subscribe", "unsubscribe")
-
 # https://docs.kraken.com/api/docs/guides/spot-ws-intro, 2026-08.
 CONNECTION = {
     "url": "wss://ws.kraken.com/v2",
     "symbols_max": 200,  # a connection; ours: the venue names none below level3's 200
     "messages_per_second": 5,  # ours: the venue's limit moves ("Exceeded msg rate")
+    "depths": (10, 25, 100, 500, 1000),
     "keep_alive_text": '{"method":"ping"}',
     "keep_alive_seconds": 30,  # it closes after a minute without traffic
-    "connects_max": 150,  # in connects_seconds, of an address; REST counts too; then a ban as long
-    "connects_seconds": 600,
+    "connects_max": (150, 600),  # in so many seconds, of an address, REST counts; a ban as long
     "reconnect_seconds": 5,  # after maintenance
 }
 
@@ -31,14 +28,12 @@ CONNECTION = {
 def request(method: str, symbols: Sequence[str], channels: Sequence[str], depth: int) -> list[str]:
     """The texts, one a channel, that subscribe to the channels of all symbols, or unsubscribe.
 
-    `depth` is the book's. Raises ValueError for a method, channel or depth that there is not.
+    `depth` is the book's, one of those above. Raises KeyError for a channel that there is not.
     """
     asked = {"book": f'"book","depth":{depth}', "trades": '"trade","snapshot":false'}
-    if method not in METHODS or depth not in DEPTHS or not set(channels) <= set(asked):
-        raise ValueError(f"{method} {channels} depth {depth}: {METHODS}, {[*asked]}, {DEPTHS}")
     names = json.dumps([*symbols])
-    texts = [f'"params":{{"channel":{asked[channel]},"symbol":{names}}}' for channel in channels]
-    return [f'{{"method":"{method}",{text}}}' for text in texts]
+    start = f'{{"method":"{method}","params":{{"symbol":{names},"channel":'
+    return [f"{start}{asked[channel]}}}}}" for channel in channels]
 
 
-subscribe, unsubscribe = (partial(request, method) for method in METHODS)
+subscribe, unsubscribe = (partial(request, method) for method in ("subscribe", "unsubscribe"))
