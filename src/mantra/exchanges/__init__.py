@@ -18,6 +18,7 @@ binance/         spot and USD-margined futures
 bitfinex/        spot
 bitstamp/        spot
 coinbase/        Advanced Trade, and Coinbase Exchange of recordings
+kraken/          spot
 mock/            the exchange that answers orders from recorded or live data
 simulated/       the seeded order-flow generator
 

@@ -2,7 +2,13 @@
 
 import json
 
-from mantra.exchanges.bitfinex.subscriptions import CHANNELS, CONNECTION, subscribe, unsubscribe
+from mantra.exchanges.bitfinex.subscriptions import (
+    CHANNELS,
+    CHANNELS_MAX,
+    RULES,
+    subscribe,
+    unsubscribe,
+)
 
 TIMESTAMP, SEQ_ALL, OB_CHECKSUM, BULK_UPDATES = 32768, 65536, 131072, 536870912
 
@@ -31,6 +37,6 @@ def test_a_channel_is_ended_by_its_number():
 
 
 def test_a_full_connection_is_within_the_venues_limit():
-    symbols = [f"t{number:03}USD" for number in range(CONNECTION["symbols_max"])]
+    symbols = [f"t{number:03}USD" for number in range(RULES.symbols_max)]
     asked = subscribe(symbols, list(CHANNELS))[1:]
-    assert CONNECTION["channels_max"] - len(CHANNELS) < len(asked) <= CONNECTION["channels_max"]
+    assert CHANNELS_MAX - len(CHANNELS) < len(asked) <= CHANNELS_MAX

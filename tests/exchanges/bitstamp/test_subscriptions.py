@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from mantra.exchanges.bitstamp.subscriptions import CHANNELS, DEPTH_URL, subscribe, unsubscribe
+from mantra.exchanges.bitstamp.subscriptions import CHANNELS, RULES, subscribe, unsubscribe
 from tests.exchanges import recorded
 
 
@@ -28,4 +28,4 @@ def test_the_recorded_session_was_begun_with_these_texts():
     sent = [line.partition(": ")[2] for line in text.splitlines() if " <- " in line]
     pairs = [json.loads(one)["data"]["channel"].rpartition("_")[2] for one in sent]
     assert subscribe(list(dict.fromkeys(pairs)), list(CHANNELS)) == sent
-    assert DEPTH_URL.format(symbol="btcusd").endswith("/order_book/btcusd/?group=1")
+    assert RULES.snapshot_url.format(symbol="btcusd").endswith("/order_book/btcusd/?group=1")

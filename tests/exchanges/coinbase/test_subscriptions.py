@@ -2,7 +2,7 @@
 
 import json
 
-from mantra.exchanges.coinbase.subscriptions import CHANNELS, CONNECTION, subscribe, unsubscribe
+from mantra.exchanges.coinbase.subscriptions import CHANNELS, RULES, subscribe, unsubscribe
 from tests.exchanges import recorded
 
 
@@ -22,8 +22,8 @@ def test_heartbeats_go_on_when_something_is_unsubscribed():
 
 
 def test_a_connections_first_messages_fit_in_a_second():
-    symbols = [f"A{i}-USD" for i in range(CONNECTION["symbols_max"])]
-    assert len(subscribe(symbols, ["book", "trades"])) <= CONNECTION["messages_per_s"]
+    symbols = [f"A{i}-USD" for i in range(RULES.symbols_max)]
+    assert len(subscribe(symbols, ["book", "trades"])) <= RULES.sends[0]
 
 
 def test_the_venue_answers_with_the_names_of_the_channels():

@@ -10,15 +10,18 @@ with a channel's number (channels.py), and that is what it is ended by.
 
 import json
 
-CONNECTION = {
-    "url": "wss://api-pub.bitfinex.com/ws/2",
-    "symbols_max": 12,  # of 25 channels, two a symbol
-    "channels_max": 25,  # a connection; documents say 25 and 30, 36 were seen
-    "messages_per_s": 10,  # no limit is documented; this is a client's habit
-    "connections_per_minute": 20,  # more: the address is blocked for a minute
-    "silence_s": 15,  # of a channel, at most: then the venue sends "hb"
-    "idle_s": 60,  # without a channel: then the venue closes
-}
+from mantra.exchanges.bitfinex.instruments import LISTING_URL
+from mantra.exchanges.rules import Rules
+
+CHANNELS_MAX = 25  # a connection; documents say 25 and 30, 36 were seen
+RULES = Rules(
+    url="wss://api-pub.bitfinex.com/ws/2",
+    listing_url=LISTING_URL,
+    symbols_max=CHANNELS_MAX // 2,
+    sends=(10, 1.0),  # no limit is documented; this is a client's habit
+    attempts=(20, 60.0),  # more: the address is blocked for a minute
+    idle_s=45.0,  # "hb" every 15 s on a silent channel
+)
 
 FLAGS = 1 << 15 | 1 << 16 | 1 << 17 | 1 << 29  # TIMESTAMP, SEQ_ALL, OB_CHECKSUM, BULK_UPDATES
 

@@ -5,26 +5,28 @@ Out:       texts to send, one after the other; the limits as data.
 Must not know: sockets, clocks.
 
 The venue documents a limit for REST only (400 requests a second, 10,000 in ten minutes): those of
-the stream are what a session keeps to by itself. `life_s` is often quoted, not documented; before
-it ends a connection the venue sends bts:request_reconnect. HEARTBEAT is answered with
-bts:heartbeat; clients send it every 8 s by custom.
+the stream are what a session keeps to by itself. A life of 90 days is often quoted, not
+documented; before it ends a connection the venue sends bts:request_reconnect. bts:heartbeat is
+answered with the same; clients send it every 8 s by custom.
 """
 
 import json
 
-CONNECTION = {
-    "url": "wss://ws.bitstamp.net",
-    "symbols_max": 100,
-    "messages_per_s": 10,
-    "connections_per_s": 1,
-    "message_bytes_max": 1 << 20,
-    "heartbeat_s": 8,
-    "life_s": 90 * 24 * 3_600,
-}
+from mantra.exchanges.rules import Rules
+
+RULES = Rules(
+    url="wss://ws.bitstamp.net",
+    listing_url="https://www.bitstamp.net/api/v2/markets/",
+    symbols_max=100,
+    sends=(10, 1.0),
+    attempts=(10, 10.0),
+    idle_s=30.0,
+    ping_s=8.0,
+    ping_text='{"event":"bts:heartbeat"}',
+    snapshot_url="https://www.bitstamp.net/api/v2/order_book/{symbol}/?group=1",
+    requests=(10, 1.0),  # of 400 a second, 10,000 in ten minutes, for all uses
+)
 CHANNELS = {"book": "diff_order_book", "trades": "live_trades"}
-HEARTBEAT = '{"event":"bts:heartbeat"}'
-DEPTH_URL = "https://www.bitstamp.net/api/v2/order_book/{symbol}/?group=1"
-LISTING_URL = "https://www.bitstamp.net/api/v2/markets/"
 
 
 def subscribe(symbols: list[str], channels: list[str]) -> list[str]:

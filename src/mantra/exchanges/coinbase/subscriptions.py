@@ -10,17 +10,19 @@ seconds, unless the connection has `heartbeats` too, one a second: it always has
 
 import json
 
-CONNECTION = {
-    "url": "wss://advanced-trade-ws.coinbase.com",
-    "subscribe_within_s": 5,  # else the venue hangs up
+from mantra.exchanges.rules import Rules
+
+RULES = Rules(
+    url="wss://advanced-trade-ws.coinbase.com",
+    listing_url="https://api.coinbase.com/api/v3/brokerage/market/products",
     # No limit is documented. Few, because a lost message is one of the connection's, of no known
     # product: all its books begin again, and a snapshot of BTC-USD is 5 MB.
-    "symbols_max": 10,
-    "messages_per_s": 8,  # of all connections of an address
-    "connections_per_s": 8,
-    "message_bytes_max": 16 << 20,
-    "heartbeat_s": 1,  # the venue's; nothing for some of these: the connection is dead
-}
+    symbols_max=10,
+    sends=(8, 1.0),  # of all connections of an address; the first within 5 s
+    attempts=(8, 1.0),
+    idle_s=10.0,  # a heartbeat a second
+    message_bytes=16 << 20,
+)
 CHANNELS = {"book": "level2", "trades": "market_trades", "heartbeats": "heartbeats"}
 
 
