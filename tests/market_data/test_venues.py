@@ -52,8 +52,7 @@ class Wire:
     def base(self) -> None:
         """The snapshots of bridged books, and what waited for them."""
         for instrument in self.session.instruments if self.session.bridged else ():
-            path = self.session.snapshot_path(instrument).partition("//")[2].partition("/")[2]
-            body = self.dialect.rest("/" + path)
+            body = self.dialect.rest(self.session.snapshot_path(instrument))
             assert self.feed.take(0, body, 1, instrument) == NOTHING
         for raw in self.kept:
             self.done.append(self.feed.take(0, raw, 1))

@@ -131,7 +131,7 @@ class Session:
 
 
 class SimulatedServer:
-    """`rate` changes a second; `certificate` is (chain file, key file), None: plain TCP."""
+    """`rate` changes a second; `certificate` is a PEM file of key and chain, "": plain TCP."""
 
     def __init__(
         self,
@@ -139,7 +139,7 @@ class SimulatedServer:
         symbols: list[str],
         rate: float,
         faults: Faults | None = None,
-        certificate: tuple[str, str] | None = None,
+        certificate: str = "",
         seed: int = 1,
         port: int = 0,
     ):
@@ -152,7 +152,7 @@ class SimulatedServer:
         self.listener = socket.create_server(("127.0.0.1", port), backlog=512)
         if certificate:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(*certificate)
+            context.load_cert_chain(certificate)
             self.listener = context.wrap_socket(
                 self.listener, server_side=True, do_handshake_on_connect=False
             )

@@ -14,29 +14,32 @@ import ctypes
 import logging
 import time
 from collections import Counter, defaultdict, deque
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
+from urllib.parse import urlsplit
 
 import numpy as np
 
 from mantra.actors.actor import CALL_PYTHON, Actor
 from mantra.actors.spine import Spine
 from mantra.compiled import duty_cycle
-from mantra.exchanges.decoded import STATUSES
+from mantra.exchanges.decoded import DECODED, STATUSES
 from mantra.icc.memory import address_of, aligned_zeros, records_at
 from mantra.market_data import take
 from mantra.market_data.feed import Feed
 from mantra.market_data.take import BROKEN, CONTROL, CUT_OFF, KEEP, NOTHING, REFUSED
-from mantra.market_data.venues import Stream
+from mantra.market_data.venues import Session
 from mantra.messages import enums
 from mantra.messages.tables import Tables
 from mantra.telemetry.clock import Calibration, read_ticks
 from mantra.telemetry.tracked import start_timer, stop_timer
 from mantra.telemetry.tsc import read_tsc
-from mantra.transport.connection import OPEN
-from mantra.transport.frames import BINARY, MESSAGE, POLL
+from mantra.transport.connection import OPEN, Endpoint
+from mantra.transport.frames import BINARY, MESSAGE, POLL, ROWS_MAX
+from mantra.transport.limits import RateLimit
 from mantra.transport.poll import poll
-from mantra.transport.pool import Pool
+from mantra.transport.pool import BATCH_MAX, Pool
 from mantra.transport.rest import RestClient
 from mantra.transport.tls import TransportError
 
@@ -44,7 +47,8 @@ LOG = logging.getLogger("mantra.market_data")
 TURN_S = 0.02  # between two turns of Python when no message asks for one
 KEPT_MAX = 4096  # changes of one book that wait for its base: 400 s at 100 ms
 SNAPSHOT_RETRY_S = 1.0
-TIMER_POLL, TIMER_MESSAGES = 0, 1
+QUIET_S = 5.0  # a book of which nothing came for so long is asked for without waiting for a change
+TIMER_MESSAGES = 0
 
 TODO = np.dtype(
     [("what", "i8"), ("message", "i8"), ("instrument", "i8"), ("status", "i8")], align=True
@@ -72,59 +76,70 @@ def handle(context_address):
         return CALL_PYTHON
     start = start_timer(context["track"])
     count = poll(context["pool"], context["wait_ms"])
-    if count == 0:
-        return 0
+    if count <= 0:
+        return np.int64(CALL_PYTHON if count < 0 else 0)
     batch = records_at(context["pool"], 1, POLL)[0]
-    if count > 0:
-        messages = records_at(batch["batch"], count, MESSAGE)
-        notes = records_at(context["todo"], count, TODO)
-        for number in range(count):
-            message = messages[number]
-            if message["kind"] > BINARY:
-                continue
-            todo = take.take_message(
-                context["feed"],
-                np.int64(message["connection"]),
-                message["address"],
-                message["length"],
-                message["ts_received"],
-                np.int64(0),
-            )
-            if todo != NOTHING:
-                note = notes[context["todo_count"]]
-                result = records_at(context["decoded"], 1, take.DECODED)[0]
-                note["what"], note["message"] = todo, number
-                note["instrument"], note["status"] = result["instrument"], result["status"]
-                context["todo_count"] += 1
-        stop_timer(context["track"], TIMER_MESSAGES, start, count)
-    if batch["events"] > 0 or context["todo_count"] > 0:
-        return CALL_PYTHON
-    return count
+    messages = records_at(batch["batch"], count, MESSAGE)
+    notes = records_at(context["todo"], count, TODO)
+    result = records_at(context["decoded"], 1, DECODED)[0]
+    for number in range(count):
+        message = messages[number]
+        if message["kind"] > BINARY:
+            continue
+        todo = take.take_message(
+            context["feed"],
+            np.int64(message["connection"]),
+            message["address"],
+            message["length"],
+            message["ts_received"],
+            np.int64(0),
+        )
+        if todo != NOTHING:
+            note = notes[context["todo_count"]]
+            note["what"], note["message"] = todo, number
+            note["instrument"], note["status"] = result["instrument"], result["status"]
+            context["todo_count"] += 1
+    stop_timer(context["track"], np.int64(TIMER_MESSAGES), start, count)
+    return np.int64(CALL_PYTHON if batch["events"] + context["todo_count"] > 0 else count)
+
+
+class Place(NamedTuple):
+    """Where a venue is, if not where its rules say: a simulated one, or a proxy."""
+
+    url: str
+    rest: str  # scheme and host
+    ca_file: str | None = None
 
 
 class MarketDataHandler(Actor):
     """Follows all books of its streams. `wait_ms` 0 spins; more sleeps in the kernel meanwhile."""
 
     writes: ClassVar = ("l2", "trades", "events")
-    timers: ClassVar = ("poll", "messages")
-    is_source: ClassVar[bool] = True
+    timers: ClassVar = ("messages",)
     step = handle
 
-    def __init__(self, name: str, tables: Tables, streams: list[Stream], wait_ms: int = 0):
+    def __init__(
+        self,
+        name: str,
+        tables: Tables,
+        streams: Sequence[tuple[str, Sequence[str]]],
+        places: Mapping[str, Place] = {},
+        wait_ms: int = 0,
+    ):
+        """`streams`: (venue, its symbols) of each connection; `places` by venue."""
         super().__init__(name)
-        self.tables, self.streams, self.wait_ms = tables, streams, wait_ms
+        self.tables, self.streams, self.places, self.wait_ms = tables, streams, places, wait_ms
 
     def on_start(self, spine: Spine) -> None:
-        rows = 2 * len(self.streams) + 8  # a connection and its successor
-        self.pool, self.feed = Pool(rows), Feed(spine, self.tables, rows)
-        self.todo = aligned_zeros(len(self.pool.messages), TODO)
+        self.pool, self.feed = Pool(), Feed(spine, self.tables, ROWS_MAX)
+        self.todo = aligned_zeros(BATCH_MAX, TODO)
         self.context = aligned_zeros(1, CONTEXT)
         context = self.context[0]
         context["track"], context["pool"] = spine.track_address, self.pool.address
         context["feed"], context["todo"] = self.feed.address, address_of(self.todo)
         context["decoded"], context["wait_ms"] = address_of(self.feed.decoded), self.wait_ms
         self.turn_ticks = int(TURN_S * float(Calibration().fix["ticks_per_second"]))
-        self.sessions = [stream.session(self.tables) for stream in self.streams]
+        self.sessions = [Session(*stream, self.tables) for stream in self.streams]
         self.by_row: dict[int, int] = {}  # row of a connection -> stream
         self.stream_of = {
             instrument: number
@@ -134,27 +149,46 @@ class MarketDataHandler(Actor):
         self.kept: dict[int, deque[tuple[int, bytes]]] = defaultdict(lambda: deque(maxlen=KEPT_MAX))
         self.asked: dict[int, Future] = {}  # snapshots on their way, by instrument
         self.again: dict[int, float] = {}  # when to ask for one again
+        self.quiet: deque[tuple[float, int]] = deque()  # when to see whether a book is
         self.refused: Counter[str] = Counter()
-        self.workers = {
-            session.facts.name: ThreadPoolExecutor(1, f"rest-{session.facts.name}")
-            for session in self.sessions
-            if session.facts.depth_url
-        }
-        self.clients: dict[str, RestClient] = {}
+        self.clients: dict[str, tuple[ThreadPoolExecutor, RestClient]] = {}
         now = time.monotonic()
         for session in self.sessions:
-            self.pool.open(session.endpoint(), now)
-            if session.facts.depth_url and session.facts.name not in self.clients:
-                self.clients[session.facts.name] = session.rest_client()
+            self.pool.open(self._endpoint(session), now)
+            if session.bridged and session.venue.name not in self.clients:
+                worker = ThreadPoolExecutor(1, f"rest-{session.venue.name}")
+                self.clients[session.venue.name] = worker, self._client(session)
+
+    def _endpoint(self, session: Session) -> Endpoint:
+        rules, place = session.venue.rules, self.places.get(session.venue.name)
+        return Endpoint(
+            place.url if place else rules.url,
+            hello=session.hello,
+            sends=rules.sends,
+            attempts=rules.attempts,
+            ping_s=rules.ping_s,
+            ping_text=rules.ping_text,
+            idle_s=rules.idle_s,
+            lifetime_s=rules.life_s,
+            buffer_bytes=rules.message_bytes,
+            ca_file=place.ca_file if place else None,
+        )
+
+    def _client(self, session: Session) -> RestClient:
+        rules, place = session.venue.rules, self.places.get(session.venue.name)
+        url = urlsplit(rules.snapshot_url)
+        base = place.rest if place else f"{url.scheme}://{url.netloc}"
+        return RestClient(base, RateLimit(*rules.requests), (place and place.ca_file) or "")
 
     def on_stop(self) -> None:
-        for worker in self.workers.values():
+        for worker, _ in self.clients.values():
             worker.shutdown(wait=False, cancel_futures=True)
         self.pool.shut()
 
     # ------------------------------------------------------------ Python's turn
 
     def on_call(self) -> None:
+        assert self.context is not None
         now = time.monotonic()
         context = self.context[0]
         for note in self.todo[: context["todo_count"]]:
@@ -162,53 +196,62 @@ class MarketDataHandler(Actor):
         context["todo_count"] = 0
         self.pool.turn(now)
         while self.pool.happened:
-            what, stream, connection, reason = self.pool.happened.popleft()
+            what, stream, row, reason = self.pool.happened.popleft()
             if what == OPEN:
-                self._opened(stream, connection)
+                self._opened(stream, row, now)
             else:
-                self._closed(stream, connection, reason)
+                self._closed(stream, row, reason)
         self._take_snapshots(now)
         context["deadline"] = read_ticks() + self.turn_ticks
 
     def _do(self, note: np.void, now: float) -> None:
-        message = self.pool.messages[note["message"]]
+        message = self.pool.batch[note["message"]]
         text = ctypes.string_at(int(message["address"]), int(message["length"]))
         row, instrument = int(message["connection"]), int(note["instrument"])
-        stream, what = self.by_row[row], int(note["what"])
-        session = self.sessions[stream]
+        what, session = int(note["what"]), self.sessions[self.by_row[row]]
+        name = session.venue.name
         if what == CONTROL:
-            for symbol in session.on_control(row, text, self.feed):
-                self._resync(self.tables.instrument_id(symbol, session.venue), now)
+            if complaint := session.on_control(row, text, self.feed):
+                self.refused[f"{name}: complaint"] += 1
+                LOG.warning("%s: %.300s", name, complaint)
         elif what == REFUSED:
             reason = STATUSES[note["status"]]
-            self.refused[f"{session.facts.name}: {reason}"] += 1
-            LOG.warning("%s: refused (%s): %.200r", session.facts.name, reason, text)
-            if instrument >= 0:
+            self.refused[f"{name}: {reason}"] += 1
+            LOG.warning("%s: refused (%s): %.200r", name, reason, text)
+            if instrument >= 0 and self.feed.phase(instrument) in ("live", "bridging"):
                 take.break_book(self.feed.address, instrument, 0)
                 self._resync(instrument, now)
         elif what == CUT_OFF:
-            self.pool.at[row][1].close(now, "messages were lost")
+            self.pool.at[row][1].close(now, "the venue's messages were not all there")
         else:
-            if session.facts.depth_url:
+            if session.bridged:
                 self.kept[instrument].append((row, text))
-            if what == BROKEN or instrument not in self.asked:
+            if what == BROKEN or instrument not in self.again:
                 self._resync(instrument, now)
 
-    def _opened(self, stream: int, row: int) -> None:
+    def _opened(self, stream: int, row: int, now: float) -> None:
         session = self.sessions[stream]
         self.by_row[row] = stream
         session.on_open(row, self.feed)
         take.tell(self.feed.address, row, enums.EVENT_CONNECTED, -1, stream)
         for instrument in session.instruments:
-            if self.feed.followed[instrument]["connection"] not in self.by_row:
+            # While an old connection carries the book, the new one's first base takes over.
+            if int(self.feed.followed[instrument]["connection"]) not in self.by_row:
                 self.feed.ask(row, instrument)
+                self.quiet.append((now + QUIET_S, instrument))
 
     def _closed(self, stream: int, row: int, reason: str) -> None:
-        LOG.info("%s: connection %d closed: %s", self.sessions[stream].facts.name, stream, reason)
-        if row in self.by_row:
-            take.tell(self.feed.address, row, enums.EVENT_DISCONNECTED, -1, stream)
-            take.cut(self.feed.address, row)
-            del self.by_row[row]
+        LOG.info("%s: stream %d closed: %s", self.sessions[stream].venue.name, stream, reason)
+        if self.by_row.pop(row, None) is None:
+            return  # it never was open
+        take.tell(self.feed.address, row, enums.EVENT_DISCONNECTED, -1, stream)
+        others = [other for other, number in self.by_row.items() if number == stream]
+        for instrument in self.sessions[stream].instruments:
+            if others and self.sessions[stream].bridged:
+                self.feed.followed[instrument]["connection"] = others[
+                    -1
+                ]  # ids tell what is missing
+        take.cut(self.feed.address, row)
 
     # ------------------------------------------------------------ new bases
 
@@ -220,23 +263,22 @@ class MarketDataHandler(Actor):
         if row not in self.by_row or instrument in self.asked:
             return
         self.feed.ask(row, instrument)
-        symbol = session.symbols[session.instruments.index(instrument)]
-        if session.facts.depth_url:
-            worker, client = self.workers[session.facts.name], self.clients[session.facts.name]
-            path = session.facts.depth_url.format(symbol=symbol)
-            self.asked[instrument] = worker.submit(
-                client.request, "GET", path, session.facts.depth_weight
-            )
+        if session.bridged:
+            worker, client = self.clients[session.venue.name]
+            path, weight = session.snapshot_path(instrument), session.venue.rules.snapshot_weight
+            self.asked[instrument] = worker.submit(client.request, "GET", path, weight)
         else:
-            for text in session.again(symbol):
+            for text in session.again(instrument, row, self.feed):
                 self.pool.send(stream, text, now)
 
     def _take_snapshots(self, now: float) -> None:
         """Snapshots that have come: the base, and behind it the changes that waited for it."""
         for instrument in [number for number, asked in self.asked.items() if asked.done()]:
-            asked = self.asked.pop(instrument)
-            if not self._take_snapshot(instrument, asked):
+            if not self._take_snapshot(instrument, self.asked.pop(instrument)):
                 self.again[instrument] = now + SNAPSHOT_RETRY_S
+        while self.quiet and self.quiet[0][0] <= now:
+            if self.feed.phase(instrument := self.quiet.popleft()[1]) == "subscribing":
+                self._resync(instrument, now)
         for instrument in [number for number, due in self.again.items() if due <= now]:
             del self.again[instrument]
             self._resync(instrument, now)
@@ -245,22 +287,21 @@ class MarketDataHandler(Actor):
         """Whether the book has its base now, and what was kept has joined it."""
         row = int(self.feed.followed[instrument]["connection"])
         name = self.tables.instrument_name(instrument)
+        if row not in self.by_row:
+            return True  # its connection is gone; the next one asks anew
         try:
             answer = asked.result()
         except TransportError as error:
             LOG.warning("%s: no snapshot: %s", name, error)
             return False
-        if row not in self.by_row:
-            return True  # its connection is gone; the next one asks anew
         if answer.status != 200:
-            LOG.warning("%s: no snapshot: status %d: %.200r", name, answer.status, answer.body)
+            LOG.warning("%s: no snapshot: status %d: %.200r", name, answer.status, answer.data)
             return False
-        if self.feed.take(row, answer.body, read_ticks(), instrument) != NOTHING:
+        if self.feed.take(row, answer.data, read_ticks(), instrument) != NOTHING:
             return False
-        kept = self.kept.pop(instrument, deque())
+        kept = list(self.kept.pop(instrument, ()))
         for at, (of, text) in enumerate(kept):
-            todo = self.feed.take(of, text, read_ticks())
-            if todo in (BROKEN, KEEP):
-                self.kept[instrument].extend(list(kept)[at:])
+            if of in self.by_row and self.feed.take(of, text, read_ticks()) in (BROKEN, KEEP):
+                self.kept[instrument].extend(kept[at:])
                 return False
         return True

@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import ModuleType
+from urllib.parse import urlsplit
 
 import numpy as np
 
@@ -88,7 +89,8 @@ class Session:
 
     def snapshot_path(self, instrument: int) -> str:
         symbol = self.symbols[self.instruments.index(instrument)]
-        return self.venue.rules.snapshot_url.format(symbol=symbol)
+        url = urlsplit(self.venue.rules.snapshot_url.format(symbol=symbol))
+        return f"{url.path}?{url.query}"
 
     def on_open(self, connection: int, feed: Feed) -> None:
         """A new connection is open: nothing is known of it yet."""
