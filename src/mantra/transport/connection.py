@@ -48,7 +48,7 @@ class Endpoint:
 
     url: str
     headers: Mapping[str, str] = field(default_factory=dict)
-    hello: Callable[[], Sequence[str]] = tuple  # texts to send on each new connection
+    hello: Callable[[], Sequence[str]] = tuple  # first texts of each connection; may wait
     sends: tuple[int, float] = (5, 1.0)  # messages in seconds, pings and pongs included
     attempts: tuple[int, float] = (20, 60.0)  # connections in seconds, from here to its host
     ping_s: float = 15.0
