@@ -12,8 +12,20 @@ import pytest
 from mantra.icc.memory import address_of
 from mantra.telemetry.clock import read_ticks
 from mantra.transport import foreign
-from mantra.transport.frames import BINARY, BREACH, ENDED, PING, TEXT, TLS_FAILED
-from mantra.transport.poll import READY, poll
+from mantra.transport.frames import (
+    BINARY,
+    BREACH,
+    ENDED,
+    PING,
+    TEXT,
+    TLS_FAILED,
+    compact,
+    join,
+    parse,
+    put,
+    refuse,
+)
+from mantra.transport.poll import READY, decrypt, poll, receive, resume, visit
 from mantra.transport.pool import Pool
 from mantra.transport.tls import TlsSession
 from tests.transport.naive import frame, messages
@@ -222,3 +234,11 @@ def test_epolls_record_is_the_systems():
         assert epoll.poll(0) == [(77, select.EPOLLIN)]
         one.close()
         other.close()
+
+
+@pytest.mark.needs_jit
+def test_each_function_is_compiled_once(bench):
+    bench.send(0, frame(TEXT, b"a", last=False) + frame(0, b"b") + frame(PING))
+    assert bench.turns() == [(0, TEXT, b"ab"), (0, PING, frame(PING))]
+    for function in (poll, resume, visit, receive, decrypt, put, parse, join, compact, refuse):
+        assert len(function.signatures) == 1, function

@@ -15,6 +15,7 @@ them; it also makes the upgrade and all frames that are sent.
 """
 
 import contextlib
+import ctypes
 import re
 import socket
 from collections import deque
@@ -48,7 +49,7 @@ class Endpoint:
 
     url: str
     headers: Mapping[str, str] = field(default_factory=dict)
-    hello: Callable[[], Sequence[str]] = tuple  # texts to send on each new connection
+    hello: Callable[[], Sequence[str]] = tuple  # first texts of each connection; may wait
     sends: tuple[int, float] = (5, 1.0)  # messages in seconds, pings and pongs included
     attempts: tuple[int, float] = (20, 60.0)  # connections in seconds, from here to its host
     ping_s: float = 15.0
@@ -106,18 +107,19 @@ class Connection:
         elif self.state != CLOSING:
             self.end(reason)
 
-    def on_event(self, kind: int, frame: bytes, close_code: int, now: float) -> None:
+    def on_event(self, event: np.void, now: float) -> None:
         """Python's part of what the poll found: a control frame, or an end."""
-        reason = ""
+        kind, length, reason = int(event["kind"]), int(event["length"]), ""
         if kind == ENDED:
             return self.end(f"{self.host} ended the connection without a close frame")
         if kind == TLS_FAILED:
             return self.end(f"TLS with {self.host} failed: {self.tls and self.tls.reason()}")
         if kind == BREACH:
-            self.protocol.fail(close_code)
-            reason = f"{self.host} broke the WebSocket protocol: close code {close_code}"
+            self.protocol.fail(length)
+            reason = f"{self.host} broke the WebSocket protocol: close code {length}"
         else:
-            self.protocol.receive_data(frame)  # it makes the pong, or the answer to a close frame
+            # It makes the pong, or the answer to a close frame.
+            self.protocol.receive_data(ctypes.string_at(int(event["address"]), length))
             self.protocol.events_received()
             if kind == PING:
                 self.sends.take(now)

@@ -27,7 +27,8 @@ ENDED = 16  # the other side sent its last byte, or the connection was reset
 TLS_FAILED = 17  # a record was forged or damaged
 BREACH = 18  # of the WebSocket protocol; `length` is the close code
 
-PROTOCOL_ERROR, MESSAGE_TOO_BIG = 1002, 1009  # close codes of RFC 6455, section 7.4.1
+# Close codes of RFC 6455, section 7.4.1. As arguments: a plain int is a type of its own to Numba.
+PROTOCOL_ERROR, MESSAGE_TOO_BIG = np.int64(1002), np.int64(1009)
 CONTROL_BYTES_MAX = 125
 
 
@@ -90,7 +91,7 @@ def put(poll_address, row_address, kind, address, length):
 
 @compiled
 def refuse(poll_address, row_address, close_code):
-    put(poll_address, row_address, np.int64(BREACH), np.int64(0), np.int64(close_code))
+    put(poll_address, row_address, np.int64(BREACH), np.int64(0), close_code)
     return False
 
 

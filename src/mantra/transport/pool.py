@@ -12,13 +12,11 @@ An actor calls the compiled `poll` with `pool.address` in its step, and `turn` o
 when the batch has events, and every TURN_S. Other programs call `step`, which is both.
 """
 
-import ctypes
 import random
 import select
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import numpy as np
 
@@ -115,21 +113,16 @@ class Pool:
         if self.record["events"][0]:
             found = self.batch[: self.record["count"][0]]
             for event in found[found["kind"] > frames.BINARY]:
-                self._handle(event, now)
+                stream, connection = self.at[int(event["connection"])]
+                connection.on_event(event, now)
+                self.busy.append(stream)
             self.record["events"] = 0
+        visited = list(dict.fromkeys(self.busy))
         if now >= self.timers_at:
-            self.busy, self.timers_at = self.streams, now + TURN_S
-        for stream in self.busy:
+            visited, self.timers_at = self.streams, now + TURN_S
+        for stream in visited:
             self._advance(stream, now)
-        self.busy = [one for one in self.busy if any(c.state != OPEN for c in one.connections)]
-
-    def _handle(self, event: Any, now: float) -> None:
-        stream, connection = self.at[int(event["connection"])]
-        kind, length = int(event["kind"]), int(event["length"])
-        frame = b"" if kind == frames.BREACH else ctypes.string_at(int(event["address"]), length)
-        connection.on_event(kind, frame, length, now)
-        if stream not in self.busy:
-            self.busy.append(stream)
+        self.busy = [one for one in visited if any(c.state != OPEN for c in one.connections)]
 
     def _advance(self, stream: Stream, now: float) -> None:
         connections = stream.connections

@@ -12,7 +12,6 @@ OpenSSL reads from memory and writes to the socket itself. Writing is rare here.
 
 import ctypes
 import functools
-import ipaddress
 
 import numpy as np
 
@@ -60,9 +59,7 @@ class TlsSession:
         foreign.SSL_set_hostflags(self.ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS)
         if not host or foreign.SSL_set1_host(self.ssl, host.encode()) != 1:
             raise TransportError(f"{host!r} is no name that a certificate could be for")
-        try:
-            ipaddress.ip_address(host)
-        except ValueError:  # RFC 6066: an address is no server name
+        if ":" not in host and not host.replace(".", "").isdigit():  # RFC 6066: not for addresses
             foreign.SSL_ctrl(self.ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, 0, host.encode())
         foreign.ERR_clear_error()
 
