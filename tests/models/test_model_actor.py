@@ -2,6 +2,8 @@
 
 import pytest
 
+from mantra.icc.memory import records_at
+from mantra.icc.queue import CONSUMER
 from mantra.messages.enums import ASK, BID, EVENT_OVERRUN, FIRST, LAST, SNAPSHOT
 from mantra.models.contract import BOOK, FILL, TRADE
 from mantra.models.model_actor import BATCH
@@ -161,12 +163,12 @@ def overrun(desk, groups=20):
 def test_lost_levels_are_told_to_the_last_one(small):
     small.levels(BOTH_SIDES)
     small.run()
+    consumer = records_at(int(small.actor.context["inlets"][0, 0]), 1, CONSUMER)[0]
     lost = overrun(small)
     assert lost >= 4
-    received = int(small.stepper.spines[1].track["received"][0])
-    assert received + lost == 2 + 20
+    assert (lost, 2 + 20) == (consumer["lost"], consumer["next"])
     again = overrun(small, 40)  # only what was lost since
-    assert int(small.stepper.spines[1].track["received"][0]) + lost + again == 2 + 20 + 40
+    assert (lost + again, 2 + 20 + 40) == (consumer["lost"], consumer["next"])
 
 
 def test_after_lost_levels_nothing_is_wanted_until_a_snapshot(small):
