@@ -126,6 +126,7 @@ class DutyCycle:
     def __init__(self, py_func: Callable[[int], int]):
         self.py_func = py_func
         self.__name__ = py_func.__name__
+        self.__doc__ = py_func.__doc__
         self._callback: CFunc | None = None
 
     def compile(self) -> CFunc:
