@@ -1,4 +1,4 @@
-"""The handler against simulated venues in processes of their own, over TLS, with and without faults."""
+"""The handler and simulated venues in processes of their own, over TLS, with and without faults."""
 
 import time
 
@@ -7,6 +7,7 @@ import trustme
 
 from mantra.actors.stepper import Stepper
 from mantra.books.book import level_price, level_volume, levels
+from mantra.compiled import JIT
 from mantra.market_data.handler import MarketDataHandler, Place
 from mantra.market_data.venues import VENUES
 from mantra.messages.enums import ASK, BID
@@ -17,9 +18,11 @@ from tests.simulators.process import VenueProcess
 pytestmark = pytest.mark.processes
 
 DEPTHS = {"bitfinex": 250, "kraken": 1000}
-RATE = 300
+RATE = 300 if JIT else 15
 PATIENCE_S = 20
-FAULTS = dict.fromkeys(("drop", "duplicate", "reorder", "corrupt", "cut", "stall", "close", "reset", "split"), 0.002)
+FAULTS = dict.fromkeys(
+    ("drop", "duplicate", "reorder", "corrupt", "cut", "stall", "close", "reset", "split"), 0.002
+)
 
 
 class Following:

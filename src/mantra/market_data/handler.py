@@ -6,7 +6,8 @@ Must not know: what venues' bytes mean; who reads the queues.
 
 Border: the step is compiled: one poll of all sockets, then every message through `take_message`.
 What a message asks of Python (TODO) is noted, and handled on Python's turn, which comes before the
-next poll, while the message is still where it was read. Python also makes connections, asks for
+next poll, while the message is still where it was read; a control message at once, for it says what
+those behind it mean. Python also makes connections, asks for
 snapshots and parses what is no market data; threads wait for REST, nothing else does.
 """
 
@@ -61,6 +62,8 @@ CONTEXT = np.dtype(
         ("decoded", "i8"),
         ("todo", "i8"),  # address of TODOs, one for each message of a batch
         ("todo_count", "i8"),
+        ("count", "i8"),  # messages of the batch in hand, and how many of them are handled
+        ("next", "i8"),
         ("deadline", "i8"),  # ticks of Python's next turn
         ("wait_ms", "i8"),  # longest wait in the kernel; 0: spin
     ],
@@ -72,18 +75,22 @@ CONTEXT = np.dtype(
 def handle(context_address):
     """One poll of all sockets, and every message that it brought."""
     context = records_at(context_address, 1, CONTEXT)[0]
-    if context["todo_count"] > 0 or read_tsc() > context["deadline"]:
-        return CALL_PYTHON
     start = start_timer(context["track"])
-    count = poll(context["pool"], context["wait_ms"])
-    if count <= 0:
-        return np.int64(CALL_PYTHON if count < 0 else 0)
+    if context["next"] == context["count"]:
+        if context["todo_count"] > 0 or read_tsc() > context["deadline"]:
+            return CALL_PYTHON
+        count = poll(context["pool"], context["wait_ms"])
+        if count <= 0:
+            return np.int64(CALL_PYTHON if count < 0 else 0)
+        context["count"], context["next"] = count, 0
     batch = records_at(context["pool"], 1, POLL)[0]
-    messages = records_at(batch["batch"], count, MESSAGE)
-    notes = records_at(context["todo"], count, TODO)
+    messages = records_at(batch["batch"], context["count"], MESSAGE)
+    notes = records_at(context["todo"], context["count"], TODO)
     result = records_at(context["decoded"], 1, DECODED)[0]
-    for number in range(count):
-        message = messages[number]
+    todo, first = np.int64(NOTHING), context["next"]
+    while context["next"] < context["count"] and todo != CONTROL:
+        message = messages[context["next"]]
+        context["next"] += 1
         if message["kind"] > BINARY:
             continue
         todo = take.take_message(
@@ -96,11 +103,12 @@ def handle(context_address):
         )
         if todo != NOTHING:
             note = notes[context["todo_count"]]
-            note["what"], note["message"] = todo, number
+            note["what"], note["message"] = todo, context["next"] - 1
             note["instrument"], note["status"] = result["instrument"], result["status"]
             context["todo_count"] += 1
-    stop_timer(context["track"], np.int64(TIMER_MESSAGES), start, count)
-    return np.int64(CALL_PYTHON if batch["events"] + context["todo_count"] > 0 else count)
+    done = context["next"] - first
+    stop_timer(context["track"], np.int64(TIMER_MESSAGES), start, done)
+    return np.int64(CALL_PYTHON if batch["events"] + context["todo_count"] > 0 else done)
 
 
 class Place(NamedTuple):
@@ -194,6 +202,8 @@ class MarketDataHandler(Actor):
         for note in self.todo[: context["todo_count"]]:
             self._do(note, now)
         context["todo_count"] = 0
+        if context["next"] < context["count"]:
+            return  # the rest of the batch first: a turn may free what it points to
         self.pool.turn(now)
         while self.pool.happened:
             what, stream, row, reason = self.pool.happened.popleft()
