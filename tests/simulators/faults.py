@@ -32,7 +32,7 @@ class Faults:
         """Raises ValueError for a fault that there is not."""
         if unknown := set(odds) - set(FAULTS):
             raise ValueError(f"no fault {sorted(unknown)}; there are: {', '.join(FAULTS)}")
-        self.odds, self.dice = odds, random.Random(seed)
+        self.odds, self.dice = dict(odds), random.Random(seed)
         self.done: Counter[str] = Counter()
 
     def draw(self) -> str:

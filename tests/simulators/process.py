@@ -55,8 +55,9 @@ class VenueProcess:
             name: [dict(side) for side in sides] for name, sides in self._ask("/_sim/books").items()
         }
 
-    def faults(self) -> dict[str, int]:
-        return self._ask("/_sim/faults")
+    def calm(self) -> dict[str, int]:
+        """End all faults; how many there were of each."""
+        return self._ask("/_sim/calm")
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ The market changes under one lock, in which every client's texts are made: so a 
 changes behind it fit. Sending is another thread a client, so that one that stalls holds nobody up.
 
 Beside the venue's own paths it answers `/_sim/books`: the truth, as JSON, the market standing
-still from then on; and `/_sim/faults`: what has been done.
+still from then on; `/_sim/faults`: what has been done; `/_sim/calm`: the same, and nothing more is.
 """
 
 import contextlib
@@ -166,6 +166,9 @@ class SimulatedServer:
                 return json.dumps(
                     {one.name: [list(side.items()) for side in one.sides] for one in symbols}
                 ).encode()
+            if path == "/_sim/calm":
+                self.faults.odds = {}
+                return json.dumps(self.faults.done).encode()
             if path == "/_sim/faults":
                 return json.dumps(self.faults.done).encode()
             return self.dialect.rest(path)

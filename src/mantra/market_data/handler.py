@@ -5,7 +5,7 @@ Out:       [l2] [trades] [events]; `status` for whoever shows it.
 Must not know: what venues' bytes mean; who reads the queues.
 
 Border: the step is compiled: one poll of all sockets, then every message through `take_message`.
-What a message asks of Python (TODO) is noted, and handled on Python's turn, which comes before the
+What a message asks of Python is noted, and handled on Python's turn, which comes before the
 next poll, while the message is still where it was read; a control message at once, for it says what
 those behind it mean. Python also makes connections, asks for
 snapshots and parses what is no market data; threads wait for REST, nothing else does.
@@ -51,7 +51,7 @@ SNAPSHOT_RETRY_S = 1.0
 QUIET_S = 5.0  # a book of which nothing came for so long is asked for without waiting for a change
 TIMER_MESSAGES = 0
 
-TODO = np.dtype(
+NOTE = np.dtype(
     [("what", "i8"), ("message", "i8"), ("instrument", "i8"), ("status", "i8")], align=True
 )
 CONTEXT = np.dtype(
@@ -60,7 +60,7 @@ CONTEXT = np.dtype(
         ("pool", "i8"),  # address of the POLL
         ("feed", "i8"),  # of the FEED
         ("decoded", "i8"),
-        ("todo", "i8"),  # address of TODOs, one for each message of a batch
+        ("todo", "i8"),  # address of NOTEs, one for each message of a batch
         ("todo_count", "i8"),
         ("count", "i8"),  # messages of the batch in hand, and how many of them are handled
         ("next", "i8"),
@@ -85,7 +85,7 @@ def handle(context_address):
         context["count"], context["next"] = count, 0
     batch = records_at(context["pool"], 1, POLL)[0]
     messages = records_at(batch["batch"], context["count"], MESSAGE)
-    notes = records_at(context["todo"], context["count"], TODO)
+    notes = records_at(context["todo"], context["count"], NOTE)
     result = records_at(context["decoded"], 1, DECODED)[0]
     todo, first = np.int64(NOTHING), context["next"]
     while context["next"] < context["count"] and todo != CONTROL:
@@ -140,7 +140,7 @@ class MarketDataHandler(Actor):
 
     def on_start(self, spine: Spine) -> None:
         self.pool, self.feed = Pool(), Feed(spine, self.tables, ROWS_MAX)
-        self.todo = aligned_zeros(BATCH_MAX, TODO)
+        self.todo = aligned_zeros(BATCH_MAX, NOTE)
         self.context = aligned_zeros(1, CONTEXT)
         context = self.context[0]
         context["track"], context["pool"] = spine.track_address, self.pool.address
@@ -255,13 +255,12 @@ class MarketDataHandler(Actor):
         if self.by_row.pop(row, None) is None:
             return  # it never was open
         take.tell(self.feed.address, row, enums.EVENT_DISCONNECTED, -1, stream)
+        session, followed = self.sessions[stream], self.feed.followed
         others = [other for other, number in self.by_row.items() if number == stream]
-        for instrument in self.sessions[stream].instruments:
-            if others and self.sessions[stream].bridged:
-                self.feed.followed[instrument]["connection"] = others[
-                    -1
-                ]  # ids tell what is missing
+        if others and session.bridged:  # a successor carries them on: ids tell what is missing
+            followed["connection"][session.instruments] = others[-1]
         take.cut(self.feed.address, row)
+        followed["connection"][followed["connection"] == row] = -1  # others will have this row
 
     # ------------------------------------------------------------ new bases
 

@@ -35,7 +35,7 @@ BROKEN = 4  # ask for a new base of DECODED.instrument; where snapshots come by 
 CUT_OFF = 5  # the connection lost messages, nobody knows whose: all its books are broken
 LEVELS_MAX = 1 << 17  # of one message: Coinbase's BTC-USD has 44,000
 
-TODO = ("nothing", "control", "refused", "keep", "broken", "cut off")
+ASKED = ("nothing", "control", "refused", "keep", "broken", "cut off")
 
 CONNECTION = np.dtype(
     [
