@@ -14,7 +14,21 @@ from mantra.messages.tables import Tables
 from tests.exchanges.binance.decoding import DEPTH
 from tests.exchanges.bitstamp.decoding import DIFF
 
-MESSAGES = {"binance": ("BTCUSDT", DEPTH), "bitstamp": ("BTCUSD", DIFF)}
+LEVEL = b'{"side":"bid","event_time":"2023-02-09T20:32:50Z","price_level":"1.5","new_quantity":"2"}'
+ADVANCED = (
+    b'{"channel":"l2_data","client_id":"","timestamp":"2023-02-09T20:32:50Z","sequence_num":0,'
+    b'"events":[{"type":"update","product_id":"BTC-USD","updates":[%b]}]}'
+) % b",".join([LEVEL] * 3)
+EXCHANGE = (
+    b'{"type":"l2update","product_id":"BTC-USD","changes":[["buy","1.5","2"],["sell","2.5","2"],'
+    b'["buy","1.25","0"]],"time":"2021-04-17T16:36:11.123456Z"}'
+)
+MESSAGES = {
+    "binance": ("BTCUSDT", DEPTH),
+    "bitstamp": ("BTCUSD", DIFF),
+    "coinbase": ("BTC-USD", ADVANCED),
+    "coinbase-exchange": ("BTC-USD", EXCHANGE),
+}
 
 
 @pytest.mark.parametrize("venue", IMPORT_VENUES)

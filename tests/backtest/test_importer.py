@@ -188,6 +188,12 @@ DUMPS = [
         {"unknown": 118, "depth": 2688, "snapshot": 3, "aggregate trade": 1910},
         (4720, 34244, 32),
     ),
+    (
+        "coinbase-exchange",  # snapshots are in the stream; tickers are unknown
+        (CRYPTOFEED + "COINBASE.ws.28.0",),
+        {"unknown": 107, "depth": 9719, "snapshot": 10, "trade": 107, "control": 3},
+        (9952, 18081, 0),
+    ),
 ]
 
 

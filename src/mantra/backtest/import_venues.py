@@ -13,9 +13,11 @@ from typing import NamedTuple
 
 from mantra.backtest.import_lines import BATCH
 from mantra.compiled import DutyCycle, duty_cycle
-from mantra.exchanges import binance, bitstamp
+from mantra.exchanges import binance, bitstamp, coinbase
 from mantra.exchanges.binance import public as binance_public
 from mantra.exchanges.bitstamp import public as bitstamp_public
+from mantra.exchanges.coinbase import exchange as coinbase_exchange
+from mantra.exchanges.coinbase import public as coinbase_public
 from mantra.icc.memory import records_at
 
 
@@ -41,7 +43,24 @@ def _bitstamp(batch_address):
     return bitstamp_public.decode(b["message"], b["length"], b["index"], b["slot"], *rooms)
 
 
+@duty_cycle
+def _coinbase(batch_address):
+    b = records_at(batch_address, 1, BATCH)[0]
+    rooms = b["room"], b["room_records"], b["decoded"]
+    return coinbase_public.decode(b["message"], b["length"], b["index"], b["slot"], *rooms)
+
+
+@duty_cycle
+def _coinbase_exchange(batch_address):
+    b = records_at(batch_address, 1, BATCH)[0]
+    rooms = b["room"], b["room_records"], b["decoded"]
+    return coinbase_exchange.decode(b["message"], b["length"], b["index"], b["slot"], *rooms)
+
+
+COINBASE, EXCHANGE = ({name: coinbase.VENUES[name]} for name in coinbase.VENUES)
 IMPORT_VENUES = {
     "binance": ImportVenue(_binance, binance.split_symbol, binance.VENUES),
     "bitstamp": ImportVenue(_bitstamp, bitstamp.split_symbol, bitstamp.VENUES),
+    "coinbase": ImportVenue(_coinbase, coinbase.split_symbol, COINBASE),
+    "coinbase-exchange": ImportVenue(_coinbase_exchange, coinbase.split_symbol, EXCHANGE),
 }

@@ -16,10 +16,11 @@ CAPTURE = click.Path(exists=True, dir_okay=False, path_type=Path)
 OUT = click.Path(path_type=Path)
 DIRECTORY = click.argument("directory", type=FOLDER)
 LIMIT = 20
+IMPORTS = ("binance", "bitstamp", "coinbase", "coinbase-exchange")  # the table's: not loaded here
 
 
 @click.command("import")
-@click.argument("venue", type=click.Choice(["binance", "bitstamp"]))
+@click.argument("venue", type=click.Choice(IMPORTS))
 @click.argument("files", nargs=-1, required=True, type=CAPTURE)
 @click.option("--out", required=True, type=OUT, help="Folder of the new archive.")
 @click.option("--name", help="The venue's name in the tables; default: told from the messages.")

@@ -15,3 +15,9 @@ VENUES = {
     "coinbase": {"maker_fee_ppm": 6_000, "taker_fee_ppm": 12_000},
     "coinbase-exchange": {"maker_fee_ppm": 4_000, "taker_fee_ppm": 6_000},
 }
+
+
+def split_symbol(symbol: str) -> tuple[str, str]:
+    """(base, quote) of a product: BTC-USD."""
+    base, _, quote = symbol.partition("-")
+    return base, quote
