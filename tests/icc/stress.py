@@ -232,7 +232,7 @@ def shared_queue(payload_bytes: int, capacity: int, mode: int) -> Iterator[queue
     try:
         yield made
     finally:
-        made.segment.unlink()
+        made.segment.path.unlink()
 
 
 def produce(of: queue_segment.Queue, tag: int, stop: Stop) -> int:
@@ -295,5 +295,5 @@ def compile_all() -> None:
         vector = seqlock_vector.create(f"stress-{os.getpid()}", "warm", record_of(56), 1)
         write_rows(vector, 1, stop)
         read_rows(vector, stop)
-        vector.segment.unlink()
+        vector.segment.path.unlink()
     assert not shm.clean(f"stress-{os.getpid()}")

@@ -22,7 +22,7 @@ class Rig:
 
     def __init__(self, capacity: int, mode: int):
         self.of = queue_segment.create(f"unit-{os.getpid()}", "rig", RECORD, capacity, mode)
-        self.of.segment.unlink()  # The mapping stays.
+        self.of.segment.path.unlink()  # The mapping stays.
         self.producer = queue_segment.producer(self.of)
         self.consumer = queue_segment.consumer(self.of, "rig")
         self.message, self.target = aligned_zeros(1, RECORD), aligned_zeros(1, RECORD)

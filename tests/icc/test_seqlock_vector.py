@@ -17,7 +17,7 @@ RECORD = np.dtype([("price", "i8"), ("volume", "i8")])
 def vector():
     made = sv.create(f"unit-{os.getpid()}", "rows", RECORD, 3)
     yield made
-    made.segment.unlink()
+    made.segment.path.unlink()
 
 
 def write(vector, row: int, price: int) -> None:

@@ -167,4 +167,4 @@ def test_rows_are_never_torn_though_their_writers_are_killed():
             assert tally["disordered"] == 0
             assert tally["latest"] >> stress.SEQUENCE_BITS == tag
     finally:
-        vector.segment.unlink()
+        vector.segment.path.unlink()

@@ -7,6 +7,8 @@ Must not know: how to make a number better. A bench measures; it has no faster p
 harness.py     Bench: results, bars, printing; repeats that are interleaved; the list of benches
 book.py        level updates a second, beside other books
 book_rows.py   the rows they are measured on
+codec.py       messages of five venues to integers, beside JSON libraries
+codec_frames.py  the frames it is measured on
 icc.py         the queue between processes: one way, write, read, throughput; beside the floor
 icc_peers.py   multiprocessing.Queue, Pipe and iceoryx2 under the same clock; the forked workers
 pipeline.py    the whole engine on two cores: tick to trade, the Overseer, the cost of tracking

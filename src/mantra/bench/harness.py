@@ -32,6 +32,7 @@ BENCHES = {
     "archive": "mantra.bench.archive",
     "icc": "mantra.bench.icc",
     "book": "mantra.bench.book",
+    "codec": "mantra.bench.codec",
     "pipeline": "mantra.bench.pipeline",
     "startup": "mantra.bench.startup",
 }
