@@ -14,7 +14,7 @@ import ctypes
 from llvmlite import ir
 from numba.types import int64
 
-from mantra.compiled import compiled, emits
+from mantra.compiled import emits, inlined
 
 BYTES = 8
 WORD = ir.IntType(64)
@@ -49,7 +49,7 @@ def _lowest_bit(builder, word):
     return builder.cttz(word, ir.Constant(ir.IntType(1), 1))
 
 
-@compiled
+@inlined
 def string_stop(at, end):
     """The first byte from `at` on that may not simply stand in a JSON string: a quote, a backslash
     or a control character. Its address; or where fewer than eight bytes are left to look at."""

@@ -16,7 +16,7 @@ on; a negative one is a refusal at its absolute, which every function here hands
 
 import numpy as np
 
-from mantra.compiled import compiled
+from mantra.compiled import compiled, inlined
 from mantra.exchanges import decoded
 from mantra.exchanges.decoded import DECODED, NO_ID
 from mantra.exchanges.json_scanner import ARRAY as ARRAY_BEGIN
@@ -105,7 +105,7 @@ def refuse(status, at, result_address):
 # ---------------------------------------------------------------- walking
 
 
-@compiled
+@inlined
 def enter(at, end, opening):
     """Into the OBJECT or ARRAY at `at`: (address of its first element, True).
 
@@ -121,7 +121,7 @@ def enter(at, end, opening):
     return at, True
 
 
-@compiled
+@inlined
 def go_on(at, end, opening):
     """From after an element: (address of the next, True); (after the whole, False) as `enter`."""
     if at < 0:
@@ -144,7 +144,7 @@ def key_table(*keys: str) -> np.ndarray:
     return table
 
 
-@compiled
+@inlined
 def member(at, end, keys, seen, result_address):
     """Read `"key":` at `at`: (bit of the key, address of its value).
 

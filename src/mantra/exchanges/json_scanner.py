@@ -16,7 +16,7 @@ deep, and the bytes of strings are not checked to be UTF-8 (venues' keys and num
 
 import numpy as np
 
-from mantra.compiled import compiled
+from mantra.compiled import compiled, inlined
 from mantra.exchanges.eight_bytes import string_stop, word_at
 from mantra.messages.decimals import FAST_DIGITS, INT64_MAX, byte_at
 
@@ -51,7 +51,7 @@ def pack(at, length):
     return packed
 
 
-@compiled
+@inlined
 def pack_within(at, length, end):
     """`pack`, at once where eight bytes may be looked at."""
     if length >= WORD_BYTES and at + WORD_BYTES <= end:
@@ -61,7 +61,7 @@ def pack_within(at, length, end):
     return pack(at, length)
 
 
-@compiled
+@inlined
 def skip_space(at, end):
     """Over white space: the address of the first byte that is none, or `end`."""
     while at < end:
@@ -113,7 +113,7 @@ def _escape_end(at, end):
     return -(at + 1)
 
 
-@compiled
+@inlined
 def plain_string_end(at, end):
     """Over a string without escapes, as keys and numbers are: `\\u0062` for b is refused."""
     if at >= end or byte_at(at) != QUOTE:
@@ -129,7 +129,7 @@ def plain_string_end(at, end):
     return -at
 
 
-@compiled
+@inlined
 def value_begin(at, end):
     """Over the colon behind a key, and white space: the address of the value."""
     at = skip_space(at, end)
