@@ -227,7 +227,9 @@ class MarketDataHandler(Actor):
         elif what == REFUSED:
             reason = STATUSES[note["status"]]
             self.refused[f"{name}: {reason}"] += 1
-            LOG.warning("%s: refused (%s): %.200r", name, reason, text)
+            times = self.refused[f"{name}: {reason}"]
+            if times & (times - 1) == 0:  # the 1st, 2nd, 4th, 8th: no flood
+                LOG.warning("%s: refused (%s), %d times: %.200r", name, reason, times, text)
             if instrument >= 0 and self.feed.phase(instrument) in ("live", "bridging"):
                 take.break_book(self.feed.address, instrument, 0)
                 self._resync(instrument, now)
