@@ -15,7 +15,7 @@ from mantra.icc import queue, seqlock_vector
 from mantra.icc.memory import address_of
 from tests.icc import stress
 
-PATIENCE_S = 30
+PATIENCE_S = 12
 
 pytestmark = [pytest.mark.needs_jit, pytest.mark.processes]
 
