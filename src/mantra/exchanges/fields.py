@@ -51,10 +51,8 @@ KEY_BYTES = 16  # venues' longest keys that matter
 COLUMNS = 3  # of a key table: first 8 bytes, next 8, length
 
 NS_PER_S = 1_000_000_000
-SECONDS_MAX = (1 << 63) // NS_PER_S - 1  # of an epoch: year 2262
 DASH, COLON, SMALL_T, LARGE_T, LARGE_Z = ord("-"), ord(":"), ord("t"), ord("T"), ord("Z")
 SECOND_BYTES = 19  # 2022-10-19T23:28:22
-SHAPE = "____-__-__T__:__:__"
 FRACTION_MAX = 9
 
 

@@ -33,9 +33,9 @@ REFUSED = 2  # count it by reason, keep it raw
 KEEP = 3  # a change without a base: keep a copy, hand it in again behind the base
 BROKEN = 4  # ask for a new base of DECODED.instrument; where snapshots come by REST, KEEP as well
 CUT_OFF = 5  # the connection lost messages, nobody knows whose: all its books are broken
+
 LEVELS_MAX = 1 << 17  # of one message: Coinbase's BTC-USD has 44,000
 
-ASKED = ("nothing", "control", "refused", "keep", "broken", "cut off")
 
 CONNECTION = np.dtype(
     [
