@@ -23,7 +23,6 @@ said once and tried again every RETRY_S; meanwhile both halves fill, and what do
 is dropped and counted. `gzip`, level 1: 7 to 8% of a core at 10 MB/s of JSON, 4 to 6 times smaller.
 """
 
-import contextlib
 import logging
 import math
 import os
@@ -39,20 +38,20 @@ from mantra.compiled import compiled
 from mantra.exchanges.crc32 import put_digits
 from mantra.icc.memory import address_of, aligned_zeros, record, records_at
 from mantra.messages.decimals import BYTE
-from mantra.telemetry.clock import Calibration, take_sample
+from mantra.telemetry import clock
 from mantra.transport import foreign
 
 LOG = logging.getLogger("mantra.market_data")
 HALF_BYTES = 32 << 20  # of the arena: five of the largest snapshots; untouched pages cost nothing
 PIECE_BYTES = 4 << 20  # handed over before the second is over
-PIECE_S = 1.0
+PIECE_S, FILE_S = 1.0, 3600.0
 RETRY_S = 1.0  # after a write failed
-FILE_S = 3600.0
 GZIP_LEVEL, GZIP_FORMAT = 1, 31
 NS_OF_19_DIGITS = 10**18  # in 2001
 
 # `elapsed` is below 2 ** 36 ticks (22 s at 3 GHz) either way, the multiplier below 2 ** 27 and,
-# for its 15 ppb, at least 2 ** 26: no product reaches 2 ** 63. Python sets both every second.
+# for its 15 ppb, at least 2 ** 26: no product reaches 2 ** 63. Python sets the moment from which
+# ticks elapse anew every PIECE_S: by then the rate of the start, 10 ppm wrong, has cost 10 µs.
 ELAPSED_MAX, MULTIPLIER_BITS = 1 << 36, 27
 
 SPACE, NEWLINE = ord(" "), np.int64(ord("\n"))
@@ -119,17 +118,20 @@ class RawFiles:
     def __init__(self, directory: Path | str, venue: str, segment_bytes: int = 1 << 30):
         self.folder, self.venue, self.segment_bytes = Path(directory) / "raw", venue, segment_bytes
         self.folder.mkdir(parents=True, exist_ok=True)
-        numbers = [int(path.name.split(".")[-2]) for path in self.folder.glob(f"{venue}.*.gz")]
-        self.number = max(numbers, default=-1)
+        there = self.folder.glob(f"{venue}.*.gz")
+        self.first = 1 + max((int(path.name.split(".")[-2]) for path in there), default=-1)
         self.halves = [np.empty(HALF_BYTES, np.uint8) for _ in range(2)]
         self.record = aligned_zeros(1, RAW)
-        self.record["capacity"], self.record["last_ns"] = HALF_BYTES, NS_OF_19_DIGITS
-        self.address, self.sample = address_of(self.record), Calibration().first
-        self.files = self.bytes = self.lost = self.lost_bytes = 0
-        self.full, self.fd, self.closing = False, -1, threading.Event()
+        self.address, raw = address_of(self.record), self.record[0]
+        ns_per_tick = clock.ns_per_tick(clock.Calibration().fix)
+        raw["shift"] = MULTIPLIER_BITS - math.frexp(ns_per_tick)[1]
+        raw["multiplier"] = int(ns_per_tick * 2.0 ** int(raw["shift"]))
+        raw["capacity"], raw["last_ns"] = HALF_BYTES, NS_OF_19_DIGITS
+        self.files = self.bytes = self.end = 0
+        self.full, self.closing = False, threading.Event()
         self.worker = ThreadPoolExecutor(1, f"raw-{venue}")
-        self.job: Future[None] | None = None
-        self.due = self.clock_due = -math.inf
+        self.job: Future = self.worker.submit(int)
+        self.due = -math.inf
         self._swap()
         self.turn(time.monotonic())
 
@@ -143,48 +145,28 @@ class RawFiles:
         put_line(self.address, FRAME, serial, self.address, 0, ns)
 
     def turn(self, now: float) -> None:
-        """Set the clock, and give the thread what there is, if it is time and has none in hand."""
-        if now >= self.clock_due:
-            self._set_clock()
-            self.clock_due = now + 1.0
-        if self.job is not None and self.job.done():
+        """Set the clock and give the thread what there is, if it is time and its hands are free."""
+        if now >= self.due:
+            sample, self.due = clock.take_sample(), now + PIECE_S
+            self.record["ticks_at"], self.record["utc_ns_at"] = sample.ticks, sample.utc_ns
+        elif self.record["filled"][0] < PIECE_BYTES:
+            return
+        if self.record["filled"][0] and self.job.done():
             self.job.result()  # raises what nobody foresaw
-            self.job = None
-        filled = int(self.record["filled"][0])
-        if filled and self.job is None and (filled >= PIECE_BYTES or now >= self.due):
-            self.job, self.due = self.worker.submit(self._store, *self._swap()), now + PIECE_S
+            self.job = self.worker.submit(self._store, *self._swap())
 
     def close(self) -> None:
         """Write what there is; what cannot be written now is dropped, and counted."""
         self.closing.set()
-        for _ in range(2):
-            if self.job is not None:
-                self.job.result()
-            self.turn(math.inf)
+        self.worker.submit(self._store, *self._swap()).result()
         self.worker.shutdown()
-        self._end_file()
-        if self.status()["dropped"]:
+        if self.record["dropped"][0]:
             LOG.error("raw frames of %s: %s", self.venue, self.status())
 
     def status(self) -> dict[str, int | bool]:
         """Bytes on disk, files begun, texts and their bytes dropped; whether no write succeeds."""
-        return {
-            "bytes": self.bytes,
-            "files": self.files,
-            "dropped": int(self.record["dropped"][0]) + self.lost,
-            "dropped_bytes": int(self.record["dropped_bytes"][0]) + self.lost_bytes,
-            "full": self.full,
-        }
-
-    # ------------------------------------------------------------ inside
-
-    def _set_clock(self) -> None:
-        """From the last two looks at both clocks: a machine that slept is right a second later."""
-        before, self.sample = self.sample, take_sample()
-        ns_per_tick = (self.sample.utc_ns - before.utc_ns) / (self.sample.ticks - before.ticks)
-        shift = MULTIPLIER_BITS - math.frexp(ns_per_tick)[1]
-        self.record["multiplier"], self.record["shift"] = int(ns_per_tick * 2**shift), shift
-        self.record["ticks_at"], self.record["utc_ns_at"] = self.sample.ticks, self.sample.utc_ns
+        dropped = {name: int(self.record[name][0]) for name in ("dropped", "dropped_bytes")}
+        return {"bytes": self.bytes, "files": self.files, "full": self.full, **dropped}
 
     def _swap(self) -> tuple[np.ndarray, int, int]:
         """Fill the other half from now on; the lines in this one, how many, and bytes of texts."""
@@ -198,56 +180,47 @@ class RawFiles:
     # ------------------------------------------------------------ the thread's
 
     def _store(self, lines: np.ndarray, count: int, text_bytes: int) -> None:
-        if self.fd < 0:
+        if not count:
+            return
+        if self.end == 0:
+            self.path = self.folder / f"{self.venue}.{self.first + self.files}.gz"
+            self.tail, self.until = b"", time.monotonic() + FILE_S
             self.packer = zlib.compressobj(GZIP_LEVEL, zlib.DEFLATED, GZIP_FORMAT)
         packer = self.packer.copy()
         more = packer.compress(lines.data) + packer.flush(zlib.Z_SYNC_FLUSH)
         tail = packer.copy().flush()
-        while not self._write(more, tail):
-            if self.closing.is_set():
-                self.lost, self.lost_bytes = self.lost + count, self.lost_bytes + text_bytes
+        while why := self._write(more + tail):
+            if not self.full:
+                LOG.error("%s cannot be written: %s. Frames wait in memory: make room", *why)
+            self.full = True
+            if self.closing.is_set():  # nobody calls `keep` any more
+                self.record["dropped"] += count
+                self.record["dropped_bytes"] += text_bytes
                 return
             self.closing.wait(RETRY_S)
-        self.packer = packer
-        if self.end >= self.segment_bytes or time.monotonic() >= self.until:
-            self._end_file()
-
-    def _write(self, more: bytes, tail: bytes) -> bool:
-        """Write over the tail that is there; or, where that fails, leave it as it is."""
-        begins = self.fd < 0
-        try:
-            if begins:
-                self.path = self.folder / f"{self.venue}.{self.number + 1}.gz"
-                self.end, self.tail, self.until = 0, b"", time.monotonic() + FILE_S
-                self.fd = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-            left, at = memoryview(more + tail), self.end
-            while left:
-                taken = os.pwrite(self.fd, left, at)
-                left, at = left[taken:], at + taken
-        except OSError as error:
-            with contextlib.suppress(OSError):
-                os.pwrite(self.fd, self.tail, self.end)  # fits: these blocks are the file's
-                os.ftruncate(self.fd, self.end + len(self.tail))
-                if begins:
-                    self.path.unlink()
-                    self._end_file()
-            if not self.full:
-                LOG.error(
-                    "%s cannot be written: %s. Make room: it is tried again, frames wait in "
-                    "memory, and are dropped when it is full",
-                    self.path,
-                    error.strerror,
-                )
-            self.full = True
-            return False
         if self.full:
             LOG.warning("%s is written again: %s", self.path, self.status())
-        self.files, self.number = self.files + begins, self.number + begins
-        self.bytes += len(more) + begins * len(tail)
-        self.end, self.tail, self.full = self.end + len(more), tail, False
-        return True
+        begins = self.end == 0
+        self.files, self.bytes = self.files + begins, self.bytes + len(more) + begins * len(tail)
+        self.packer, self.tail, self.full = packer, tail, False
+        over = self.end + len(more) >= self.segment_bytes or time.monotonic() >= self.until
+        self.end = 0 if over else self.end + len(more)
 
-    def _end_file(self) -> None:
-        if self.fd >= 0:
-            os.close(self.fd)
-            self.fd = -1
+    def _write(self, left: bytes) -> tuple[Path, str] | None:
+        """Write over the tail that is there. Or say why not, and leave the file as it was."""
+        try:
+            fd = os.open(self.path, os.O_WRONLY | (0 if self.end else os.O_CREAT), 0o666)
+            try:
+                at = self.end
+                while left:
+                    taken = os.pwrite(fd, left, at)
+                    left, at = left[taken:], at + taken
+            except OSError:
+                os.pwrite(fd, self.tail, self.end)  # fits: these blocks are the file's
+                os.ftruncate(fd, self.end + len(self.tail))
+                raise
+            finally:
+                os.close(fd)
+        except OSError as error:
+            return self.path, str(error.strerror)
+        return None
