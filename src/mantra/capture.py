@@ -56,7 +56,7 @@ class Capture:
 def build_capture(config: CaptureConfig, run: str) -> Capture:
     """Plan it: instruments by the venues' listings. Raises ConfigError, TransportError."""
     places = {
-        venue: Place(said.url, said.rest, said.ca_file and str(said.ca_file))
+        venue: Place(said.url, said.rest, str(said.ca_file) if said.ca_file else None)
         for venue, said in config.venues.items()
         if _is_elsewhere(venue, said)
     }
@@ -86,9 +86,7 @@ def build_capture(config: CaptureConfig, run: str) -> Capture:
         "machine": platform.machine(),
     }
     kept = config.recorder
-    recorder = Recorder(
-        RECORDER, directory / "archive", facts, kept.flush_s, kept.segment_mb << 20
-    )
+    recorder = Recorder(RECORDER, directory / "archive", facts, kept.flush_s, kept.segment_mb << 20)
     lines = core_lines(config, [handler, recorder])
     for line in lines:
         line.on_death = "restart"

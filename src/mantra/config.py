@@ -27,7 +27,6 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,31}$")]
 Decimal = Annotated[str, Field(pattern=r"^\d+(\.\d+)?$")]  # text: no binary floats for amounts
 
 
-
 def _power_of_two(capacity: int) -> int:
     if capacity < 2 or capacity & (capacity - 1):
         raise ValueError("expected a power of two")
@@ -151,7 +150,6 @@ class Config(Section):
     cores: list[CoreConfig] = []
     queues: Queues = {}
     recorder: Recording = Recording()
-
 
 
 class Followed(Section):

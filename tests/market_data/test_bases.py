@@ -1,6 +1,7 @@
 """When a base is asked for, what waits for it, and how long it is waited for."""
 
 from concurrent.futures import Future
+from itertools import pairwise
 from types import SimpleNamespace
 
 import pytest
@@ -68,7 +69,7 @@ def test_a_first_change_has_the_base_asked_for_and_what_follows_joins_it(office)
     office.bases.turn(1.3)
     assert office.feed.phase(BTC) == "live"
     assert int(office.feed.followed[BTC]["bridge"]["stand"]) == 9
-    assert not office.bases.kept and not office.bases.asked
+    assert office.bases.kept == office.bases.asked == {}
 
 
 def test_what_came_before_the_request_is_not_kept(office):
@@ -92,10 +93,7 @@ def test_a_base_that_is_too_old_is_asked_for_again(office):
     office.bases.turn(1.0)
     office.change(BTC, diff(61, 62), 1.1)
     office.answer(BTC, snapshot(5, [(90, 1)], [(91, 1)]))
-    office.bases.turn(1.0 + BROKEN_S * 2)
-    assert office.feed.phase(BTC) == "gap" or office.requests
-    office.bases.patrol(20.0)
-    office.bases.turn(20.0)
+    office.bases.turn(1.0 + BROKEN_S * 2)  # it broke, and may be asked for again by now
     assert list(office.requests) == [BTC]
 
 
@@ -113,7 +111,7 @@ def test_a_failed_request_is_made_again_and_not_at_once(office, failure):
     assert not office.requests
     office.bases.patrol(1.0 + 2 * PATIENCE_REST_S + 0.1)
     office.bases.turn(12.0)
-    assert list(office.requests) == [BTC]
+    assert BTC in office.requests
 
 
 def test_a_quiet_book_is_asked_for_without_a_change(office):
@@ -141,9 +139,10 @@ def test_a_book_that_breaks_all_the_time_is_asked_for_less_and_less_often(stream
         streamed.bases.need(BTC, 100 + tenth / 10)
         if len(streamed.sent) > before:
             times.append(tenth / 10)
-    gaps = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in pairwise(times)]
     assert len(times) < 12
-    assert gaps[:3] == sorted(gaps[:3]) and gaps[-1] > 5
+    assert gaps == sorted(gaps)
+    assert gaps[-1] > 5
 
 
 def test_a_book_that_was_right_for_long_is_mended_at_once(streamed):
@@ -178,5 +177,5 @@ def test_what_an_ended_connection_brought_is_not_taken_for_anothers(office):
     office.answer(BTC, snapshot(7, [(90, 1)], [(101, 3)]))
     office.bases.turn(1.2)
     assert office.feed.phase(BTC) == "bridging"
-    assert NOTHING == office.feed.take(0, diff(8, 9), 1)
+    assert office.feed.take(0, diff(8, 9), 1) == NOTHING
     assert counts(SimpleNamespace(feed=office.feed), "illegal") == [0]

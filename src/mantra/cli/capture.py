@@ -76,7 +76,9 @@ def capture_command(
     if config is None:
         changes = {f"venues.{name}": {"quotes": list(quotes)} for name in chosen}
     elif quotes or chosen:
-        raise click.UsageError("what is captured is in CONFIG: no --venue, --all, --quote beside it")
+        raise click.UsageError(
+            "what is captured is in CONFIG: no --venue, --all, --quote beside it"
+        )
     changes |= {"capture.raw": True} if raw else {}
     changes |= {"capture.directory": out} if out else {}
     loaded = load_capture(config, changes)
@@ -116,14 +118,17 @@ def _row(venue: dict[str, Any], rate: float) -> dict[str, Any]:
     }
 
 
-def _line(sums: dict[str, Any], capture: "Capture", supervisor: "Supervisor", since_s: float) -> str:
+def _line(
+    sums: dict[str, Any], capture: "Capture", supervisor: "Supervisor", since_s: float
+) -> str:
     """All venues in one line, and the disk."""
     free = shutil.disk_usage(capture.directory).free / GIGABYTE
     full = ", FULL: raw frames wait" if sums["raw_full"] else ""
     return (
-        f"{since_s:,.0f} s: {sums['connections']}/{sums['streams']} connections, {sums['live']:,} of "
-        f"{sums['instruments']:,} live, {sums['rate']:,} msg/s, {supervisor.messages():,} records, "
-        f"{supervisor.lost():,} lost, {sums['gaps']:,} gaps; {free:,.1f} GB free{full}"
+        f"{since_s:,.0f} s: {sums['connections']}/{sums['streams']} connections, "
+        f"{sums['live']:,} of {sums['instruments']:,} live, {sums['rate']:,} msg/s, "
+        f"{supervisor.messages():,} records, {supervisor.lost():,} lost, {sums['gaps']:,} gaps; "
+        f"{free:,.1f} GB free{full}"
     )
 
 

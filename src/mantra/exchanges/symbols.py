@@ -88,7 +88,8 @@ class SymbolIndex:
     def __init__(self, tables: Tables, venue: int, spare: int = 0):
         """Raises ValueError when two symbols of the venue differ by case only."""
         rows = tables.instruments[tables.instruments["venue"] == venue]
-        capacity = 1 << (2 * (len(rows) + spare) + 1).bit_length()  # at most half full: probes stay short
+        # At most half full: probes stay short.
+        capacity = 1 << (2 * (len(rows) + spare) + 1).bit_length()
         self._slots = aligned_zeros(capacity, SYMBOL)
         self._index = aligned_zeros(1, SYMBOL_INDEX)
         self._index[0] = (address_of(self._slots), capacity - 1)

@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from urllib.parse import urlsplit
 
-from mantra.exchanges.listing import Listed
 from mantra.market_data import cross_check, listings
 from mantra.market_data.venues import VENUES, Place, Session
 from mantra.messages.tables import Tables

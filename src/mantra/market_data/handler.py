@@ -50,6 +50,7 @@ LOG = logging.getLogger("mantra.market_data")
 TURN_S = 0.02  # between two turns of Python when no message asks for one
 STATUS_S = 1.0
 
+
 class Options(NamedTuple):
     """What a handler does beside following; times in seconds, 0: never."""
 
@@ -59,6 +60,9 @@ class Options(NamedTuple):
     wanted: Mapping[str, Wanted] = {}  # what of a listing is followed, by venue
     spare: int = 0  # so many instruments may be listed later
     checks_s: float = 0.0  # between two books, of each venue, held against a fresh snapshot
+
+
+OPTIONS = Options()
 
 
 class MarketDataHandler(Actor):
@@ -75,7 +79,7 @@ class MarketDataHandler(Actor):
         tables: Tables,
         streams: Sequence[tuple[str, Sequence[str]]],
         places: Mapping[str, Place] = {},
-        options: Options = Options(),
+        options: Options = OPTIONS,
     ):
         """`streams`: (venue, its symbols) of each connection; `places` by venue."""
         super().__init__(name)
@@ -282,11 +286,15 @@ class MarketDataHandler(Actor):
             self._note_tables()
         self.status[venue_id]["listed"] += 1
         room = VENUES[venue].rules.symbols_max
-        for stream, session in enumerate(self.sessions):
-            if session.venue_id == venue_id and len(session.symbols) < room:
-                break
-        else:
+        roomy = [
+            number
+            for number, session in enumerate(self.sessions)
+            if session.venue_id == venue_id and len(session.symbols) < room
+        ]
+        if not roomy:
             return self._open_stream(venue, [listed.symbol], now)
+        stream = roomy[0]
+        session = self.sessions[stream]
         session.symbols[instrument] = listed.symbol
         self.stream_of[instrument] = stream
         self.feed.followed[instrument]["depth"] = session.venue.depth

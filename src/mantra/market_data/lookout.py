@@ -30,7 +30,11 @@ class Listings:
     """Asks each venue for its listing every `every_s`; what it wants of them is followed."""
 
     def __init__(
-        self, wanted: Mapping[str, Wanted], fetch: Callable[[str], Future], every_s: float, now: float
+        self,
+        wanted: Mapping[str, Wanted],
+        fetch: Callable[[str], Future],
+        every_s: float,
+        now: float,
     ):
         """`fetch(venue)` begins a request whose result is a list of Listed."""
         self.wanted, self.fetch, self.every_s = wanted, fetch, every_s
@@ -130,6 +134,10 @@ class CrossChecks:
             return 0
         if again := found & suspected:
             said = next(one for one in drifts if one[:2] in again)
-            LOG.warning("%s has drifted at %d prices, first %s: side, price, ours, the venue's",
-                        self.feed.name(instrument), len(again), said)
+            LOG.warning(
+                "%s has drifted at %d prices, first %s: side, price, ours, the venue's",
+                self.feed.name(instrument),
+                len(again),
+                said,
+            )
         return len(again)

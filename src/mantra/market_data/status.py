@@ -25,15 +25,16 @@ from mantra.telemetry.clock import ticks_to_utc_ns
 
 # streams          that there shall be; connections: open now
 # silent_ms        since the last message of any connection
-# lag_us           of the last message, from the venue's clock to its read; both clocks' errors in it
+# lag_us           of the last message, from the venue's clock to its read: both clocks' errors too
 # raw_dropped      frames that no raw file holds; raw_full: 1 while none can be written
 VENUE_STATUS = record_type(
     "i8 streams connections messages bytes heartbeats unknown refused lost complaints silent_ms",
     "i8 lag_us checks drifts listed delisted raw_bytes raw_dropped raw_full",
 )
-COUNTS = "messages bytes heartbeats unknown refused lost".split()  # as CONNECTION has them
-# Of FOLLOWED, what is shown of each instrument.
-OF_INSTRUMENT = "messages levels trades old gaps checked mismatches crossings drifts".split()
+# What CONNECTION counts too, and, of FOLLOWED, what is shown of each instrument.
+COUNTS = ("messages", "bytes", "heartbeats", "unknown", "refused", "lost")
+OF_BOOK = ("gaps", "checked", "mismatches", "crossings", "drifts")
+OF_INSTRUMENT = ("messages", "levels", "trades", "old", *OF_BOOK)
 
 
 def vectors(name: str, venues: int, instruments: int) -> dict[str, tuple[np.dtype, int]]:

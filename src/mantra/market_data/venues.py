@@ -6,7 +6,7 @@ Must not know: sockets, queues, when anything is sent.
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import NamedTuple
@@ -43,7 +43,7 @@ class Venue:
 
     name: str
     texts: ModuleType
-    parse_listing: Callable[[bytes], list[Listed]]
+    parse_listing: Callable[..., list[Listed]]
     depth: int = 0
 
     @property
