@@ -41,7 +41,7 @@ class Venue:
 
     name: str
     texts: ModuleType
-    parse_listing: Callable[[bytes], list[Listed]]
+    parse_listing: Callable[..., list[Listed]]
     depth: int = 0
 
     @property
