@@ -10,5 +10,7 @@ take.py      one message, decoded, checked, applied, published: compiled
 raw.py       raw frames, as they came, to files
 feed.py      the memory in which books follow, and the way in for Python
 venues.py    the five venues, and what one stream of a venue is told and says
+listings.py  listings of venues: asked for, kept on disk, made into tables
+cross_check.py  a followed book beside a fresh snapshot: where they cannot both be right
 handler.py   MarketDataHandler: the actor; connections, new bases, what is refused
 """
