@@ -4,6 +4,7 @@ import time
 
 import pytest
 import trustme
+from tests.simulators.process import VenueProcess
 
 from mantra.actors.stepper import Stepper
 from mantra.books.book import level_price, level_volume, levels
@@ -12,7 +13,6 @@ from mantra.market_data.venues import VENUES
 from mantra.messages.enums import ASK, BID
 from mantra.messages.tables import Tables
 from tests.market_data.test_venues import SYMBOLS
-from tests.simulators.process import VenueProcess
 
 pytestmark = [pytest.mark.needs_jit, pytest.mark.processes]
 

@@ -1,6 +1,6 @@
 """The truth: from a seed, never crossed, and every change applied as told."""
 
-from tests.simulators.market import ASK, BID, Market
+from mantra.simulators.market import ASK, BID, Market
 
 
 def test_the_same_seed_is_the_same_market_and_another_is_not():

@@ -24,6 +24,7 @@ COMMANDS = {
     "replay": ("runs", "Feed a recorded run's inputs back into one actor and compare."),
     "import": ("data", "Read recorded WebSocket captures into an archive."),
     "archive": ("data", "List, print and verify archives."),
+    "simulate": ("simulate", "Serve a simulated venue, on loopback, over TLS."),
     "doctor": ("machine", "Say what about this machine costs latency, and what to do."),
     "shm": ("machine", "List and clean shared memory."),
     "bench": ("machine", "Measure, beside the alternatives; exit 1 when a bar does not hold."),
