@@ -118,6 +118,8 @@ class Session:
         return b"".join(plain)
 
     def _on_event(self, event, now: float) -> None:
+        if self.ending:
+            return
         if hasattr(event, "path"):
             return self._on_request(event)
         if event.opcode in (Opcode.TEXT, Opcode.BINARY) and self._may_send(now):
@@ -141,6 +143,7 @@ class Session:
             self.put(self.server.dialect.complain({}, words), False)
         else:
             self.protocol.send_close(1008, "Too many requests")
+            self.ending = True
         return False
 
     def _on_request(self, request) -> None:
