@@ -6,9 +6,9 @@ from mantra.books.book import level_price, level_volume, levels
 from mantra.market_data.take import BROKEN, CONTROL, CUT_OFF, KEEP, NOTHING, REFUSED
 from mantra.market_data.venues import VENUES, Session
 from mantra.messages.enums import ASK, BID
+from mantra.simulators.dialects import DIALECTS, Client
+from mantra.simulators.market import Market
 from tests.market_data.desk import FeedDesk
-from tests.simulators.dialects import DIALECTS, Client
-from tests.simulators.market import Market
 
 SYMBOLS = {
     "binance": ["BTCUSDT", "ETHUSDT"],

@@ -1,6 +1,6 @@
 """The truth: from a seed, never crossed, and every change applied as told."""
 
-from tests.simulators.market import ASK, BID, Market
+from mantra.simulators.market import ASK, BID, Market
 
 
 def test_the_same_seed_is_the_same_market_and_another_is_not():
@@ -36,3 +36,26 @@ def test_levels_are_told_best_first_as_exact_text():
     bids = symbol.levels(BID, 3)
     assert [price for price, _ in bids] == [999_999, 999_998, 999_997]
     assert symbol.texts((999_999, 123)) == ("9999.99", "0.00123")
+
+
+def test_a_book_has_no_more_levels_than_it_may_and_one_symbol_may_be_deep():
+    market = Market(["A", "B"], 5, deep=300)
+    assert [len(market.symbols[name].keys[BID]) for name in "AB"] == [300, 40]
+    for _ in range(20_000):
+        market.change(market.symbols["B"])
+    assert max(map(len, market.symbols["B"].keys)) <= market.symbols["B"].most + 6
+    for side in (BID, ASK):
+        prices = [price for price, _ in market.symbols["B"].levels(side)]
+        assert prices == sorted(market.symbols["B"].sides[side], reverse=side == BID)
+
+
+def test_a_symbol_begins_and_ends():
+    market = Market(["A", "B"])
+    before = market.change(market.symbols["A"]).symbol
+    market.end("A")
+    market.end("A")
+    assert {market.change().symbol.name for _ in range(50)} == {"B"}
+    again = market.begin("A")
+    assert again is not before
+    assert again.changes == before.changes == 1
+    assert {market.change().symbol.name for _ in range(50)} == {"A", "B"}

@@ -9,6 +9,7 @@ from websockets.utils import accept_key
 
 from mantra.transport import connection as module
 from mantra.transport.connection import CLOSED, LIFE, OPEN, Connection
+from mantra.transport.poll import poll
 from tests.transport.naive import frame
 
 
@@ -56,6 +57,18 @@ def test_close_codes_are_said(server, client, code, reason, said):
     client.until_said("open")
     client.do(number, do="close", code=code, reason=reason)
     assert client.until_said("closed") == said
+
+
+def test_a_close_frame_while_texts_wait(server, client):
+    number = client.open(server.good, ca_file=server.ca, sends=(1, 5.0))
+    client.until_said("open")
+    client.do(number, do="close", code=1008, reason="")
+    client.do(number, do="echo", text="this waits for the limit")
+    while not client.pool.record["events"][0]:
+        poll(client.pool.address, 2)
+    client.skipped_s = 6.0  # with the close frame here, the text might go
+    client.pool.turn(client.now())
+    assert "1008" in client.until_said("closed")
 
 
 BREACHES = {

@@ -25,6 +25,7 @@ COMMANDS = {
     "import": ("data", "Read recorded WebSocket captures into an archive."),
     "capture": ("capture", "Record market data of venues, until Ctrl-C."),
     "archive": ("data", "List, print and verify archives."),
+    "simulate": ("simulate", "Serve a simulated venue, on loopback, over TLS."),
     "doctor": ("machine", "Say what about this machine costs latency, and what to do."),
     "shm": ("machine", "List and clean shared memory."),
     "bench": ("machine", "Measure, beside the alternatives; exit 1 when a bar does not hold."),

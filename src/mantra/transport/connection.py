@@ -126,6 +126,9 @@ class Connection:
             elif kind == CLOSE:
                 close = self.protocol.close_rcvd or "with a frame that breaks the protocol"
                 reason = f"{self.host} closed the connection: {close}"
+        if reason and self.state == OPEN:
+            self._become(CLOSING)  # nothing may follow the close frame: texts that wait stay here
+            self.since = now
         self.step(now)
         if reason:
             self.end(reason)
