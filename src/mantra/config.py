@@ -9,9 +9,10 @@ An error names the file, the key, the value found and what was expected.
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -24,6 +25,15 @@ from pydantic import (
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,31}$")]
 Decimal = Annotated[str, Field(pattern=r"^\d+(\.\d+)?$")]  # text: no binary floats for amounts
+
+
+def _power_of_two(capacity: int) -> int:
+    if capacity < 2 or capacity & (capacity - 1):
+        raise ValueError("expected a power of two")
+    return capacity
+
+
+Queues = dict[str, Annotated[int, AfterValidator(_power_of_two)]]  # slots by name
 
 # What Pydantic puts behind a key when it has tried several kinds of value.
 KINDS_TRIED = ("float", "int", "bool", "literal['max']")
@@ -120,6 +130,7 @@ class Recording(Section):
 
     enabled: bool = True
     flush_s: float = Field(5.0, gt=0)
+    segment_mb: int = Field(1024, ge=1, description="then a stream's next file begins")
 
 
 class RunConfig(Section):
@@ -137,16 +148,41 @@ class Config(Section):
     venues: list[Venue] = Field(min_length=1)
     models: list[ModelConfig] = Field(min_length=1)
     cores: list[CoreConfig] = []
-    queues: dict[str, int] = {}
+    queues: Queues = {}
     recorder: Recording = Recording()
 
-    @field_validator("queues")
-    @classmethod
-    def powers_of_two(cls, queues: dict[str, int]) -> dict[str, int]:
-        for name, capacity in queues.items():
-            if capacity < 2 or capacity & (capacity - 1):
-                raise ValueError(f"{name} = {capacity}: expected a power of two")
-        return queues
+
+class Followed(Section):
+    """What is captured of one venue; left out: all that trades there. And where the venue is."""
+
+    symbols: list[str] = Field([], description="as the venue writes them")
+    quotes: list[str] = Field([], description="quote assets, in common names")
+    url: str = Field("", pattern=r"^(wss?://.+)?$")
+    rest: str = Field("", pattern=r"^(https?://.+)?$", description="scheme and host")
+    ca_file: Path | None = Field(None, description="trust these CAs, not the system's")
+
+
+class Capturing(Section):
+    """How it is captured."""
+
+    directory: Path = Path("captures")
+    raw: bool = Field(False, description="keep the frames as they came, too")
+    wait_ms: int = Field(5, ge=0, le=1000, description="longest sleep of the handler; 0: it spins")
+    listings_s: float = Field(3600.0, ge=0, description="between two looks at listings; 0: never")
+    checks_s: float = Field(10.0, ge=0, description="between two cross-checks of a venue; 0: never")
+
+
+class CaptureConfig(Section):
+    """The file of `mantra capture`."""
+
+    capture: Capturing = Capturing()
+    venues: dict[Name, Followed] = Field(min_length=1)
+    cores: list[CoreConfig] = []
+    queues: Queues = {}
+    recorder: Recording = Recording()
+
+
+Kind = TypeVar("Kind", bound=Section)
 
 
 def load_config(path: Path | None, changes: dict[str, Any] | None = None) -> Config:
@@ -155,7 +191,17 @@ def load_config(path: Path | None, changes: dict[str, Any] | None = None) -> Con
     `changes` replace values by dotted key ("source.speed"), as command-line options do.
     Raises ConfigError.
     """
-    where = path or EXAMPLE
+    return check_config(read_toml(path or EXAMPLE, changes), str(path or EXAMPLE))
+
+
+def load_capture(path: Path | None, changes: dict[str, Any]) -> CaptureConfig:
+    """The same for `mantra capture`; None: `changes` say all."""
+    raw = read_toml(path, changes) if path else read_toml(Path("/dev/null"), changes)
+    return check_config(raw, str(path or "the options"), CaptureConfig)
+
+
+def read_toml(where: Path, changes: dict[str, Any] | None = None) -> dict[str, Any]:
+    """A file's tables, with the changes in them. Raises ConfigError."""
     try:
         raw = tomllib.loads(where.read_text())
     except OSError as error:
@@ -170,13 +216,13 @@ def load_config(path: Path | None, changes: dict[str, Any] | None = None) -> Con
             if not isinstance(table, dict):
                 raise ConfigError(f"{where}: {parent} = {table!r}: expected a table")
         table[last] = value
-    return check_config(raw, str(where))
+    return raw
 
 
-def check_config(raw: dict[str, Any], where: str) -> Config:
+def check_config(raw: dict[str, Any], where: str, kind: type[Kind] = Config) -> Kind:  # type: ignore[assignment]
     """Validate an already parsed config; ConfigError lists every problem, a line each."""
     try:
-        return Config.model_validate(raw)
+        return kind.model_validate(raw)
     except ValidationError as error:
         said: dict[str, list[str]] = {}  # A union says one thing for each kind it tried.
         for problem in error.errors():

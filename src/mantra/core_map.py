@@ -10,13 +10,13 @@ import os
 from mantra.actors.actor import Actor
 from mantra.actors.core_loop import IDLE_STRATEGIES
 from mantra.actors.core_process import CoreLine
-from mantra.config import Config, ConfigError, CoreConfig
+from mantra.config import CaptureConfig, Config, ConfigError, CoreConfig
 from mantra.exchanges.mock.exchange import MockExchange
 from mantra.models.model_actor import ModelActor
 from mantra.overseer.overseer import Overseer
 
 
-def core_lines(config: Config, actors: list[Actor]) -> list[CoreLine]:
+def core_lines(config: Config | CaptureConfig, actors: list[Actor]) -> list[CoreLine]:
     """The core map: the config's, or one made for the cores there are."""
     by_name = {actor.name: actor for actor in actors}
     for actor in actors:
@@ -59,10 +59,9 @@ def _default_cores(actors: list[Actor]) -> list[CoreConfig]:
     recorders = [a.name for a in actors if a.stops_last]
     # With a core to itself a line may spin; the recorder of a two-core machine needs a share.
     idle = "pause" if len(cores) > 2 else "yield"
-    lines = [
-        CoreConfig(actors=venue, core=cores[0], idle=idle),
-        CoreConfig(actors=traders, core=cores[1 % len(cores)], idle=idle),
-    ]
+    lines = [CoreConfig(actors=venue, core=cores[0], idle=idle)]
+    if traders:
+        lines.append(CoreConfig(actors=traders, core=cores[1 % len(cores)], idle=idle))
     if recorders:
         core = cores[2] if len(cores) > 2 else None
         lines.append(CoreConfig(actors=recorders, core=core, idle="sleep"))

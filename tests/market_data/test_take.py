@@ -14,7 +14,7 @@ from tests.exchanges import recorded
 from tests.exchanges.simulated.sink import NaiveBook
 from tests.market_data.desk import FeedDesk
 
-BTC = 0
+BTC, ETH = 0, 1
 
 
 def diff(first: int, last: int, bids=(), asks=(), symbol="BTCUSDT") -> bytes:
@@ -42,6 +42,7 @@ def desk():
     with FeedDesk({"binance": {"BTCUSDT": (2, 5), "ETHUSDT": (1, 1)}}) as desk:
         desk.feed.open(0, "binance", 0, bridged=True)
         desk.feed.ask(0, BTC)
+        desk.feed.ask(0, ETH)
         yield desk
 
 

@@ -71,7 +71,7 @@ class Wire:
             self.take(self.dialect.answer(self.client, text))
 
     def assert_same_books(self) -> None:
-        for symbol, instrument in zip(self.session.symbols, self.session.instruments, strict=True):
+        for instrument, symbol in self.session.symbols.items():
             book, truth = self.feed.book(instrument), self.market.symbols[symbol]
             for side in (BID, ASK):
                 expected = truth.levels(side, self.client.depth)

@@ -4,13 +4,16 @@ import json
 import os
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
 
-from mantra.icc import shm
+from mantra.icc import seqlock_vector, shm
+from mantra.icc.memory import address_of, records_at
 from mantra.messages.tables import ASSET, INSTRUMENT, TABLES, VENUE, Tables
 
+I8 = np.dtype("i8")
 FACTS = {"price_exponent": 2, "volume_exponent": 5}
 
 
@@ -121,6 +124,116 @@ def test_shared_tables_hold_every_field(tables, run):
     again = Tables.attach(run)
     for table in TABLES:
         assert np.array_equal(getattr(again, table), getattr(tables, table))
+
+
+# Adds one instrument with new assets, and once more than there is room; says what it was told.
+LATER = """
+import sys
+from mantra.messages.tables import Tables
+tables = Tables.attach(sys.argv[1])
+def add(name):
+    asset = tables.add_asset(name)
+    tables.add_instrument(1, name, asset, 1, price_exponent=2, volume_exponent=5)
+    tables.publish_added(sys.argv[1])
+add("NEW")
+try:
+    add("NEWER")
+except ValueError as error:
+    print(error)
+"""
+
+
+@pytest.mark.processes
+def test_what_another_process_adds_while_the_run_goes_on_is_seen_by_all(tables, run):
+    vectors = tables.publish(run, spare=1)
+    rows = {name: int(vector.handle[0]["rows"]) for name, vector in vectors.items()}
+    assert rows == {"venues": 3, "assets": 3, "instruments": 3}
+    assert Tables.attach(run).as_dict() == tables.as_dict(), "spare rows are none yet"
+    command = [sys.executable, "-c", LATER, run]
+    said = subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ)
+    assert said.stdout == "4 assets: this run has room for 3; start it anew\n"
+    again = Tables.attach(run)
+    assert again.instrument_names() == ["BTCUSDT@binance", "BTCUSDT@mock", "NEW@mock"]
+    assert (again.instrument("NEW@mock"), again.asset("NEW")) == (2, 2)
+    assert np.array_equal(again.instruments[:2], tables.instruments)
+    with pytest.raises(LookupError):
+        tables.asset("NEW")  # A copy stays what it was.
+
+
+def test_rows_that_are_there_are_not_written_again(tables, run):
+    vectors = tables.publish(run, spare=2)
+    counts = {name: seqlock_vector.writes(address_of(one.handle)) for name, one in vectors.items()}
+    tables.publish_added(run)
+    tables.add_asset("ETH")
+    tables.publish_added(run)
+    now = {name: seqlock_vector.writes(address_of(one.handle)) for name, one in vectors.items()}
+    assert now == counts | {"assets": counts["assets"] + 1}
+    assert Tables.attach(run).asset("ETH") == 2
+
+
+def test_a_row_whose_writer_died_is_written_by_the_next(tables, run):
+    vector = tables.publish(run, spare=1)["assets"]
+    tables.add_asset("ETH")
+    version = records_at(int(vector.handle[0]["first"]) + 2 * vector.handle[0]["row_bytes"], 1, I8)
+    version[0] = 1
+    assert len(Tables.attach(run).assets) == 2
+    tables.publish_added(run)
+    assert Tables.attach(run).asset("ETH") == 2
+
+
+def test_what_refers_to_a_row_is_never_seen_without_it(tables, run, monkeypatch):
+    """Instruments are read before assets, and written after them: here an addition in between."""
+    tables.publish(run, spare=1)
+    attach, seen = seqlock_vector.attach, []
+
+    def attach_and_add(name, table, *rest, **more):
+        seen.append(table)
+        if seen == ["instruments", "assets"]:
+            monkeypatch.setattr(seqlock_vector, "attach", attach)
+            tables.add_asset("NEW")
+            tables.add_instrument(0, "NEW", 2, 1, **FACTS)
+            tables.publish_added(run)
+        return attach(name, table, *rest, **more)
+
+    monkeypatch.setattr(seqlock_vector, "attach", attach_and_add)
+    between = Tables.attach(run)
+    assert (len(between.assets), len(between.instruments)) == (3, 2)
+    assert len(Tables.attach(run).instruments) == 3
+
+
+def many(count: int) -> Tables:
+    tables = Tables()
+    tables.add_venue("binance")
+    for number in range(count // 4):
+        tables.add_asset(f"A{number}")
+    for number in range(count):
+        base, quote = number % (count // 4), number * 7 % (count // 4)
+        tables.add_instrument(0, f"S{number}", base, quote, **FACTS, tick_size="0.01")
+    return tables
+
+
+@pytest.mark.needs_jit
+def test_all_that_trades_on_five_venues_is_added_found_and_read_in_a_second_each():
+    many(8)
+    began = time.process_time()
+    tables = many(5_764)
+    added = time.process_time()
+    assert [tables.instrument(f"S{number}@binance") for number in range(5_764)] == [*range(5_764)]
+    found = time.process_time()
+    assert len(Tables.from_dict(tables.as_dict()).instruments) == 5_764
+    assert max(added - began, found - added, time.process_time() - found) < 1
+
+
+def test_growing_keeps_what_is_there():
+    tables = many(100)
+    assert tables.instruments["id"].tolist() == [*range(100)]
+    assert tables.instrument_names() == [f"S{number}@binance" for number in range(100)]
+    assert tables.asset("A24") == 24
+    kept = tables.instruments
+    tables.add_instrument(0, "LAST", 0, 1, **FACTS)
+    assert len(kept) == 100, "an array taken before does not grow"
+    with pytest.raises(ValueError, match="'S5@binance' is in the table already"):
+        tables.add_instrument(0, "S5", 0, 1, **FACTS)
 
 
 def test_empty_tables_are_shared_as_empty(run):

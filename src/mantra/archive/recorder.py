@@ -27,7 +27,7 @@ from mantra.actors.spine import CLOCK_VECTOR, EVENTS, TIMINGS_PREFIX, Spine, rec
 from mantra.archive.layout import ArchiveError, segment_files
 from mantra.archive.reader import read_metadata
 from mantra.archive.segment import index_stream
-from mantra.archive.writer import BLOCK_ROWS, ArchiveWriter
+from mantra.archive.writer import BLOCK_ROWS, SEGMENT_BYTES, ArchiveWriter
 from mantra.compiled import JIT, compiled, duty_cycle
 from mantra.icc import shm
 from mantra.icc.memory import address_of, aligned_zeros, record_type, records_at
@@ -102,12 +102,17 @@ class Recorder(Actor):
     step = drain
 
     def __init__(
-        self, name: str, directory: Path | str, metadata: dict | None = None, flush_s: float = 5.0
+        self,
+        name: str,
+        directory: Path | str,
+        metadata: dict | None = None,
+        flush_s: float = 5.0,
+        segment_bytes: int = SEGMENT_BYTES,
     ):
         super().__init__(name)
         self.directory = Path(directory)
         self.metadata = metadata or {}
-        self.flush_s = flush_s
+        self.flush_s, self.segment_bytes = flush_s, segment_bytes
         self.queues: list[str] = []
         self.failure = ""  # why the last write failed; empty when it did not
         self._retry_at = 0  # ticks, as all that follow
@@ -191,7 +196,8 @@ class Recorder(Actor):
             )
         clock = self._clock_facts()
         facts = {**self.metadata, "run_id": run_id, "queues": self.queues, "clock": clock}
-        self.writer = ArchiveWriter(self.directory, facts, BLOCK_ROWS, incremental=True)
+        sizes = BLOCK_ROWS, self.segment_bytes
+        self.writer = ArchiveWriter(self.directory, facts, *sizes, incremental=True)
         for note in self.writer.notes:
             LOG.warning("%s", note)
         return known.get("recorded", {}) if resumes else {}

@@ -23,6 +23,7 @@ COMMANDS = {
     "halt": ("runs", "Pull the kill switch of a run: cancel all, send nothing."),
     "replay": ("runs", "Feed a recorded run's inputs back into one actor and compare."),
     "import": ("data", "Read recorded WebSocket captures into an archive."),
+    "capture": ("capture", "Record market data of venues, until Ctrl-C."),
     "archive": ("data", "List, print and verify archives."),
     "simulate": ("simulate", "Serve a simulated venue, on loopback, over TLS."),
     "doctor": ("machine", "Say what about this machine costs latency, and what to do."),

@@ -1,17 +1,24 @@
 """A venue's listing of spot instruments: what its parser hands on, in one form for all venues.
 
 In:        numbers as the venue writes them.
-Out:       Listed: integers in the instrument's own units.
-Must not know: how a venue lists them, tables, the network.
+Out:       Listed: integers in the instrument's own units; a sentence for each row that is none.
+Must not know: how a venue lists them, the network.
 """
 
+import json
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
-from mantra.messages.decimals import EXPONENT_MAX, to_units
+from mantra.messages.decimals import EXPONENT_MAX, check_exponent, to_units
+from mantra.messages.tables import ASSET_EXPONENT, NAME_BYTES
 
 ONLINE = "online"  # both sides trade
 DECIMALS_USUAL = 8
 HALTED = "halted"  # anything less: cancel only, post only, auction, delisted
+VOLUME_EXPONENT_MAX = 12  # the base asset counts as finely: 9 million whole units then fit an int64
+NAMES = ("symbol", "product_id", "id", "wsname", "name")  # how a row may call itself
+WRONG = (ValueError, TypeError, LookupError, AttributeError, RecursionError)
 
 
 @dataclass(frozen=True)
@@ -30,6 +37,67 @@ class Listed:
     status: str
 
 
+def parse_rows(
+    listing: bytes,
+    skipped: list[str] | None,
+    rows_of: Callable[[Any], list],
+    listed: Callable[[Any], Listed | None],
+) -> list[Listed]:
+    """Read a listing, JSON whose rows `rows_of` finds; `listed` reads one, None: not wanted.
+
+    A row that cannot be used costs no other: `skipped` gets a sentence for it. Of symbols that
+    differ by case only the first is kept: venues write the same one both ways. Raises ValueError
+    for what is no listing.
+    """
+    try:
+        rows = rows_of(json.loads(listing, parse_float=str))  # 1E-8 stays text
+        if not isinstance(rows, list):
+            raise TypeError("no list of instruments")
+    except WRONG as error:
+        raise ValueError(f"listing {listing[:60]!r}: {error!r}") from None
+    found: dict[str, Listed] = {}
+    for row in rows:
+        try:
+            one = listed(row)
+            if one is None:
+                continue
+            _check(one)
+            if found.setdefault(one.symbol.upper(), one) is not one:
+                raise ValueError("listed twice")
+        except WRONG as error:
+            reason = f"no {error}" if isinstance(error, KeyError) else f"{error}"
+            if skipped is not None:
+                skipped.append(f"{_name_of(row)!r}: {reason[:200]}")
+    return [*found.values()]
+
+
+def _name_of(row: Any) -> str:
+    """How a row calls itself, if it does."""
+    names = [row.get(key) for key in NAMES] if isinstance(row, dict) else [row]
+    names = [*row[:1]] if isinstance(row, tuple) else names
+    return next((name[:40] for name in names if isinstance(name, str)), "a row without a name")
+
+
+def _check(one: Listed) -> None:
+    """Raises ValueError unless a Tables takes it, whatever else its assets are traded in."""
+    for name in (one.symbol, one.base, one.quote):
+        if not (name.isascii() and name.isprintable() and 0 < len(name) <= NAME_BYTES) or (
+            set(name) & set("@[ ")
+        ):
+            raise ValueError(f"name {name!r}: expected 1 to {NAME_BYTES} ASCII letters or signs")
+    price, volume = one.price_exponent, one.volume_exponent
+    for exponent in (price, volume):
+        check_exponent(exponent)
+    if volume > VOLUME_EXPONENT_MAX or price + volume > EXPONENT_MAX + ASSET_EXPONENT:
+        raise ValueError(f"{price} decimals of prices, {volume} of volumes are too many")
+    if one.tick_size < 1 or one.lot_size < 1 or one.min_volume < 0:
+        sizes = f"{one.tick_size}, {one.lot_size}, {one.min_volume}"
+        raise ValueError(f"tick, lot, least volume of {sizes} units: expected 1, 1, 0 or more")
+    for exponent in (ASSET_EXPONENT, VOLUME_EXPONENT_MAX):
+        if to_units(one.min_notional, exponent) < 0:
+            raise ValueError(f"least notional {one.min_notional}: expected 0 or more")
+
+
 def from_steps(
     names: tuple[str, str, str],
     tick: str,
@@ -42,25 +110,22 @@ def from_steps(
 
     `minimum` is that of the volume, and of the notional. `spare` decimals beyond the steps', 8 at
     most: for venues where orders of the days of a finer step still stand in the book. Raises
-    ValueError naming the symbol.
+    ValueError.
     """
-    try:
-        price_exponent, volume_exponent = (
-            max(decimals, min(decimals + spare, DECIMALS_USUAL))
-            for decimals in (decimals_of(tick), decimals_of(lot))
-        )
-        return Listed(
-            *names,
-            price_exponent,
-            volume_exponent,
-            tick_size=to_units(tick, price_exponent),
-            lot_size=to_units(lot, volume_exponent),
-            min_volume=to_units(minimum[0], volume_exponent),
-            min_notional=minimum[1],
-            status=ONLINE if online else HALTED,
-        )
-    except ValueError as error:
-        raise ValueError(f"instrument {names[0]!r}: {error}") from None
+    price_exponent, volume_exponent = (
+        max(decimals, min(decimals + spare, DECIMALS_USUAL))
+        for decimals in (decimals_of(tick), decimals_of(lot))
+    )
+    return Listed(
+        *names,
+        price_exponent,
+        volume_exponent,
+        tick_size=to_units(tick, price_exponent),
+        lot_size=to_units(lot, volume_exponent),
+        min_volume=to_units(minimum[0], volume_exponent),
+        min_notional=minimum[1],
+        status=ONLINE if online else HALTED,
+    )
 
 
 def decimals_of(step: str) -> int:

@@ -80,17 +80,21 @@ def find_symbol(index_address, text, length):
 
 
 class SymbolIndex:
-    """The symbols of one venue. `address` goes to compiled code; keep the object alive."""
+    """The symbols of one venue. `address` goes to compiled code; keep the object alive.
 
-    def __init__(self, tables: Tables, venue: int):
+    `spare` more can be added later.
+    """
+
+    def __init__(self, tables: Tables, venue: int, spare: int = 0):
         """Raises ValueError when two symbols of the venue differ by case only."""
         rows = tables.instruments[tables.instruments["venue"] == venue]
-        capacity = 1 << (2 * len(rows) + 1).bit_length()  # at most half full: probes stay short
+        # At most half full: probes stay short.
+        capacity = 1 << (2 * (len(rows) + spare) + 1).bit_length()
         self._slots = aligned_zeros(capacity, SYMBOL)
         self._index = aligned_zeros(1, SYMBOL_INDEX)
         self._index[0] = (address_of(self._slots), capacity - 1)
         for row in rows:
-            self._insert(row)
+            self.add(row)
 
     @property
     def address(self) -> int:
@@ -104,7 +108,8 @@ class SymbolIndex:
             raise LookupError(f"symbol {symbol!r} is not in this venue's index")
         return slot
 
-    def _insert(self, row: np.void) -> None:
+    def add(self, row: np.void) -> None:
+        """Add an INSTRUMENT. Raises ValueError as above."""
         symbol = row["symbol"].decode()
         raw = np.frombuffer(row["symbol"] + b"\0", np.uint8)
         if find_symbol(self.address, address_of(raw), len(raw) - 1):

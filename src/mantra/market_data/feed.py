@@ -5,10 +5,12 @@ Out:       what take.py publishes and says.
 Must not know: sockets, REST, who asks for what.
 """
 
+import time
+
 import numpy as np
 
 from mantra.actors.spine import Spine
-from mantra.books.book import new_book
+from mantra.books.book import Book, new_book
 from mantra.exchanges import codecs
 from mantra.exchanges.bitfinex.checksum import TEXT_BYTES
 from mantra.exchanges.decoded import DECODED, NO_ID
@@ -30,20 +32,25 @@ from mantra.messages.tables import Tables
 
 
 class Feed:
-    """Owner of a FEED, and the way in for Python. One for each MarketDataHandler."""
+    """Owner of a FEED, and the way in for Python. One for each MarketDataHandler.
 
-    def __init__(self, spine: Spine, tables: Tables, connections: int):
-        count = len(tables.instruments)
+    `spare` instruments more than the tables hold now may be added to them while it is in use.
+    """
+
+    def __init__(self, spine: Spine, tables: Tables, connections: int, spare: int = 0):
+        count = len(tables.instruments) + spare
         self.connections = aligned_zeros(connections, CONNECTION)
         self.followed = aligned_zeros(count, FOLLOWED)
         self.decoded = aligned_zeros(1, DECODED)
         self._records = aligned_zeros(LEVELS_MAX, L2_UPDATE)
-        self._books = [new_book() for _ in range(count)]
+        self.bridged = np.zeros(count, bool)  # instruments whose bases come by REST
+        self.books: list[Book] = []
+        # Of the connection opened last: unique, also after a restart of the process.
+        self._serial = int(time.time()) << 12
         self._indexes: dict[int, SymbolIndex] = {}
         self._tables = tables
         self.connections["last_id"] = NO_ID
         self.followed["connection"] = -1
-        self.followed["book"] = [book.address for book in self._books]
         self.record = aligned_zeros(1, FEED)
         feed = self.record[0]
         for name in ("l2", "trades", "events"):
@@ -56,8 +63,18 @@ class Feed:
             address_of(self.connections),
             address_of(self.followed),
         )
-        feed["instruments"] = count
         feed["empty"]["flags"] = enums.FIRST | enums.LAST | enums.SNAPSHOT
+        self.grow()
+
+    def grow(self) -> None:
+        """Books for the instruments that the tables have and it has not."""
+        for number in range(len(self.books), len(self._tables.instruments)):
+            self.books.append(new_book())
+            self.followed[number]["book"] = self.books[number].address
+            row = self._tables.instruments[number]
+            if int(row["venue"]) in self._indexes:
+                self._indexes[int(row["venue"])].add(row)
+        self.record["instruments"] = len(self.books)
 
     @property
     def address(self) -> int:
@@ -66,8 +83,12 @@ class Feed:
     def index(self, venue: int) -> SymbolIndex:
         """The symbols of a venue, made once."""
         if venue not in self._indexes:
-            self._indexes[venue] = SymbolIndex(self._tables, venue)
+            spare = len(self.followed) - len(self.books)
+            self._indexes[venue] = SymbolIndex(self._tables, venue, spare)
         return self._indexes[venue]
+
+    def name(self, instrument: int) -> str:
+        return self._tables.instrument_name(instrument)
 
     def book(self, instrument: int) -> int:
         """Address of the book kept here."""
@@ -75,14 +96,27 @@ class Feed:
 
     def open(self, connection: int, codec: str, venue: int, *, bridged: bool) -> None:
         """A connection begins: nothing of it is known yet."""
+        self._serial += 1
         row = self.connections[connection]
+        row["serial"] = self._serial
         row["codec"], row["venue"], row["bridged"] = codecs.CODECS.index(codec), venue, bridged
         row["index"], row["last_id"] = self.index(venue).address, NO_ID
+
+    def close(self, connection: int) -> None:
+        """A connection is no more: others will have its row."""
+        self.connections[connection] = np.zeros((), CONNECTION)
+        self.connections[connection]["last_id"] = NO_ID
+
+    def drop(self, instrument: int) -> None:
+        """Nobody wants the instrument any more: its book is off."""
+        self.followed[instrument]["connection"] = -1
+        happen(address_of(self.followed) + instrument * FOLLOWED_BYTES, phases.CUT)
 
     def ask(self, connection: int, instrument: int) -> None:
         """The instrument's book, or a new base of it, has been asked for on this connection."""
         followed = self.followed[instrument]
         followed["connection"] = connection
+        self.bridged[instrument] = self.connections[connection]["bridged"]
         row = self._tables.instruments[instrument]
         followed["slot"] = self.index(int(row["venue"])).slot(row["symbol"].decode())
         happen(address_of(self.followed) + instrument * FOLLOWED_BYTES, phases.ASKED)

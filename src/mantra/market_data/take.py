@@ -20,7 +20,7 @@ from mantra.exchanges import bridging, codecs, decoded
 from mantra.exchanges.bitfinex import checksum as bitfinex
 from mantra.exchanges.decoded import DECODED, NO_ID
 from mantra.exchanges.kraken import checksum as kraken
-from mantra.icc.memory import records_at
+from mantra.icc.memory import record_type, records_at
 from mantra.market_data import phases
 from mantra.messages import enums
 from mantra.messages.records import L2_UPDATE, SYSTEM_EVENT, TRADE_UPDATE
@@ -37,64 +37,46 @@ CUT_OFF = 5  # the connection lost messages, nobody knows whose: all its books a
 LEVELS_MAX = 1 << 17  # of one message: Coinbase's BTC-USD has 44,000
 
 
-CONNECTION = np.dtype(
-    [
-        ("codec", "i8"),
-        ("venue", "i8"),  # id in the tables
-        ("index", "i8"),  # address of what the codec finds symbols or channels in
-        ("bridged", "i8"),  # 1: bases come by REST, changes must join them
-        ("last_id", "i8"),  # number of its last message; NO_ID: it has none, or none came yet
-        ("messages", "i8"),
-        ("bytes", "i8"),
-        ("heartbeats", "i8"),
-        ("unknown", "i8"),
-        ("refused", "i8"),
-        ("lost", "i8"),  # messages, by the venue's count
-        ("received", "i8"),  # ticks of the last message
-    ],
-    align=True,
+# One connection of a venue.
+# venue     id in the tables
+# index     address of what the codec finds symbols or channels in
+# bridged   1: bases come by REST, changes must join them
+# last_id   number of its last message; NO_ID: it has none, or none came yet
+# lost      messages, by the venue's count
+# received  ticks of the last message, and the venue's own time in the last that had one, ns
+# raw       address of the RAW its frames are kept in, 0: nowhere; serial: its number there
+CONNECTION = record_type(
+    "i8 codec venue index bridged last_id messages bytes heartbeats unknown refused lost received",
+    "i8 ts_exchange raw serial",
 )
 
-FOLLOWED = np.dtype(  # a book that follows, by instrument id
-    [
-        ("bridge", bridging.BRIDGE),
-        ("phase", "i8"),
-        ("connection", "i8"),
-        ("book", "i8"),  # address
-        ("slot", "i8"),  # of its SYMBOL
-        ("depth", "i8"),  # levels a side that the venue serves; 0: all
-        ("messages", "i8"),
-        ("levels", "i8"),  # published
-        ("trades", "i8"),
-        ("trade_id", "i8"),  # of the last one
-        ("old", "i8"),  # changes that were in the book already
-        ("old_trades", "i8"),
-        ("gaps", "i8"),
-        ("checked", "i8"),  # checksums
-        ("mismatches", "i8"),
-        ("crossings", "i8"),
-        ("illegal", "i8"),  # happenings that the table of phases does not have
-    ],
-    align=True,
+# A book that follows, by instrument id.
+# book        address
+# slot        of its SYMBOL
+# depth       levels a side that the venue serves; 0: all
+# levels      published
+# trade_id    of the last one
+# old         changes that were in the book already, or that nobody asked for (any more)
+# checked     checksums; mismatches of them
+# illegal     happenings that the table of phases does not have
+FOLLOWED = record_type(
+    ("bridge", bridging.BRIDGE),
+    "i8 phase connection book slot depth messages levels trades trade_id old old_trades gaps",
+    "i8 checked mismatches crossings drifts illegal",
 )
 
-FEED = np.dtype(
-    [
-        ("track", "i8"),
-        ("l2", "i8"),  # outlets
-        ("trades", "i8"),
-        ("events", "i8"),
-        ("decoded", "i8"),  # address of the DECODED
-        ("scratch", "i8"),  # room for the text of a checksum
-        ("records", "i8"),  # room for the records of one message
-        ("capacity", "i8"),
-        ("connections", "i8"),  # address of CONNECTION rows
-        ("followed", "i8"),  # address of FOLLOWED rows by instrument id
-        ("instruments", "i8"),  # how many
-        ("event", SYSTEM_EVENT),
-        ("empty", L2_UPDATE),  # an empty snapshot
-    ],
-    align=True,
+# l2 … events  outlets
+# decoded      address of the DECODED
+# scratch      room for the text of a checksum
+# records      room for the records of one message
+# connections  address of CONNECTION rows
+# followed     address of FOLLOWED rows by instrument id
+# instruments  how many
+# empty        an empty snapshot
+FEED = record_type(
+    "i8 track l2 trades events decoded scratch records capacity connections followed instruments",
+    ("event", SYSTEM_EVENT),
+    ("empty", L2_UPDATE),
 )
 CONNECTION_BYTES, FOLLOWED_BYTES = CONNECTION.itemsize, FOLLOWED.itemsize
 L2_BYTES = L2_UPDATE.itemsize
@@ -131,6 +113,8 @@ def take_message(feed_address, connection, text, length, received, unnamed):
     if status != decoded.OK:
         link["refused"] += 1
         return np.int64(REFUSED)
+    if result["ts_exchange"] > 0:
+        link["ts_exchange"] = result["ts_exchange"]
     number, last = result["connection_id"], link["last_id"]
     todo = np.int64(NOTHING)
     if number != NO_ID:
@@ -236,6 +220,9 @@ def _take_group(feed_address, connection, first, count):
     address = feed["followed"] + instrument * FOLLOWED_BYTES
     followed = records_at(address, 1, FOLLOWED)[0]
     followed["messages"] += 1
+    if followed["connection"] < 0:
+        followed["old"] += 1
+        return np.int64(NOTHING)
     if followed["connection"] != connection and not link["bridged"]:
         # Two connections carry it while one replaces the other: a new base is where it changes.
         if result["kind"] != decoded.SNAPSHOT:
@@ -354,7 +341,7 @@ def _publish_trades(feed_address, connection):
             again = trade["trade_id"] <= followed["trade_id"]
         else:
             again = followed["connection"] != connection
-        if again or trade["flags"] & enums.SNAPSHOT:
+        if again or followed["connection"] < 0 or trade["flags"] & enums.SNAPSHOT:
             followed["old_trades"] += 1
             continue
         followed["trade_id"] = trade["trade_id"]

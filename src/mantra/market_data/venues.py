@@ -1,14 +1,15 @@
-"""The five venues as the handler sees them: one table, and what differs a connection.
+"""The five venues as the handler sees them: one table, and what one stream of a venue carries.
 
 In:        a venue's name, symbols, the run's tables.
-Out:       endpoints, texts to send, what a control message means.
-Must not know: sockets, queues.
+Out:       plans, endpoints, texts to send, what a control message means.
+Must not know: sockets, queues, when anything is sent.
 """
 
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import ModuleType
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -29,6 +30,7 @@ from mantra.exchanges.rules import Rules
 from mantra.icc.memory import address_of, aligned_zeros
 from mantra.market_data.feed import Feed
 from mantra.messages.tables import Tables
+from mantra.transport.connection import Endpoint
 
 CHANNELS = ("book", "trades")
 # Words of a control message that says no: in its event, type, status or fields.
@@ -41,7 +43,7 @@ class Venue:
 
     name: str
     texts: ModuleType
-    parse_listing: Callable[[bytes], list[Listed]]
+    parse_listing: Callable[..., list[Listed]]
     depth: int = 0
 
     @property
@@ -61,35 +63,79 @@ VENUES = {
 }
 
 
+class Place(NamedTuple):
+    """Where a venue is, if not where its rules say: a simulated one, or a proxy."""
+
+    url: str
+    rest: str  # scheme and host
+    ca_file: str | None = None
+
+
+def plan(venue: str, symbols: Sequence[str]) -> list[tuple[str, list[str]]]:
+    """The streams that carry all symbols of a venue: as few as its rules allow, alike in size."""
+    count = -(-len(symbols) // VENUES[venue].rules.symbols_max)
+    return [(venue, list(symbols[first::count])) for first in range(count)]
+
+
 class Session:
-    """What one stream of a venue carries. Its connections come and go."""
+    """What one stream of a venue carries. Its connections, and its symbols, come and go."""
 
     def __init__(self, venue: str, symbols: Sequence[str], tables: Tables):
         """Raises LookupError for a symbol that is not in the tables."""
-        self.venue, self.symbols = VENUES[venue], list(symbols)
-        self.instruments = [tables.instrument(f"{symbol}@{venue}") for symbol in symbols]
-        self.venue_id = int(tables.instruments[self.instruments[0]]["venue"])
+        self.venue = VENUES[venue]
+        self.venue_id = tables.venue(venue)
+        self.symbols = {tables.instrument(f"{symbol}@{venue}"): symbol for symbol in symbols}
         self.bridged = bool(self.venue.rules.snapshot_url)
         self.channels: dict[int, np.ndarray] = {}  # Bitfinex' by connection
 
+    @property
+    def instruments(self) -> list[int]:
+        return list(self.symbols)
+
+    def endpoint(self, place: Place | None) -> Endpoint:
+        """Where its connections go, and how they behave."""
+        rules = self.venue.rules
+        return Endpoint(
+            place.url if place else rules.url,
+            hello=self.hello,
+            sends=rules.sends,
+            attempts=rules.attempts,
+            ping_s=rules.ping_s,
+            ping_text=rules.ping_text,
+            idle_s=rules.idle_s,
+            lifetime_s=rules.life_s,
+            buffer_bytes=rules.message_bytes,
+            ca_file=place.ca_file if place else None,
+        )
+
     def hello(self) -> list[str]:
         """What a new connection is told."""
-        return self.venue.texts.subscribe(self.symbols, CHANNELS)
+        return self.venue.texts.subscribe(list(self.symbols.values()), CHANNELS)
+
+    def begin(self, instrument: int, channels: Sequence[str] = CHANNELS) -> list[str]:
+        """What asks for one instrument on an open connection."""
+        texts = self.venue.texts.subscribe([self.symbols[instrument]], channels)
+        return texts[1:] if self.venue.name == "bitfinex" else texts  # its flags are set already
+
+    def end(
+        self, instrument: int, connection: int, feed: Feed, channels: Sequence[str] = CHANNELS
+    ) -> list[str]:
+        """What ends it."""
+        if connection not in self.channels:
+            return self.venue.texts.unsubscribe([self.symbols[instrument]], channels)
+        table, slot = self.channels[connection], feed.followed[instrument]["slot"]
+        kinds = bitfinex_channels.BOOK, bitfinex_channels.TRADES
+        wanted = [kind for name, kind in zip(CHANNELS, kinds, strict=True) if name in channels]
+        there = table[(table["slot"] == slot) & np.isin(table["kind"], wanted)]
+        return self.venue.texts.unsubscribe([int(number) for number in there["number"]])
 
     def again(self, instrument: int, connection: int, feed: Feed) -> list[str]:
         """What asks for a new base in the stream: the book is ended and begun again."""
-        symbol, texts = self.symbols[self.instruments.index(instrument)], self.venue.texts
-        if connection in self.channels:
-            table, slot = self.channels[connection], feed.followed[instrument]["slot"]
-            books = table[(table["kind"] == bitfinex_channels.BOOK) & (table["slot"] == slot)]
-            numbers = [int(number) for number in books["number"]]
-            asked = texts.subscribe([symbol], ["book"])[1:]  # the flags are set already
-            return [*texts.unsubscribe(numbers), *asked]
-        return [*texts.unsubscribe([symbol], ["book"]), *texts.subscribe([symbol], ["book"])]
+        book = ["book"]
+        return [*self.end(instrument, connection, feed, book), *self.begin(instrument, book)]
 
     def snapshot_path(self, instrument: int) -> str:
-        symbol = self.symbols[self.instruments.index(instrument)]
-        url = urlsplit(self.venue.rules.snapshot_url.format(symbol=symbol))
+        url = urlsplit(self.venue.rules.snapshot_url.format(symbol=self.symbols[instrument]))
         return f"{url.path}?{url.query}"
 
     def on_open(self, connection: int, feed: Feed) -> None:

@@ -88,4 +88,7 @@ EVENT_END_OF_DATA = 11  # a replay or generator has nothing more to send
 EVENT_ORDER_ILLEGAL = 12
 EVENT_ORDER_UNKNOWN = 13  # said of an order that nobody here sent; value: order id
 EVENT_ORDER_TIMEOUT = 14  # a request was not answered in time; value: order id
+EVENT_LISTED = 15  # an instrument that was not there before, or trades again, is followed now
+EVENT_DELISTED = 16  # it trades no more, and is not followed
+EVENT_DRIFT = 17  # a book differed from a snapshot asked for beside it; value: at so many prices
 EVENTS = names("EVENT_")

@@ -15,12 +15,20 @@ BTCUSDT@mock are two. Each table is a SeqlockVector in shared memory ("venues", 
     vectors = tables.publish(run)         # in the process that starts the run
     tables = Tables.attach(run)           # in all others
 
+An instrument that is listed while the run goes on is added, and published into the spare rows:
+
+    tables.publish(run, spare=500)
+    tables.add_instrument(…)              # in one process of the run
+    tables.publish_added(run)             # who attaches from now on sees it
+
 Exponents are numbers of decimals. An asset's must hold what its instruments trade: a volume is
 always exact in the base asset, and a price times a volume is exact in the quote asset wherever
 price_exponent + volume_exponent <= the quote asset's exponent. 8 does for most.
 """
 
 from typing import Any
+
+import numpy as np
 
 from mantra.icc import seqlock_vector
 from mantra.icc.memory import address_of, aligned_zeros, record_type
@@ -82,10 +90,12 @@ JSON_FORMAT = 1
 class Tables:
     """The three tables of a run. `venues`, `assets`, `instruments` are arrays of their records.
 
-    Adding a row moves its array: take addresses (`address_of`) when all is added.
+    Adding a row may move its array: take addresses (`address_of`) when all is added.
     """
 
     def __init__(self) -> None:
+        self._ids: dict[str, dict[str, int]] = {table: {} for table in TABLES}  # by name
+        self._room: dict[str, np.ndarray] = {}  # what the arrays below are the beginnings of
         self.venues = aligned_zeros(0, VENUE)
         self.assets = aligned_zeros(0, ASSET)
         self.instruments = aligned_zeros(0, INSTRUMENT)
@@ -94,7 +104,7 @@ class Tables:
 
     def add_venue(self, name: str) -> int:
         """Add a venue; its id. Raises ValueError for a name that is taken, too long or no name."""
-        return self._append("venues", name=_name(name, self._names("venues")))
+        return self._append("venues", name, name=_name(name, self._ids["venues"], name))
 
     def add_asset(self, name: str, exponent: int = ASSET_EXPONENT) -> int:
         """Add an asset whose amounts count units of ten ** -`exponent`; its id.
@@ -102,7 +112,8 @@ class Tables:
         Raises ValueError as `add_venue`, and for an exponent outside 0 to 18.
         """
         check_exponent(exponent)
-        return self._append("assets", name=_name(name, self._names("assets")), exponent=exponent)
+        raw = _name(name, self._ids["assets"], name)
+        return self._append("assets", name, name=raw, exponent=exponent)
 
     def add_instrument(
         self,
@@ -127,8 +138,6 @@ class Tables:
         the assets.
         """
         facts: dict[str, Any] = {name: value for name, value in locals().items() if name in KEPT}
-        on_venue = self.instruments[self.instruments["venue"] == venue]
-        facts["symbol"] = _name(symbol, [row["symbol"].decode() for row in on_venue])
         try:
             for what, row, table in (
                 ("venue", venue, self.venues),
@@ -137,6 +146,8 @@ class Tables:
             ):
                 if not 0 <= row < len(table):
                     raise ValueError(f"{what} {row}: there are {len(table)}, numbered from 0")
+            full_name = f"{symbol}@{self.venues[venue]['name'].decode()}"
+            facts["symbol"] = _name(symbol, self._ids["instruments"], full_name)
             facts |= self._scales(base, quote, price_exponent, volume_exponent)
             exponents = self._exponents(facts)
             for size, of in SIZES.items():
@@ -147,7 +158,7 @@ class Tables:
                 raise ValueError(f"sizes {said}: tick and lot are 1 or more, minimums 0 or more")
         except ValueError as error:
             raise ValueError(f"instrument {symbol!r}: {error}") from None
-        return self._append("instruments", **facts)
+        return self._append("instruments", full_name, **facts)
 
     def _exponents(self, instrument: Any) -> dict[str, int]:
         """Of prices, volumes, and amounts of the quote asset."""
@@ -176,29 +187,31 @@ class Tables:
             "quote_divisor": 10 ** max(-quote_shift, 0),
         }
 
-    def _append(self, table: str, **fields: Any) -> int:
-        before = getattr(self, table)
-        after = aligned_zeros(len(before) + 1, TABLES[table])
-        after[:-1] = before
-        row = after[-1]
-        for field, value in {"id": len(before), **fields}.items():
-            row[field] = value
-        setattr(self, table, after)
-        return len(before)
+    def _append(self, table: str, key: str, **fields: Any) -> int:
+        rows = getattr(self, table)
+        number, room = len(rows), self._room.get(table, rows)
+        if number == len(room):  # Twice as many: to add n rows costs n steps, not n × n.
+            room = self._room[table] = aligned_zeros(max(2 * number, 8), TABLES[table])
+            room[:number] = rows
+        for field, value in {"id": number, **fields}.items():
+            room[number][field] = value
+        setattr(self, table, room[: number + 1])
+        self._ids[table][key] = number
+        return number
 
     # ------------------------------------------------------------ looking up
 
     def venue(self, name: str) -> int:
         """Id of a venue by name. Raises LookupError that lists what there is."""
-        return _find("venue", name, self._names("venues"))
+        return _find("venue", name, self._ids["venues"])
 
     def asset(self, name: str) -> int:
         """Id of an asset by name. Raises LookupError that lists what there is."""
-        return _find("asset", name, self._names("assets"))
+        return _find("asset", name, self._ids["assets"])
 
     def instrument(self, name: str) -> int:
         """Id of an instrument by name, as in "BTCUSDT@binance". Raises LookupError."""
-        return _find("instrument", name, self.instrument_names())
+        return _find("instrument", name, self._ids["instruments"])
 
     def instrument_name(self, instrument: int) -> str:
         """The symbol with its venue, as in "BTCUSDT@binance"."""
@@ -209,31 +222,46 @@ class Tables:
         """Names of all instruments; the index is the id."""
         return [self.instrument_name(i) for i in range(len(self.instruments))]
 
-    def _names(self, table: str) -> list[str]:
-        return [name.decode() for name in getattr(self, table)["name"]]
-
     # ------------------------------------------------------------ sharing
 
-    def publish(self, run: str) -> dict[str, seqlock_vector.Vector]:
+    def publish(self, run: str, spare: int = 0) -> dict[str, seqlock_vector.Vector]:
         """Put the tables into the run's shared memory; the vectors by name, for who unlinks them.
 
-        Raises SegmentError when the run has tables already.
+        `spare`: how many rows may be added to each later. Raises SegmentError when the run has
+        tables already.
         """
         vectors = {}
         for table, record in TABLES.items():
-            rows = getattr(self, table)
-            vector = seqlock_vector.create(run, table, record, max(len(rows), 1))
-            for i in range(len(rows)):
-                source = address_of(rows) + i * record.itemsize
-                seqlock_vector.write_row(address_of(vector.handle), i, source)
-            vectors[table] = vector
+            rows = max(len(getattr(self, table)) + spare, 1)
+            vectors[table] = seqlock_vector.create(run, table, record, rows)
+        self._write(vectors)
         return vectors
+
+    def publish_added(self, run: str) -> None:
+        """Publish the rows that the run does not have yet: for one process of it, at any time.
+
+        Raises ValueError, and publishes nothing, when there is no spare row left for them.
+        """
+        self._write({name: seqlock_vector.attach(run, name, TABLES[name]) for name in TABLES})
+
+    def _write(self, vectors: dict[str, seqlock_vector.Vector]) -> None:
+        """What a row refers to is written before it: `attach` reads the other way round."""
+        for table, vector in vectors.items():
+            have, fit = len(getattr(self, table)), int(vector.handle[0]["rows"])
+            if have > fit:
+                raise ValueError(f"{have} {table}: this run has room for {fit}; start it anew")
+        for table, vector in vectors.items():
+            rows, handle = getattr(self, table), address_of(vector.handle)
+            for i in range(len(rows)):
+                if seqlock_vector.row_version(handle, i) <= 1:  # never written, or never to the end
+                    source = address_of(rows) + i * TABLES[table].itemsize
+                    seqlock_vector.write_row(handle, i, source)
 
     @classmethod
     def attach(cls, run: str) -> "Tables":
-        """A copy of the tables of a run. Raises SegmentError when they are not there."""
+        """A copy of the tables of a run, as they are now. Raises SegmentError: there are none."""
         tables = cls()
-        for table, record in TABLES.items():
+        for table, record in reversed(TABLES.items()):
             vector = seqlock_vector.attach(run, table, record, writable=False)
             handle = address_of(vector.handle)
             used = 0
@@ -243,6 +271,12 @@ class Tables:
                 if seqlock_vector.try_read_row(handle, i, target) > 0:
                     used = i + 1
             setattr(tables, table, rows[:used])
+        for table, names in (
+            ("venues", [name.decode() for name in tables.venues["name"]]),
+            ("assets", [name.decode() for name in tables.assets["name"]]),
+            ("instruments", tables.instrument_names()),
+        ):
+            tables._ids[table] = {name: i for i, name in enumerate(names)}
         return tables
 
     # ------------------------------------------------------------ keeping
@@ -257,7 +291,7 @@ class Tables:
             instruments.append(fields | sizes | {"symbol": row["symbol"].decode()})
         return {
             "format": JSON_FORMAT,
-            "venues": [{"name": name} for name in self._names("venues")],
+            "venues": [{"name": row["name"].decode()} for row in self.venues],
             "assets": [
                 {"name": row["name"].decode(), "exponent": int(row["exponent"])}
                 for row in self.assets
@@ -283,17 +317,17 @@ class Tables:
         return tables
 
 
-def _name(name: str, taken: list[str]) -> bytes:
+def _name(name: str, taken: dict[str, int], full_name: str) -> bytes:
     raw = name.encode()
     if not 1 <= len(raw) <= NAME_BYTES or "@" in name or "\0" in name:
         raise ValueError(f"name {name!r}: expected 1 to {NAME_BYTES} bytes without '@'")
-    if name in taken:
-        raise ValueError(f"name {name!r} is in the table already")
+    if full_name in taken:
+        raise ValueError(f"name {full_name!r} is in the table already")
     return raw
 
 
-def _find(what: str, name: str, names: list[str]) -> int:
-    if name not in names:
-        known = ", ".join(names[:20]) + (", …" if len(names) > 20 else "")
+def _find(what: str, name: str, ids: dict[str, int]) -> int:
+    if name not in ids:
+        known = ", ".join([*ids][:20]) + (", …" if len(ids) > 20 else "")
         raise LookupError(f"{what} {name!r} is not in the tables; known: {known or 'none'}")
-    return names.index(name)
+    return ids[name]

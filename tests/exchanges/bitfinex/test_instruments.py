@@ -42,16 +42,29 @@ def test_the_parts_are_asked_for_in_their_order():
         b"{}",
         b"5",
         b'["error",10020,"symbol: invalid"]',
-        b'[["BTCUSD"],[["BTCUSD",[0,0]]]]',
-        b'[["BTCUSD"],[["BTCUSD",[0,0,0,"x"]]]]',
-        b'[["BTCUSD"],[["BTCUSD",[0,0,0,"0.000000001"]]]]',
-        b"[[5]]",
-        b"[[null]]",
     ],
 )
 def test_what_is_no_listing_is_refused(raw):
     with pytest.raises(ValueError, match="listing"):
         parse(raw)
+
+
+@pytest.mark.parametrize(
+    ("raw", "said"),
+    [
+        (b'[["BTCUSD","ETHUSD"],[["BTCUSD",[0,0]]]]', "'BTCUSD': list index"),
+        (b'[["BTCUSD","ETHUSD"],[["BTCUSD",[0,0,0,"x"]],[],5]]', "'BTCUSD': decimal 'x'"),
+        (b'[["BTCUSD","ETHUSD"],[["BTCUSD",[0,0,0,"1e-9"]],[[1],2]]]', "'BTCUSD': decimal '1e-9'"),
+        (b'[["BTCUSD","ETHUSD"],[],[["BTC",5]]]', "'BTCUSD': 'int'"),
+        (b'[[5,"ETHUSD"]]', "'a row without a name': 'int'"),
+        (b'[["ETHUSD",null],null,null]', "'a row without a name': 'NoneType'"),
+    ],
+)
+def test_a_pair_that_is_none_costs_no_other(raw, said):
+    skipped: list[str] = []
+    assert [one.symbol for one in parse(raw, skipped)] == ["tETHUSD"]
+    assert len(skipped) == 1
+    assert skipped[0].startswith(said)
 
 
 @pytest.mark.parametrize(
@@ -78,6 +91,7 @@ def test_the_recorded_listing_has_every_pair():
     assert len(listed) == len(set(listed)) == PAIRS
     for pair in pairs:
         assert set(split_symbol(pair)) <= currencies, pair
+    assert {one.base for one in listed} >= {"ALGO", "ATOM", "DASH", "IOTA", "MANA", "WBTC"}
     quotes = {one.quote for one in listed}
     assert "USDT" in quotes
     assert "UST" not in quotes

@@ -42,18 +42,26 @@ def test_a_pair_that_does_not_trade_is_halted_and_a_perpetual_is_not_listed():
     assert listed.status == HALTED
 
 
+def test_what_is_no_listing_is_refused():
+    with pytest.raises(ValueError, match="no list"):
+        instruments.parse(b"{}")
+
+
 @pytest.mark.parametrize(
-    ("listing", "reason"),
+    ("row", "said"),
     [
-        ({}, "expected a list"),
-        ([INFO | {"name": "BTCUSD"}], "unpack"),
-        ([INFO | {"base_decimals": 19}], "'btcusd': .*decimals"),
-        ([{"name": "BTC/USD"}], "'BTC/USD': no 'market_symbol'"),
+        (INFO | {"name": "BTCUSD"}, "'BTCUSD': not enough values to unpack"),
+        (INFO | {"base_decimals": 19}, "'BTC/USD': step '1e-19': more than 18 decimals"),
+        (INFO | {"base_decimals": -1}, "'BTC/USD': decimal '1e--1': malformed"),
+        ({"name": "BTC/USD"}, "'BTC/USD': no 'market_symbol'"),
+        (INFO | {"minimum_order": "25,0 USD"}, "'BTC/USD': decimal '25,0'"),
     ],
 )
-def test_what_is_no_listing_is_refused_with_its_reason(listing, reason):
-    with pytest.raises(ValueError, match=reason):
-        instruments.parse(json.dumps(listing).encode())
+def test_a_row_that_is_none_is_named_and_costs_no_other(row, said):
+    skipped: list[str] = []
+    assert instruments.parse(json.dumps([row, INFO]).encode(), skipped) == [BTCUSD]
+    assert len(skipped) == 1
+    assert skipped[0].startswith(said)
 
 
 def test_the_recorded_listing_is_read_whole():

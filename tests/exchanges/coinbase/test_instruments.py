@@ -80,8 +80,6 @@ def test_a_listing_without_the_smallest_volume_names_none():
     [
         (b"{", "Expecting"),
         (b'{"message":"NotFound"}', "products"),
-        (b"[1]", "listing"),
-        (b'[{"id":"A-B"}]', "base_currency"),
         (b"null", "listing"),
     ],
 )
@@ -90,8 +88,16 @@ def test_what_is_no_listing_is_refused(listing, reason):
         parse(listing)
 
 
-def test_a_product_with_sizes_that_are_no_numbers_is_named():
-    rows = json.loads(session.listing())[:1]
+def test_products_that_are_none_are_named_and_cost_no_other():
+    rows = json.loads(session.listing())[:3]
     rows[0]["quote_increment"] = "little"
-    with pytest.raises(ValueError, match=rows[0]["id"]):
-        parse(json.dumps(rows).encode())
+    del rows[1]["base_currency"]
+    skipped: list[str] = []
+    found = parse(json.dumps([1, *rows]).encode(), skipped)
+    assert [one.symbol for one in found] == [rows[2]["id"]]
+    assert [said.split(": ")[0] for said in skipped] == [
+        "'a row without a name'",
+        *(repr(row["id"]) for row in rows[:2]),
+    ]
+    assert "decimal 'little'" in skipped[1]
+    assert "no 'base_currency'" in skipped[2]

@@ -83,10 +83,29 @@ def test_less_than_online_is_halted(status):
         b"[]",
         b"{}",
         b"x",
-        pair(tick_size="0.0001"),
-        pair(pair_decimals=19, tick_size="1"),
     ],
 )
 def test_what_is_no_listing_is_refused(raw):
-    with pytest.raises((ValueError, LookupError, TypeError)):
+    with pytest.raises(ValueError, match="listing"):
         parse(raw)
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        ({"tick_size": "0.0001"}, "'XDG/XBT': decimal '0.0001': too precise"),
+        ({"pair_decimals": 19, "tick_size": "1"}, "'XDG/XBT': exponent 19"),
+        ({"pair_decimals": -1}, "'XDG/XBT': exponent -1"),
+        ({"pair_decimals": None}, "'XDG/XBT': '<='"),
+        ({"tick_size": "0"}, "'XDG/XBT': tick, lot"),
+        ({"wsname": "XDGXBT"}, "'XDGXBT': not enough values"),
+        ({"wsname": "XDG/" + "X" * 21}, "'XDG/"),
+    ],
+)
+def test_a_pair_that_is_none_is_named_and_costs_no_other(facts, said):
+    answer, skipped = json.loads(pair()), []
+    answer["result"]["B"] = answer["result"]["A"] | {"wsname": "B/C"}
+    answer["result"]["A"] |= facts
+    assert [one.symbol for one in parse(json.dumps(answer).encode(), skipped)] == ["B/C"]
+    assert len(skipped) == 1
+    assert skipped[0].startswith(said)

@@ -9,33 +9,27 @@ than the last change of a step stand in the book as they were made: the recorded
 whose lot is 0.00001, has an ask of 25.426189 at 200,000.
 """
 
-import json
-
-from mantra.exchanges.listing import Listed, from_steps
+from mantra.exchanges.listing import Listed, from_steps, parse_rows
 
 SPARE_DECIMALS = 3
 
 
-def parse(listing: bytes) -> list[Listed]:
-    """Raises ValueError, naming the symbol, for what is no listing."""
-    symbols = json.loads(listing).get("symbols")
-    if not isinstance(symbols, list):
-        raise ValueError(f"listing {listing[:60]!r}: expected symbols")
-    return [_listed(row) for row in symbols if row.get("isSpotTradingAllowed", True)]
+def parse(listing: bytes, skipped: list[str] | None = None) -> list[Listed]:
+    """`skipped` gets a sentence for each row that is none. Raises ValueError: no listing."""
+    return parse_rows(listing, skipped, lambda answer: answer["symbols"], _listed)
 
 
-def _listed(row: dict) -> Listed:
-    try:
-        filters = {rule["filterType"]: rule for rule in row["filters"]}
-        lot = filters["LOT_SIZE"]
-        notional = filters.get("NOTIONAL") or filters.get("MIN_NOTIONAL") or {}
-        return from_steps(
-            (row["symbol"], row["baseAsset"], row["quoteAsset"]),
-            filters["PRICE_FILTER"]["tickSize"],
-            lot["stepSize"],
-            (lot["minQty"], notional.get("minNotional", "0")),
-            row["status"] == "TRADING",
-            SPARE_DECIMALS,
-        )
-    except KeyError as error:
-        raise ValueError(f"instrument {row.get('symbol')!r}: no {error}") from None
+def _listed(row: dict) -> Listed | None:
+    if not row.get("isSpotTradingAllowed", True):
+        return None
+    filters = {rule["filterType"]: rule for rule in row["filters"]}
+    lot = filters["LOT_SIZE"]
+    notional = filters.get("NOTIONAL") or filters.get("MIN_NOTIONAL") or {}
+    return from_steps(
+        (row["symbol"], row["baseAsset"], row["quoteAsset"]),
+        filters["PRICE_FILTER"]["tickSize"],
+        lot["stepSize"],
+        (lot["minQty"], notional.get("minNotional", "0")),
+        row["status"] == "TRADING",
+        SPARE_DECIMALS,
+    )

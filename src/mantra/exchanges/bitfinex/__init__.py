@@ -18,8 +18,11 @@ VENUES = {
 # Prices have five significant digits, and at most so many decimals; amounts always so many.
 PRICE_EXPONENT, VOLUME_EXPONENT = 8, 8
 
-# Names that others do not use, where the venue's own map is not at hand.
-COMMON_NAMES = {"UST": "USDT", "UDC": "USDC", "DSH": "DASH", "IOT": "IOTA", "QTM": "QTUM"}
+# Names that others do not use, where the venue's own map is not at hand: as it was in 2021.
+COMMON_NAMES = {"UST": "USDT", "UDC": "USDC", "DSH": "DASH", "IOT": "IOTA", "QTM": "QTUM"} | {
+    **{"ALG": "ALGO", "AMP": "AMPL", "ATO": "ATOM", "DAT": "DATA", "EUS": "EURS", "EUT": "EURT"},
+    **{"MNA": "MANA", "OMN": "OMNI", "STJ": "STORJ", "TSD": "TUSD", "VSY": "VSYS", "WBT": "WBTC"},
+}
 
 
 def split_symbol(symbol: str) -> tuple[str, str]:

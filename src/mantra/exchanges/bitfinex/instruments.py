@@ -9,10 +9,8 @@ Prices have five significant digits, so the tick depends on the price: `tick_siz
 lists a pair or does not; that all trading is off it says in its `info` events.
 """
 
-import json
-
 from mantra.exchanges.bitfinex import COMMON_NAMES, PRICE_EXPONENT, VOLUME_EXPONENT, split_symbol
-from mantra.exchanges.listing import ONLINE, Listed
+from mantra.exchanges.listing import ONLINE, Listed, parse_rows
 from mantra.messages.decimals import to_units
 
 CONFIGS = "pub:list:pair:exchange,pub:info:pair,pub:map:currency:sym"
@@ -20,18 +18,24 @@ LISTING_URL = "https://api-pub.bitfinex.com/v2/conf/" + CONFIGS
 MIN_ORDER_SIZE = 3  # its place among a pair's facts; "0.00006"
 
 
-def parse(listing: bytes) -> list[Listed]:
-    """Raises ValueError, naming the answer or the pair, for what is no listing."""
-    try:
-        answer = json.loads(listing, parse_float=str)
-        pairs, facts, names = [*answer, [], []][:3]
-        facts, names = dict(facts), COMMON_NAMES | dict(names)
-        return [_listed(pair, facts.get(pair), names) for pair in pairs]
-    except (ValueError, TypeError, LookupError, AttributeError) as error:
-        raise ValueError(f"listing {listing[:60]!r}: {error!r}") from None
+def parse(listing: bytes, skipped: list[str] | None = None) -> list[Listed]:
+    """`skipped` gets a sentence for each row that is none. Raises ValueError: no listing."""
+    return parse_rows(listing, skipped, _rows, _listed)
 
 
-def _listed(pair: str, facts: list | None, names: dict[str, str]) -> Listed:
+def _rows(answer: list) -> list:
+    """(pair, its facts, names) of each pair."""
+    pairs, *parts = [*answer, [], []][:3]
+    facts, names = (
+        {f"{row[0]}": row[1] for row in part or () if isinstance(row, list) and row[1:]}
+        for part in parts
+    )
+    names = COMMON_NAMES | names
+    return [(pair, facts.get(f"{pair}"), names) for pair in pairs]
+
+
+def _listed(row: tuple[str, list | None, dict[str, str]]) -> Listed:
+    pair, facts, names = row
     base, quote = (names.get(name, name).upper() for name in split_symbol(pair))
     least = to_units(str((facts and facts[MIN_ORDER_SIZE]) or 0), VOLUME_EXPONENT)
     units = (PRICE_EXPONENT, VOLUME_EXPONENT, 1, 1)  # tick and lot are one unit

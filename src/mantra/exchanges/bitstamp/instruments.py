@@ -9,28 +9,22 @@ and lot are one unit of those. `minimum_order` is "25.0 USD", always in the coun
 markets says `minimum_order_value` instead.
 """
 
-import json
-
-from mantra.exchanges.listing import Listed, from_steps
+from mantra.exchanges.listing import Listed, from_steps, parse_rows
 
 
-def parse(listing: bytes) -> list[Listed]:
-    """Raises ValueError, naming the symbol, for what is no listing."""
-    rows = json.loads(listing)
-    if not isinstance(rows, list):
-        raise ValueError(f"listing {listing[:60]!r}: expected a list")
-    return [_listed(row) for row in rows if row.get("market_type", "SPOT") == "SPOT"]
+def parse(listing: bytes, skipped: list[str] | None = None) -> list[Listed]:
+    """`skipped` gets a sentence for each row that is none. Raises ValueError: no listing."""
+    return parse_rows(listing, skipped, lambda answer: answer, _listed)
 
 
-def _listed(row: dict) -> Listed:
-    try:
-        base, quote = row["name"].split("/")
-        return from_steps(
-            (row.get("url_symbol") or row["market_symbol"], base, quote),
-            f"1e-{row['counter_decimals']}",
-            f"1e-{row['base_decimals']}",
-            ("0", str(row.get("minimum_order") or row["minimum_order_value"]).split()[0]),
-            row["trading"] == "Enabled",
-        )
-    except KeyError as error:
-        raise ValueError(f"instrument {row.get('name')!r}: no {error}") from None
+def _listed(row: dict) -> Listed | None:
+    if row.get("market_type", "SPOT") != "SPOT":
+        return None
+    base, quote = row["name"].split("/")
+    return from_steps(
+        (row.get("url_symbol") or row["market_symbol"], base, quote),
+        f"1e-{row['counter_decimals']}",
+        f"1e-{row['base_decimals']}",
+        ("0", str(row.get("minimum_order") or row["minimum_order_value"]).split()[0]),
+        row["trading"] == "Enabled",
+    )

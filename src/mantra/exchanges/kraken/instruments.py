@@ -9,10 +9,9 @@ a book is of the digits as written (checksum.py). Of old AssetPairs answers: tic
 status came later; a pair without wsname is a dark pool, which has no public book.
 """
 
-import json
 from typing import Any
 
-from mantra.exchanges.listing import HALTED, ONLINE, Listed
+from mantra.exchanges.listing import HALTED, ONLINE, Listed, parse_rows
 from mantra.messages.decimals import to_units
 
 COMMON_NAMES = {"XBT": "BTC", "XDG": "DOGE"}  # v1 and REST speak ISO 4217's X
@@ -21,19 +20,28 @@ SNAPSHOT_KEYS = "price_precision qty_precision price_increment qty_increment qty
 REST_KEYS = "pair_decimals lot_decimals tick_size None ordermin costmin"
 
 
-def parse(listing: bytes) -> list[Listed]:
-    """All pairs with a public book. Raises ValueError, LookupError, TypeError: no listing."""
-    found = json.loads(listing, parse_float=str)  # 1E-8 stays text
-    if "data" in found:
-        return [_listed(pair, pair["symbol"], SNAPSHOT_KEYS) for pair in found["data"]["pairs"]]
-    pairs = found["result"].values()
-    return [_listed(pair, pair["wsname"], REST_KEYS) for pair in pairs if "wsname" in pair]
+def parse(listing: bytes, skipped: list[str] | None = None) -> list[Listed]:
+    """All pairs with a public book; `skipped` gets a sentence for each row that is none.
+
+    Raises ValueError for what is no listing.
+    """
+    return parse_rows(listing, skipped, _rows, _listed)
 
 
-def _listed(pair: dict[str, Any], name: str, keys: str) -> Listed:
+def _rows(answer: dict) -> list:
+    return answer["data"]["pairs"] if "data" in answer else [*answer["result"].values()]
+
+
+def _listed(pair: dict[str, Any]) -> Listed | None:
+    keys = SNAPSHOT_KEYS if "symbol" in pair else REST_KEYS
+    name = pair["symbol"] if "symbol" in pair else pair.get("wsname")
+    if name is None:
+        return None
     base, quote = (COMMON_NAMES.get(asset, asset) for asset in name.split("/"))
-    price, volume, tick, lot, minimum, notional = (pair.get(key, 0) for key in keys.split())
-    tick_size, lot_size = to_units(str(tick), price) or 1, to_units(str(lot), volume) or 1
-    sizes = tick_size, lot_size, to_units(str(minimum), volume), str(notional)
+    price, volume = (pair[key] for key in keys.split()[:2])
+    tick, lot, minimum, notional = (pair.get(key) for key in keys.split()[2:])
+    tick_size = 1 if tick is None else to_units(str(tick), price)
+    lot_size = 1 if lot is None else to_units(str(lot), volume)
+    sizes = tick_size, lot_size, to_units(str(minimum or 0), volume), str(notional or 0)
     status = ONLINE if pair.get("status", ONLINE) == "online" else HALTED
     return Listed(f"{base}/{quote}", base, quote, price, volume, *sizes, status)
