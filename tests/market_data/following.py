@@ -17,8 +17,9 @@ from mantra.books.book import level_price, level_volume, levels
 from mantra.icc import queue_segment
 from mantra.icc.memory import address_of, aligned_zeros
 from mantra.icc.queue import consume_many
-from mantra.market_data.handler import MarketDataHandler, Place
-from mantra.market_data.venues import VENUES
+from mantra.market_data import bases
+from mantra.market_data.handler import MarketDataHandler, Options
+from mantra.market_data.venues import VENUES, Place
 from mantra.messages.enums import ASK, BID, EVENT_GAP, EVENT_RESYNC, FIRST, LAST, SNAPSHOT
 from mantra.messages.records import PUBLISHER_BITS, QUEUE_RECORDS
 from mantra.messages.tables import Tables
@@ -26,6 +27,7 @@ from mantra.simulators import rest
 from mantra.simulators.faults import FAULTS
 from mantra.simulators.process import VenueProcess
 from mantra.transport import limits
+from tests.conftest import JIT
 
 DEPTHS = {name: venue.depth for name, venue in VENUES.items()} | {"bitfinex": 250}
 CAPACITIES = {"l2": 1 << 17, "trades": 1 << 14, "events": 1 << 14}
@@ -51,6 +53,8 @@ def all_faults(messages: float, connections: float, others: float) -> dict[str, 
 def be_impatient(monkeypatch) -> None:
     """Outages of seconds, not minutes: else a test of them would wait for the most part."""
     monkeypatch.setattr(limits, "BACK_OFF_MAX_S", 1.0)
+    monkeypatch.setattr(bases, "PATIENCE_S", 4.0)
+    monkeypatch.setattr(bases, "PATIENCE_REST_S", 2.0)
     for venue in VENUES.values():
         ping_s = 30.0 if venue.name == "kraken" else 1.0  # the others' heartbeats are answers
         quick = {"attempts": (10_000, 60.0), "requests": (10**6, 60.0), "idle_s": 4.0}
@@ -134,7 +138,8 @@ class Following:
     """
 
     def __init__(self, streams: int, symbols: int, rate: float, faults=None):
-        MarketDataHandler.step.compile()  # takes longer than the venues' patience
+        if JIT:
+            MarketDataHandler.step.compile()  # takes longer than the venues' patience
         self.tables, self.venues, places, plan = Tables(), {}, {}, []
         asset = self.tables.add_asset("?", 18)
         for name in VENUES:
@@ -148,7 +153,7 @@ class Following:
         self.names = self.tables.instrument_names()
         for name, venue in self.venues.items():
             places[name] = Place(venue.url, venue.rest, venue.ca_file)
-        self.handler = MarketDataHandler("market-data", self.tables, plan, places, wait_ms=1)
+        self.handler = MarketDataHandler("market-data", self.tables, plan, places, Options(1))
         self.stepper = Stepper([self.handler], CAPACITIES)
 
     def __enter__(self) -> "Following":
