@@ -122,8 +122,10 @@ def _listed(venue: str, said: Followed, places: dict[str, Place]) -> list[Listed
     return wanted
 
 
-def run_capture(capture: Capture, each_look: Look | None = None, until: float = 1e18) -> dict:
-    """Run it until it is stopped, or `time.monotonic` says `until`; the report."""
+def run_capture(
+    capture: Capture, each_look: Look | None = None, seconds: float = float("inf")
+) -> dict:
+    """Run it until it is stopped, or for so many seconds from when all is started; the report."""
     capture.directory.mkdir(parents=True, exist_ok=True)
     share_tables = partial(capture.tables.publish, capture.run, SPARE)
     capacities = CAPACITIES | capture.config.queues
@@ -131,7 +133,7 @@ def run_capture(capture: Capture, each_look: Look | None = None, until: float = 
     with supervisor:
         status, began = Status(capture.run, HANDLER), time.monotonic()
         ended = supervisor.watch(
-            lambda watched: each_look(watched, status) if each_look else None, until
+            lambda watched: each_look(watched, status) if each_look else None, began + seconds
         )
         seconds, tables = time.monotonic() - began, Tables.attach(capture.run)
     # What the last words of the actors were: we have it mapped, though it has no name any more.

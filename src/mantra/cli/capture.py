@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from rich.box import SIMPLE
 from rich.console import Console, Group
 from rich.live import Live
 
@@ -23,19 +24,16 @@ EVERY_S, LINE_S = 1.0, 30.0  # between two looks: on a terminal, and where lines
 GIGABYTE = 1e9
 COLUMNS = {
     "venue": "venue",
-    "connections": "connected",
-    "instruments": "instruments",
-    "live": "live",
-    "resyncing": "resyncing",
+    "conn.": "connected",
+    "live": "live_of",
+    "mending": "mending",
     "waiting": "waiting",
     "msg/s": "rate",
-    "levels": "levels",
     "gaps": "gaps",
     "drifts": "drifts",
     "refused": "refused",
     "lag ms": "lag",
-    "quiet s": "quiet",
-}
+}  # mending: broken, a new base is on its way; waiting: for the first
 
 
 @click.command("capture")
@@ -89,9 +87,8 @@ def capture_command(
         return _show_plan(capture, as_json)
     if not as_json:
         click.echo("compiling, or loading what was compiled before …", err=True)
-    until = time.monotonic() + seconds if seconds else 1e18
     with live_table(capture, as_json) as draw:
-        report = run_capture(capture, draw, until)
+        report = run_capture(capture, draw, seconds or float("inf"))
     answer(as_json, report, lambda: _show(report), bool(report["lost"] or report["problems"]))
 
 
@@ -107,14 +104,15 @@ def _show_plan(capture: "Capture", as_json: bool) -> None:
 def _row(venue: dict[str, Any], rate: float) -> dict[str, Any]:
     """What is shown of a venue."""
     phases = venue["phases"]
+    live = phases.get("live", 0) + phases.get("bridging", 0)
     return venue | {
         "connected": f"{venue['connections']}/{venue['streams']}",
-        "live": phases.get("live", 0) + phases.get("bridging", 0),
-        "resyncing": phases.get("gap", 0) + phases.get("resyncing", 0),
+        "live": live,
+        "live_of": f"{live:,}/{venue['instruments']:,}",
+        "mending": phases.get("gap", 0) + phases.get("resyncing", 0),
         "waiting": phases.get("subscribing", 0) + phases.get("waiting", 0),
         "rate": round(rate),
         "lag": venue["lag_us"] / 1000,
-        "quiet": venue["silent_ms"] / 1000,
     }
 
 
@@ -163,7 +161,7 @@ def live_table(
             sums = {key: sum(row[key] for row in rows) for key in keys}
             line = _line(sums, capture, supervisor, now - began)
             if console.is_terminal:
-                live.update(Group(table(rows, COLUMNS), line), refresh=True)
+                live.update(Group(table(rows, COLUMNS, SIMPLE), line), refresh=True)
             else:
                 click.echo(line, err=True)
 
@@ -173,7 +171,7 @@ def live_table(
 def _show(report: dict[str, Any]) -> None:
     console = Console()
     rows = [_row(venue, venue["messages"] / report["seconds"]) for venue in report["venues"]]
-    console.print(table(rows, COLUMNS))
+    console.print(table(rows, COLUMNS, SIMPLE))
     archive = report["archive"]
     console.print(
         f"{report['ended']} after {report['seconds']:,.1f} s: {report['messages']:,} records, "

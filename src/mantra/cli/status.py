@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from rich.box import HEAVY_HEAD, Box
 from rich.console import Console
 from rich.live import Live
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
@@ -20,9 +21,11 @@ if TYPE_CHECKING:
 EVERY_S = 0.25
 
 
-def table(rows: list[dict[str, Any]], columns: dict[str, str]) -> Table:
+def table(
+    rows: list[dict[str, Any]], columns: dict[str, str], lines: Box | None = HEAVY_HEAD
+) -> Table:
     """A table of rows; `columns` gives the key shown under each title."""
-    made = Table()
+    made = Table(box=lines)
     for title, key in columns.items():
         number = rows and isinstance(rows[0][key], int | float)
         made.add_column(title, justify="right" if number else "left")
