@@ -63,7 +63,8 @@ stress: install ## the tests between processes, over and over for STRESS_SECONDS
 		[ $$(date +%s) -lt $$end ] || exit 0; \
 	done
 
-soak: install ## stress and the pipeline in turns for SOAK_MINUTES, until something fails
+soak: install ## five venues in chaos for SOAK_MINUTES; then stress and the pipeline in turns
+	$(BIN)/python -m tests.market_data.soak --minutes $(SOAK_MINUTES)
 	@end=$$(($$(date +%s) + 60 * $(SOAK_MINUTES))); \
 	while :; do \
 		$(MAKE) --no-print-directory stress || exit 1; \

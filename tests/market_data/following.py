@@ -17,6 +17,7 @@ from mantra.books.book import level_price, level_volume, levels
 from mantra.icc import queue_segment
 from mantra.icc.memory import address_of, aligned_zeros
 from mantra.icc.queue import consume_many
+from mantra.market_data import bases
 from mantra.market_data.handler import MarketDataHandler, Options
 from mantra.market_data.venues import VENUES, Place
 from mantra.messages.enums import ASK, BID, EVENT_GAP, EVENT_RESYNC, FIRST, LAST, SNAPSHOT
@@ -26,6 +27,7 @@ from mantra.simulators import rest
 from mantra.simulators.faults import FAULTS
 from mantra.simulators.process import VenueProcess
 from mantra.transport import limits
+from tests.conftest import JIT
 
 DEPTHS = {name: venue.depth for name, venue in VENUES.items()} | {"bitfinex": 250}
 CAPACITIES = {"l2": 1 << 17, "trades": 1 << 14, "events": 1 << 14}
@@ -52,6 +54,8 @@ def all_faults(messages: float, connections: float, others: float) -> dict[str, 
 def be_impatient(monkeypatch) -> None:
     """Outages of seconds, not minutes: else a test of them would wait for the most part."""
     monkeypatch.setattr(limits, "BACK_OFF_MAX_S", 1.0)
+    monkeypatch.setattr(bases, "PATIENCE_S", 4.0)
+    monkeypatch.setattr(bases, "PATIENCE_REST_S", 2.0)
     for venue in VENUES.values():
         ping_s = 30.0 if venue.name == "kraken" else 1.0  # the others' heartbeats are answers
         quick = {"attempts": (10_000, 60.0), "requests": (10**6, 60.0), "idle_s": 4.0}
@@ -135,7 +139,8 @@ class Following:
     """
 
     def __init__(self, streams: int, symbols: int, rate: float, faults=None, options=THRIFTY):
-        MarketDataHandler.step.compile()  # takes longer than the venues' patience
+        if JIT:
+            MarketDataHandler.step.compile()  # takes longer than the venues' patience
         self.tables, self.venues, places, plan = Tables(), {}, {}, []
         asset = self.tables.add_asset("?", 18)
         for name in VENUES:

@@ -1,7 +1,7 @@
 """simulate."""
 
-import contextlib
 import json
+import os
 import signal
 import sys
 import tempfile
@@ -63,10 +63,7 @@ def simulate_command(
         except ValueError as error:
             raise click.BadParameter(str(error), param_hint="--fault") from None
         try:
-            places = {"port": port, "deflate": deflate}
-            server = SimulatedServer(
-                venue, names, rate, dice, context, seed=seed, reach=reach, **places
-            )
+            server = SimulatedServer(venue, names, rate, dice, context, port, seed, reach, deflate)
         except OSError as error:
             raise click.ClickException(f"port {port}: {error.strerror}") from None
         secure = "" if no_tls else "s"
@@ -94,24 +91,23 @@ def _serve(server: "SimulatedServer") -> None:
         server.stopped = True
 
     def wait_for_the_end() -> None:
-        sys.stdin.read()
+        while os.read(0, 4096):  # not sys.stdin: its lock would be held at the end
+            pass
         stop()
 
     serving = threading.Thread(target=server.serve)
-    signal.signal(signal.SIGTERM, stop)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
     if not sys.stdin.isatty():
         threading.Thread(target=wait_for_the_end, daemon=True).start()
     serving.start()
     console, told = Console(stderr=True), 0
-    with contextlib.suppress(KeyboardInterrupt):
-        while serving.is_alive():
-            serving.join(EVERY_S)
-            if console.is_terminal:
-                rate, told = (server.told - told) / EVERY_S, server.told
-                done = ", ".join(f"{count:,} {name}" for name, count in server.faults.done.items())
-                said = f"{len(server.sessions)} clients, {rate:,.0f} messages/s  {done}"
-                console.print(said, end="\r", highlight=False)
-    if not server.stopped and not serving.is_alive():
+    while serving.is_alive():
+        serving.join(EVERY_S)
+        if console.is_terminal:
+            rate, told = (server.told - told) / EVERY_S, server.told
+            done = ", ".join(f"{count:,} {name}" for name, count in server.faults.done.items())
+            said = f"{len(server.sessions)} clients, {rate:,.0f} messages/s  {done}"
+            console.print(said, end="\r", highlight=False)
+    if not server.stopped:  # it broke
         raise click.exceptions.Exit(1)
-    stop()
-    serving.join()

@@ -96,8 +96,8 @@ class Bitstamp(Dialect):
     def book(self, change, topic):
         micros = change.ts_ns // 1_000
         bids, asks = self.sides(change.symbol, change.levels)
-        data = {"timestamp": str(micros // 10**6), "microtimestamp": str(micros)}
-        data |= {"bids": bids, "asks": asks}
+        data = {"timestamp": str(micros // 10**6), "bids": bids, "asks": asks}
+        data |= {"microtimestamp": str(micros)}
         channel = f"diff_order_book_{topic.symbol}"
         yield json.dumps({"data": data, "channel": channel, "event": "data"})
 

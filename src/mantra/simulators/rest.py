@@ -129,7 +129,7 @@ def _coinbase_listing(market: Market, tail: str, asked: dict) -> object:
         {"product_id": one.name, "base_currency_id": base, "quote_currency_id": quote}
         | {"price_increment": TICK, "quote_increment": TICK, "base_increment": LOT}
         | {"base_min_size": LOT, "quote_min_size": "1", "product_type": "SPOT", "alias": ""}
-        | {"status": "online" if one.listed else "delisted", "trading_disabled": not one.listed}
+        | {"status": "online" if one.listed else "delisted"}
         for one, base, quote in _listed(market)
     ]
     return {"products": rows, "num_products": len(rows)}

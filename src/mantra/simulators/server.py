@@ -29,7 +29,9 @@ from http import HTTPStatus
 from urllib.parse import parse_qs, urlsplit
 
 from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
-from websockets.frames import Opcode
+from websockets.frames import Frame, Opcode
+from websockets.http11 import Request
+from websockets.protocol import Event, State
 from websockets.server import ServerProtocol
 
 from mantra.simulators.dialect import Client
@@ -117,13 +119,14 @@ class Session:
             self.pieces.extend(said[at : at + step] for at in range(0, len(said), step))
         return b"".join(plain)
 
-    def _on_event(self, event, now: float) -> None:
+    def _on_event(self, event: Event, now: float) -> None:
         if self.ending:
             return
-        if hasattr(event, "path"):
+        if isinstance(event, Request):
             return self._on_request(event)
+        assert isinstance(event, Frame)
         if event.opcode in (Opcode.TEXT, Opcode.BINARY) and self._may_send(now):
-            for text in self.server.dialect.answer(self.client, event.data.decode()):
+            for text in self.server.dialect.answer(self.client, bytes(event.data).decode()):
                 self.put(text, '"snapshot"' in text or text[0] == "[")  # Bitfinex' are arrays
         elif event.opcode == Opcode.PONG:
             self.ponged = now
@@ -146,7 +149,7 @@ class Session:
             self.ending = True
         return False
 
-    def _on_request(self, request) -> None:
+    def _on_request(self, request: Request) -> None:
         refused = not request.path.startswith("/_sim/") and self.server.faults.hits("refuse")
         if refused:
             response = self.protocol.reject(HTTPStatus.TOO_MANY_REQUESTS, "Too many requests\n")
@@ -236,7 +239,7 @@ class Session:
     def ping(self, now: float) -> None:
         """The venue's pings; a client that answers none is cut off."""
         every = self.server.dialect.ping_s
-        if every and now - self.pinged > every and self.protocol.state.name == "OPEN":
+        if every and now - self.pinged > every and self.protocol.state is State.OPEN:
             if self.ponged < self.pinged and now - self.ponged > every + PONG_S:
                 return self.end()
             self.pinged = now
@@ -262,9 +265,8 @@ class SimulatedServer:
         rate: float,
         faults: Faults | None = None,
         context: ssl.SSLContext | None = None,
-        *,
-        seed: int = 1,
         port: int = 0,
+        seed: int = 1,
         reach: int = REACH,
         deflate: bool = False,
     ):
@@ -303,7 +305,7 @@ class SimulatedServer:
                 beat = now
                 for session in tuple(self.sessions.values()):
                     session.ping(now)
-                    if session.protocol.state.name == "OPEN":
+                    if session.protocol.state is State.OPEN:
                         for text in self.dialect.beat(session.client):
                             session.put(text, False)
             for session in tuple(self.sessions.values()):
