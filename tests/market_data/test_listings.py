@@ -55,6 +55,8 @@ def test_who_cannot_be_trusted_or_reached_is_named(server):
         fetch("kraken", server.rest)
     with pytest.raises(TransportError, match="https://localhost:1/"):
         fetch("kraken", *NOWHERE)
+    with pytest.raises(TransportError, match="could be read from /no/file"):
+        fetch("kraken", server.rest, "/no/file")
 
 
 @processes

@@ -7,6 +7,7 @@ Must not know: how anything is done: each command calls one function of another 
 main.py        the group; commands load what they need only when called, so --help is quick
 runs.py        demo, backtest, run, halt, replay
 data.py        import, archive
+instruments.py instruments
 machine.py     doctor, shm, bench
 status.py      the live line of a run, and progress bars
 """

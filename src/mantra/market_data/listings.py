@@ -57,7 +57,12 @@ def _ask(venue: str, rest: str, ca_file: str | None, skipped: list[str]) -> list
     rules = VENUES[venue].rules
     url = urlsplit(rules.listing_url)
     base = rest or f"{url.scheme}://{url.netloc}"
-    client = RestClient(base, RateLimit(*rules.requests), ca_file or "")
+    try:
+        client = RestClient(base, RateLimit(*rules.requests), ca_file or "")
+    except OSError as error:
+        raise TransportError(
+            f"no certificates of CAs could be read from {ca_file}: {error}"
+        ) from None
     answer = client.request("GET", url.path + (f"?{url.query}" if url.query else ""))
     try:
         if answer.status != 200:

@@ -15,7 +15,8 @@ VENUES = {
     "bitfinex": {"maker_fee_ppm": 0, "taker_fee_ppm": 0},
 }
 
-# Prices have five significant digits, and at most so many decimals; amounts always so many.
+# Prices have so many significant digits, and at most so many decimals; amounts always so many.
+SIGNIFICANT_DIGITS = 5
 PRICE_EXPONENT, VOLUME_EXPONENT = 8, 8
 
 # Names that others do not use, where the venue's own map is not at hand: as it was in 2021.
