@@ -7,7 +7,8 @@ instruments.py    the venue's listing of pairs -> Listed
 subscriptions.py  the texts that ask for market data, and the limits on asking
 
 Facts the venue does not say in its market data. It takes no trading fees since December 2025; who
-tests a strategy on older days had to pay 1,000 and 2,000 ppm.
+tests a strategy on older days had to pay 1,000 and 2,000 ppm. The first is the press's word, the
+second an old announcement's: ours, until the venue's own text is at hand.
 """
 
 VENUES = {
