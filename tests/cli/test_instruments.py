@@ -100,16 +100,17 @@ def test_what_is_shown_may_be_chosen(mantra, config, arguments, symbols):
     assert told.err.startswith("kraken: skipped 'ETH/XBT': decimal '1e-99'")
 
 
-def test_a_venue_that_cannot_be_reached_is_shown_as_it_was(mantra, server, config, tmp_path):
-    mantra("instruments", "--config", config)
-    away = write(tmp_path / "away.toml", server, ["kraken"], "https://localhost:1")
-    options = ("--venue", "kraken", "--config", away)
+def test_a_venue_that_cannot_be_reached_is_shown_as_it_was(mantra, tmp_path):
+    with ListingServer(tmp_path) as server:
+        config = write(tmp_path / "places.toml", server, VENUES)
+        options = ("--venue", "kraken", "--config", config)
+        mantra("instruments", *options)
     young = mantra("instruments", *options)
     assert (young.code, young.err) == (0, ""), "nobody was asked"
     ended = mantra("instruments", *options, "--refresh")
     assert ended.code == 0
     assert "ETH/BTC" in ended.out
-    assert ended.err.startswith("kraken: GET https://localhost:1/0/public/AssetPairs failed: ")
+    assert ended.err.startswith(f"kraken: GET {server.rest}/0/public/AssetPairs failed: ")
     assert "; shown is its listing of 20" in ended.err
 
 
