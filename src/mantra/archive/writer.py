@@ -198,6 +198,8 @@ class ArchiveWriter:
                     os.fsync(file.fileno())
             unfinished.replace(path)
         except OSError as error:
+            with contextlib.suppress(OSError):
+                unfinished.unlink()  # it may hold the disk's last bytes
             raise ArchiveError(f"{path}: cannot be written: {error.strerror}") from error
 
     # ------------------------------------------------------------ inside
