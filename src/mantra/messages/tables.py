@@ -128,7 +128,7 @@ class Tables:
         """
         facts: dict[str, Any] = {name: value for name, value in locals().items() if name in KEPT}
         on_venue = self.instruments[self.instruments["venue"] == venue]
-        facts["symbol"] = _name(symbol, [row["symbol"].decode() for row in on_venue])
+        facts["symbol"] = _name(symbol, [one.decode() for one in on_venue["symbol"].tolist()])
         try:
             for what, row, table in (
                 ("venue", venue, self.venues),
@@ -198,6 +198,11 @@ class Tables:
 
     def instrument(self, name: str) -> int:
         """Id of an instrument by name, as in "BTCUSDT@binance". Raises LookupError."""
+        symbol, _, venue = name.rpartition("@")
+        if venue in (venues := self._names("venues")):  # thousands are looked up at a start
+            on_venue = self.instruments["venue"] == venues.index(venue)
+            for found in (on_venue & (self.instruments["symbol"] == symbol.encode())).nonzero()[0]:
+                return int(found)
         return _find("instrument", name, self.instrument_names())
 
     def instrument_name(self, instrument: int) -> str:
