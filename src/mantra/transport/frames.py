@@ -71,7 +71,12 @@ CONNECTION_BYTES = CONNECTION.itemsize
 #   unfinished next           whether a connection has `more`; the row to begin with then
 #   ready                     address of epoll's events, READY_MAX of them
 #   scratch                   SCRATCH_BYTES for what goes from the kernel to OpenSSL
-POLL = words("epoll connections batch capacity count events unfinished next turn ready scratch")
+#   gather_ns                 between the beginnings of two turns, at least; 0: as soon as it can
+#   due seconds nanoseconds   of the next turn (monotonic ns); a timespec
+POLL = words(
+    "epoll connections batch capacity count events unfinished next turn ready scratch "
+    "gather_ns due seconds nanoseconds"
+)
 ROWS_MAX, READY_MAX, SCRATCH_BYTES = 512, 256, 1 << 18
 
 
