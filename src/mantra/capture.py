@@ -75,7 +75,7 @@ def build_capture(config: CaptureConfig, run: str) -> Capture:
     directory = config.capture.directory / run
     settings = config.capture
     options = Options(
-        wait_ms=settings.wait_ms,
+        gather_ms=settings.gather_ms,
         raw=directory if settings.raw else None,
         listings_s=settings.listings_s,
         wanted=wanted,

@@ -34,7 +34,7 @@ CAPACITIES = {"l2": 1 << 17, "trades": 1 << 14, "events": 1 << 14}
 EXPONENTS = {"price_exponent": 2, "volume_exponent": 5}  # those of all simulated symbols
 PATIENCE_S = 30.0
 LOOK_S = 0.2  # between two comparisons of all books
-THRIFTY = Options(wait_ms=1)
+THRIFTY = Options(gather_ms=1)
 RIGHT = ("live", "bridging")  # phases in which what is published is right
 
 OF_CONNECTIONS = ("stall", "half-open", "close", "reset", "split", "duplicate")

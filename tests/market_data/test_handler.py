@@ -38,7 +38,7 @@ def test_after_every_fault_every_book_is_right_again(monkeypatch):
 
 def test_what_is_listed_is_followed_and_what_is_delisted_is_not():
     wanted = dict.fromkeys(VENUES, lambda one: True)
-    options = Options(wait_ms=1, listings_s=0.5, wanted=wanted, spare=5)
+    options = Options(gather_ms=1, listings_s=0.5, wanted=wanted, spare=5)
     with Following(1, 2, 200, None, options) as following:
         following.until(following.not_live)
         names, feed = following.names, following.handler.feed
@@ -67,7 +67,7 @@ def test_what_is_listed_is_followed_and_what_is_delisted_is_not():
 def test_a_loss_that_nothing_tells_is_found_by_a_cross_check():
     """Bitstamp numbers nothing."""
     faults = {"bitstamp": {"drop": 0.02}}
-    options = Options(wait_ms=1, checks_s=0.3)
+    options = Options(gather_ms=1, checks_s=0.3)
     with Following(1, 2, 100, faults, options) as following:
         following.until(following.not_live)
         following.follow(6.0)

@@ -72,7 +72,7 @@ class Ingest(MarketDataHandler):
     def _opened(self, stream: int, row: int, now: float) -> None:
         super()._opened(stream, row, now)
         session = self.sessions[stream]
-        for symbol, instrument in zip(session.symbols, session.instruments, strict=True):
+        for instrument, symbol in session.symbols.items():
             if row in session.channels:  # Bitfinex speaks of numbers
                 for first, facts in (
                     (2, {"channel": "book", "prec": "P0"}),
