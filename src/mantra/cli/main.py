@@ -31,7 +31,8 @@ COMMANDS = {
     "shm": ("machine", "List and clean shared memory."),
     "bench": ("machine", "Measure, beside the alternatives; exit 1 when a bar does not hold."),
 }
-USER_ERRORS = [
+USER_ERRORS = ("ConfigError", "ModelError", "ArchiveError", "CaptureError", "SegmentError",
+               "ListingError")
     "ConfigError",
     "ModelError",
     "ArchiveError",
