@@ -16,7 +16,9 @@ CAPTURE = click.Path(exists=True, dir_okay=False, path_type=Path)
 OUT = click.Path(path_type=Path)
 DIRECTORY = click.argument("directory", type=FOLDER)
 LIMIT = 20
-IMPORTS = ("binance", "bitstamp", "coinbase", "coinbase-exchange")  # the table's: not loaded here
+IMPORTS = (  # the table's, which is not loaded here
+    *("binance", "bitfinex", "bitstamp", "coinbase", "coinbase-exchange", "kraken", "kraken-v1"),
+)
 
 
 @click.command("import")

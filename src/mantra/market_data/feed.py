@@ -5,9 +5,10 @@ Out:       what take.py publishes and says.
 Must not know: sockets, REST, who asks for what.
 """
 
+from typing import Protocol
+
 import numpy as np
 
-from mantra.actors.spine import Spine
 from mantra.books.book import new_book
 from mantra.exchanges import codecs
 from mantra.exchanges.bitfinex.checksum import TEXT_BYTES
@@ -29,10 +30,19 @@ from mantra.messages.records import L2_UPDATE
 from mantra.messages.tables import Tables
 
 
+class Outlets(Protocol):
+    """What a feed publishes through: an actor's Spine, or whatever stands in for its queues."""
+
+    @property
+    def track_address(self) -> int: ...
+
+    def outlet(self, queue_name: str) -> np.ndarray: ...
+
+
 class Feed:
     """Owner of a FEED, and the way in for Python. One for each MarketDataHandler."""
 
-    def __init__(self, spine: Spine, tables: Tables, connections: int):
+    def __init__(self, spine: Outlets, tables: Tables, connections: int):
         count = len(tables.instruments)
         self.connections = aligned_zeros(connections, CONNECTION)
         self.followed = aligned_zeros(count, FOLLOWED)
