@@ -78,6 +78,7 @@ class ImportReport:
     checksums: int = 0  # of books, compared
     mismatches: int = 0  # of them; each is among the gaps
     empty_starts: list[tuple[str, int, str]] = field(default_factory=list)  # file, line, instrument
+    unnumbered: int = 0  # trades whose id is no integer
     clock_back: int = 0  # lines whose local time was before the line before
     instruments: dict[str, dict[str, Any]] = field(default_factory=dict)
     damaged: list[str] = field(default_factory=list)  # files that are cut short

@@ -7,12 +7,13 @@ Must not know: archives, the order of messages.
 
 import json
 import re
+from collections.abc import Callable
 
 import numpy as np
 
 from mantra.backtest import import_lines as lines
 from mantra.backtest.captures import Piece, piece_of
-from mantra.backtest.import_venues import IMPORT_VENUES
+from mantra.backtest.import_venues import IMPORT_VENUES, UNKNOWN_VENUE, ImportVenue
 from mantra.exchanges import codecs, decoded
 from mantra.exchanges.bitfinex import channels
 from mantra.exchanges.decoded import DECODED
@@ -21,7 +22,7 @@ from mantra.icc.memory import address_of, aligned_zeros
 from mantra.market_data.take import LEVELS_MAX
 from mantra.messages.decimals import format_decimal
 from mantra.messages.records import L2_UPDATE
-from mantra.messages.tables import ASSET_EXPONENT, NAME_BYTES, Tables
+from mantra.messages.tables import NAME_BYTES, Tables
 
 INSTRUMENTS_MAX = 4_096
 UNNAMED_MAX = 1_000  # lines kept until the symbols are known
@@ -141,34 +142,54 @@ class Survey:
                 f"they have {', '.join(self.symbols) or 'none'}"
             )
         chained = int(self.surveys["chained"].sum()) > 0
-        facts = IMPORT_VENUES[self.venue]
         name = name or (f"{self.venue}-usdm" if chained else self.venue)
-        fees = facts.names.get(name, facts.names[self.venue])
         tables = Tables()
-        venue_id = tables.add_venue(name)
-        assets: dict[str, int] = {}
+        tables.add_venue(name)
         for i, symbol in enumerate(self.symbols):
             steps = [int(self.surveys[i][name]) for name in ("price_step", "volume_step")]
-            (price, tick), (volume, lot) = map(fewest_decimals, steps, self._written[i])
-            if symbol.upper() in exponents:
-                (price, volume), tick, lot = exponents[symbol.upper()], 1, 1
-            pair = facts.split_symbol(symbol)
-            for asset in pair:
-                if asset not in assets:
-                    assets[asset] = tables.add_asset(asset, ASSET_EXPONENT)
-            tables.add_instrument(
-                venue_id,
-                symbol,
-                assets[pair[0]],
-                assets[pair[1]],
-                price_exponent=price,
-                volume_exponent=volume,
-                tick_size=format_decimal(tick, price),
-                lot_size=format_decimal(lot, volume),
-                maker_fee_ppm=fees["maker_fee_ppm"],
-                taker_fee_ppm=fees["taker_fee_ppm"],
+            price, volume = (
+                fewest_decimals(*of) for of in zip(steps, self._written[i], strict=True)
             )
+            if symbol.upper() in exponents:
+                price, volume = ((exponent, 1) for exponent in exponents[symbol.upper()])
+            add_seen(tables, name, symbol, price, volume, IMPORT_VENUES[self.venue])
         return tables
+
+
+def add_seen(
+    tables: Tables,
+    venue: str,
+    symbol: str,
+    price: tuple[int, int],
+    volume: tuple[int, int],
+    facts: ImportVenue | None = None,
+) -> None:
+    """Add an instrument as it was seen: (exponent, step) of prices and volumes.
+
+    Its venue and assets are added where they are new. `facts` None: those of the venue's name, as
+    binance-futures; a venue that is not known takes no fees.
+    """
+    facts = facts or IMPORT_VENUES.get(venue.partition("-")[0], UNKNOWN_VENUE)
+    fees = facts.names.get(venue, next(iter(facts.names.values())))
+    pair = [_known(tables.asset, tables.add_asset, name) for name in facts.split_symbol(symbol)]
+    tables.add_instrument(
+        _known(tables.venue, tables.add_venue, venue),
+        symbol,
+        *pair,
+        price_exponent=price[0],
+        volume_exponent=volume[0],
+        tick_size=format_decimal(price[1], price[0]),
+        lot_size=format_decimal(volume[1], volume[0]),
+        maker_fee_ppm=fees["maker_fee_ppm"],
+        taker_fee_ppm=fees["taker_fee_ppm"],
+    )
+
+
+def _known(find: Callable[[str], int], add: Callable[[str], int], name: str) -> int:
+    try:
+        return find(name)
+    except LookupError:
+        return add(name)
 
 
 def fewest_decimals(step: int, written: int = 0) -> tuple[int, int]:

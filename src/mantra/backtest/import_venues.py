@@ -41,5 +41,7 @@ IMPORT_VENUES = {
         _split_pair, {"kraken-v1": kraken.VENUES["kraken"]}, begins_empty=False
     ),
 }
+NO_FEES = {"maker_fee_ppm": 0, "taker_fee_ppm": 0}
+UNKNOWN_VENUE = ImportVenue(lambda symbol: (symbol, "?"), {"": NO_FEES})
 
 assert set(IMPORT_VENUES) == set(CODECS)

@@ -66,9 +66,7 @@ def import_captures(
     paths = [Path(file) for file in files]
     if not paths:
         raise CaptureError("no files to import")
-    directory = Path(archive_dir)
-    if directory.exists() and ArchiveReader(directory).streams:
-        raise CaptureError(f"{directory} holds an archive already: import into a new directory")
+    directory = new_archive(archive_dir)
     known = paths[0].parent / RAW_TABLES
     survey = None if known.exists() else Survey(source)
     captures = Captures(paths, 1 if survey is None else 2, progress)
@@ -92,6 +90,14 @@ def import_captures(
     damaged = [f"{d.path}: after line {d.line}: {d.reason}" for d in captures.damages]
     report.damaged = list(dict.fromkeys(damaged))  # each pass may find them
     return report
+
+
+def new_archive(archive_dir: Path | str) -> Path:
+    """The folder of an archive to be. Raises CaptureError."""
+    directory = Path(archive_dir)
+    if directory.exists() and ArchiveReader(directory).streams:
+        raise CaptureError(f"{directory} holds an archive already: import into a new directory")
+    return directory
 
 
 def parse_instrument(text: str) -> tuple[str, tuple[int, int]]:
