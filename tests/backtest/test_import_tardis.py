@@ -119,7 +119,7 @@ BAD = {
     "binance,BTCUSDT,1,1,true,bid,1": "eight columns",
     "binance,BTCUSDT,1,1,true,bid,1,1,1": "eight columns",
     "": "eight columns",
-    level(1, "buyer", 1, 1): "side is none",
+    level(1, "", 1, 1): "side is none",
     level(1, "bid", "x", 1): "price is none, or",
     level(1, "bid", 1, "-1"): "volume is none, or",
     level(1, "bid", "0.123456789", 1): "price is none, or",
