@@ -31,15 +31,8 @@ COMMANDS = {
     "shm": ("machine", "List and clean shared memory."),
     "bench": ("machine", "Measure, beside the alternatives; exit 1 when a bar does not hold."),
 }
-USER_ERRORS = ("ConfigError", "ModelError", "ArchiveError", "CaptureError", "SegmentError",
-               "ListingError")
-    "ConfigError",
-    "ModelError",
-    "ArchiveError",
-    "CaptureError",
-    "SegmentError",
-    "ListingError",
-]
+USER_ERRORS = ("ConfigError", "ModelError", "ArchiveError", "CaptureError", "SegmentError")
+USER_ERRORS += ("ListingError",)  # type: ignore[assignment]
 
 JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object, nothing else.")
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
