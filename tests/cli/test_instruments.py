@@ -6,6 +6,7 @@ import pytest
 
 from mantra.cli import instruments
 from mantra.market_data.venues import VENUES
+from mantra.transport.limits import RateLimit
 from tests.market_data.listing_server import PAIRS, ListingServer, listings
 
 pytestmark = pytest.mark.processes
@@ -20,7 +21,9 @@ def server(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr("random.random", lambda: 0.0)  # No waiting between tries.
+    # No waiting between tries.
+    monkeypatch.setattr("random.random", lambda: 0.0)
+    monkeypatch.setattr("mantra.market_data.listings.RateLimit", lambda *_: RateLimit(9, 0.001))
     return tmp_path / "mantra" / "listings"
 
 

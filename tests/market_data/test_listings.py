@@ -13,6 +13,7 @@ from mantra.exchanges.listing import HALTED, ONLINE, Listed
 from mantra.market_data import listings
 from mantra.market_data.listings import ListingError, add_to, fetch, load, tables_of
 from mantra.market_data.venues import VENUES
+from mantra.transport.limits import RateLimit
 from mantra.transport.tls import TransportError
 from tests.exchanges import recorded
 from tests.market_data import listing_server
@@ -33,7 +34,9 @@ def server(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr("random.random", lambda: 0.0)  # No waiting between tries.
+    # No waiting between tries.
+    monkeypatch.setattr("random.random", lambda: 0.0)
+    monkeypatch.setattr("mantra.market_data.listings.RateLimit", lambda *_: RateLimit(9, 0.001))
     return tmp_path / "mantra" / "listings"
 
 
