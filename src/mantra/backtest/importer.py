@@ -68,6 +68,8 @@ def import_captures(
         raise CaptureError("no files to import")
     directory = new_archive(archive_dir)
     known = paths[0].parent / RAW_TABLES
+    if known.exists() and (venue or exponents):
+        raise ValueError(f"{known} has the names and decimals: none can be given")
     survey = None if known.exists() else Survey(source)
     captures = Captures(paths, 1 if survey is None else 2, progress)
     if survey is None:
