@@ -142,6 +142,9 @@ def key_table(*keys: str) -> np.ndarray:
     return table
 
 
+EVENT_KEYS = key_table("event")
+
+
 @inlined
 def member(at, end, keys, seen, result_address):
     """Read `"key":` at `at`: (bit of the key, address of its value).
@@ -167,6 +170,19 @@ def member(at, end, keys, seen, result_address):
     if again:
         return np.int64(0), refuse(decoded.DUPLICATE_FIELD, at, result_address)
     return np.int64(0), value
+
+
+@compiled
+def find_event(at, end, result_address):
+    """(address after the object at `at`, address of the value of its member "event", 0: none)."""
+    seen, event = np.int64(0), np.int64(0)
+    at, more = enter(at, end, OBJECT)
+    while more:
+        bit, value = member(at, end, EVENT_KEYS, seen, result_address)
+        seen |= bit
+        event = value if bit else event
+        at, more = go_on(value_end(value, end), end, OBJECT)
+    return at, event
 
 
 # ---------------------------------------------------------------- numbers

@@ -2,7 +2,6 @@
 
 import json
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -169,17 +168,6 @@ def test_a_snapshot_that_names_no_symbol_needs_one_from_the_caller():
     venue = Venue({"BTCUSDT": (2, 6)})
     assert STATUSES[venue.decode(BOOK)["status"]] == "unknown symbol"
     assert venue.decode(BOOK, "BTCUSDT")["count"] == 3
-
-
-@pytest.mark.parametrize("raw", [DEPTH, BOOK, TRADE, TRADES])
-def test_more_than_the_caller_has_room_for_is_refused_and_nothing_written_behind(venue, raw):
-    count = int(venue.decode(raw)["count"])
-    for capacity in range(count):
-        venue.records[capacity:] = 0
-        result = venue.decode(raw, capacity=capacity)
-        assert STATUSES[result["status"]] == "too many levels"
-        assert not venue.records[capacity:].view(np.uint8).any()
-    assert venue.decode(raw, capacity=count)["status"] == decoded.OK
 
 
 # ---------------------------------------------------------------- recorded frames

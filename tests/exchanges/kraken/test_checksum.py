@@ -26,6 +26,7 @@ from tests.exchanges.kraken.decoding import (
     apply,
     levels_of,
 )
+from tests.exchanges.naive import units
 
 SPOT_DEPTH = 25
 
@@ -148,7 +149,7 @@ def test_a_recorded_binance_book_reencoded_matches_through_the_cut():
 
 
 def _units(level: list[str]) -> tuple[int, int]:
-    return tuple(naive._units(text, places) for text, places in zip(level, (2, 6), strict=False))
+    return tuple(units(text, places) for text, places in zip(level, (2, 6), strict=False))
 
 
 def _difference(before: dict[int, int], after: list[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -28,7 +28,7 @@ from mantra.icc.memory import records_at
 from mantra.messages.decimals import byte_at
 from mantra.messages.enums import ASK
 
-EVENT_KEYS, HEARTBEATS = fields.key_table("event"), fields.key_table("heartbeat")
+HEARTBEATS = fields.key_table("heartbeat")
 KEYS, SIDES = fields.key_table("as", "bs", "a", "b", "c"), fields.key_table("b", "s")
 BIDS, SNAPSHOTS, LEVELS, CHECKSUM = 2 | 8, 1 | 2, 15, 16
 CHANNELS = fields.key_table("trade", "book-10", "book-25", "book-100", "book-500", "book-1000")
@@ -47,8 +47,8 @@ def decode(text, length, index_address, unnamed, records, capacity, result_addre
     after = at = json_scanner.value_end(start, end)
     count, name, slot, seen, more = NONE, UNKNOWN, NONE, NONE, False
     if after > 0 and byte_at(start) == OBJECT:
-        bit, value = member(enter(start, end, OBJECT)[0], end, EVENT_KEYS, NONE, result_address)
-        beats = bit != 0 and choice(value, end, HEARTBEATS)[0] == 0
+        after, event = fields.find_event(start, end, result_address)
+        beats = event != 0 and choice(event, end, HEARTBEATS)[0] == 0
         result["kind"] = decoded.HEARTBEAT if beats else decoded.CONTROL
     elif after > 0 and byte_at(start) == ARRAY:
         at, more = enter(start, end, ARRAY)
