@@ -42,9 +42,13 @@ def stage(which: str, name: str, seconds: float) -> bool:
     except subprocess.TimeoutExpired:
         code = -1
     if code:
-        inputs = sorted(ROOM.glob(f"found-{name}-*"), key=lambda path: path.stat().st_mtime)
-        where = f"{inputs[-1]}: {inputs[-1].read_bytes()!r}" if inputs else "no input was left"
-        print(f"fuzz: {name}, {which}: ended with code {code}; {where}", flush=True)
+        found = max(ROOM.glob(f"found-{name}-*"), key=lambda path: path.stat().st_mtime)
+        raw = found.read_bytes()
+        if found.name.endswith("compiled"):  # its length stands before it
+            raw = raw[8:][: int.from_bytes(raw[:8], "little")]
+            found = found.with_name(f"found-{name}-{hash(raw):x}")
+            found.write_bytes(raw)
+        print(f"fuzz: {name}, {which}: ended with code {code}; {found}: {raw!r}", flush=True)
     return code == 0
 
 

@@ -140,7 +140,7 @@ def _shuffled(data: st.DataObject, mapping: dict) -> dict:
         (BOOK_UPDATE.replace(b"2.5}", b"02.5}"), "malformed", b"02.5"),
         (BOOK_UPDATE.replace(b"2.5}", b"2.5"), "malformed", None),
         (BOOK_UPDATE.replace(b"2.5}", b"null}"), "malformed", b"null"),
-        (BOOK_UPDATE.replace(b"ETH/USD", b"ETH/EUR"), "unknown symbol", b'"ETH/EUR'),
+        (BOOK_UPDATE.replace(b"ETH/USD", b"ETH/EUR"), "unknown symbol", b"ETH/EUR"),
         (BOOK_UPDATE.replace(b'"qty":2.5', b'"qt":2.5'), "missing field", b"}]"),
         (BOOK_UPDATE.replace(b'"asks"', b'"ask"'), "missing field", b"}]}"),
         (BOOK_UPDATE.replace(b'"checksum"', b'"check"'), "missing field", b"}]}"),

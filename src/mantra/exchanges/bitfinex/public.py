@@ -180,10 +180,9 @@ def _next(at, end):
 @compiled
 def _level(item, end, slot, result_address):
     """Write the level PRICE, COUNT, AMOUNT at `item`: the address after it."""
-    symbol = records_at(slot, 1, SYMBOL)[0]
-    price, item = fields.decimal(item, end, np.int64(symbol["price_exponent"]), result_address)
+    price, item = fields.read_price(item, end, slot, result_address)
     count, item = fields.integer(_next(item, end), end)
-    exponent = np.int64(symbol["volume_exponent"])
+    exponent = records_at(slot, 1, SYMBOL)[0]["volume_exponent"]
     amount, item = fields.signed_decimal(_next(item, end), end, exponent, result_address)
     if item < 0 or count < 0 or amount == 0:
         return -abs(item)
@@ -195,13 +194,11 @@ def _level(item, end, slot, result_address):
 def _trade(item, end, slot, result_address):
     """Write the trade ID, MTS, AMOUNT, PRICE at `item`: the address after it."""
     result = records_at(result_address, 1, DECODED)[0]
-    symbol = records_at(slot, 1, SYMBOL)[0]
     number, item = fields.integer(item, end)
     time, item = fields.integer(_next(item, end), end)
-    exponent = np.int64(symbol["volume_exponent"])
+    exponent = records_at(slot, 1, SYMBOL)[0]["volume_exponent"]
     amount, item = fields.signed_decimal(_next(item, end), end, exponent, result_address)
-    exponent = np.int64(symbol["price_exponent"])
-    price, item = fields.decimal(_next(item, end), end, exponent, result_address)
+    price, item = fields.read_price(_next(item, end), end, slot, result_address)
     if item < 0 or amount == 0 or not 0 <= time <= MS_MAX:
         return -abs(item)
     side, time = np.int64(BID if amount > 0 else ASK), time * NS_PER_MS
