@@ -7,16 +7,17 @@ from mantra.icc.memory import record_type
 from mantra.messages import decimals
 
 # Kinds of messages.
-UNKNOWN = 0  # well-formed, and nothing this engine uses: subscriptions, candles, prices
-DEPTH = 1  # changed levels
-SNAPSHOT = 2  # the whole book, or its first thousands of levels
-PARTIAL_DEPTH = 3  # only the best 5, 10, 20 levels, again and again: no base for a whole book
-TRADE = 4
-AGGREGATE_TRADE = 5  # several trades of one order at one price, as one
-BOOK_TICKER = 6  # best bid and ask; recognised, not turned into records
-CHECKSUM = 7  # of a book as it is now, in a message of its own
-HEARTBEAT = 8
-CONTROL = 9  # answers to subscriptions, errors, the state of the venue: for the session, in Python
+#   UNKNOWN           well-formed, and nothing this engine uses: subscriptions, candles, prices
+#   DEPTH             changed levels
+#   SNAPSHOT          the whole book, or its first thousands of levels
+#   PARTIAL_DEPTH     only the best 5, 10, 20 levels, again and again: no base for a whole book
+#   AGGREGATE_TRADE   several trades of one order at one price, as one
+#   BOOK_TICKER       best bid and ask; recognised, not turned into records
+#   CHECKSUM          of a book as it is now, in a message of its own
+#   CONTROL           answers to subscriptions, errors, the state of the venue: for the session, in
+#                     Python
+UNKNOWN, DEPTH, SNAPSHOT, PARTIAL_DEPTH, TRADE, AGGREGATE_TRADE = range(6)
+BOOK_TICKER, CHECKSUM, HEARTBEAT, CONTROL = range(6, 10)
 KINDS = (
     *("unknown", "depth", "snapshot", "partial depth", "trade", "aggregate trade"),
     *("book ticker", "checksum", "heartbeat", "control"),
@@ -62,3 +63,4 @@ DECODED = record_type(
     "i8 connection_id count bids symbol symbol_length text records capacity",
     f"({SCRATCH},)i8 scratch",
 )
+WORDS = DECODED.itemsize // 8

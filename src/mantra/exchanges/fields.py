@@ -33,6 +33,7 @@ assert L2_UPDATE.itemsize == TRADE_UPDATE.itemsize, "records are written into on
 OBJECT, ARRAY = np.int64(scan.OBJECT), np.int64(scan.ARRAY)
 QUOTE, MINUS, ZERO, NINE = scan.QUOTE, scan.MINUS, scan.ZERO, scan.NINE
 
+WORD = np.dtype("i8")
 KEY_BYTES = 16  # venues' longest keys that matter
 # Columns of a key table: the first 8 bytes, the next 8, the length. And of `"key":`, where that has
 # no more than 16 bytes, the first 8 and the next 8, with a mask of each; else what nothing equals.
@@ -45,16 +46,12 @@ FIRST_8, NEXT_8, LENGTH, QUOTED_8, QUOTED_16, MASK_8, MASK_16 = range(7)
 @compiled
 def begin(text, records, capacity, result_address):
     """Begin a message at `text`, with room for `capacity` records: nothing found yet."""
+    records_at(result_address, decoded.WORDS, WORD)[:] = 0  # UNKNOWN, and OK
     result = records_at(result_address, 1, DECODED)[0]
-    result["kind"], result["status"], result["position"] = decoded.UNKNOWN, decoded.OK, 0
-    result["instrument"], result["ts_exchange"] = -1, 0
+    result["instrument"] = -1
     result["checksum"], result["connection_id"] = NO_ID, NO_ID
     result["first_id"], result["last_id"], result["previous_id"] = NO_ID, NO_ID, NO_ID
-    result["count"], result["bids"], result["symbol"], result["symbol_length"] = 0, 0, 0, 0
     result["text"], result["records"], result["capacity"] = text, records, capacity
-    scratch = result["scratch"]
-    for i in range(decoded.SCRATCH):
-        scratch[i] = 0
 
 
 @compiled

@@ -18,19 +18,13 @@ FRACTION_MAX = 9
 # Where eight bytes of a time are looked at, the bytes that must stand there, 0 for a digit; what
 # carries a byte that is no digit into its high half; the bits that must then be 0.
 TIME_TEXT = b"0000-00-00T00:00:00"
-TIME = np.array(
-    [
-        [
-            int.from_bytes(bytes(part), "little", signed=True)
-            for part in (
-                text,
-                (6 * (byte == ZERO) for byte in text),
-                (0xF0 if byte == ZERO else 0xFF for byte in text),
-            )
-        ]
-        for text in (TIME_TEXT[at : at + 8] for at in (0, 8, 11))
-    ]
+_TEXT = np.frombuffer(TIME_TEXT, np.uint8)
+_ROWS = (
+    _TEXT,
+    np.uint8(6) * (_TEXT == ZERO),
+    np.where(_TEXT == ZERO, np.uint8(0xF0), np.uint8(0xFF)),
 )
+TIME = np.array([[row[at : at + 8].copy().view("i8")[0] for row in _ROWS] for at in (0, 8, 11)])
 LOW_HALVES = 0x3F3F3F3F3F3F3F3F
 
 
@@ -69,9 +63,8 @@ def rfc3339_time(value, end):
     year = 100 * _two_digits(at) + _two_digits(at + 2)
     month, day = _two_digits(at + 5), _two_digits(at + 8)
     hour, minute, second = _two_digits(at + 11), _two_digits(at + 14), _two_digits(at + 17)
-    if not (1970 <= year <= 2261 and 1 <= month <= 12 and 1 <= day <= 31):
-        return np.int64(0), -at
-    if hour > 23 or minute > 59 or second > 60:
+    sound = 1970 <= year <= 2261 and 1 <= month <= 12 and 1 <= day <= 31
+    if not sound or hour > 23 or minute > 59 or second > 60:
         return np.int64(0), -at
     at += len(TIME_TEXT)
     fraction, digits = np.int64(0), 0

@@ -33,9 +33,8 @@ def _guarded(function, raw: bytes, symbols: dict) -> dict:
 def _modern(message: Any, symbols: dict) -> dict:
     _once(message, "channel", "type", "data")
     if "channel" not in message:
-        _text(message.get("type", ""))
         return {"kind": decoded.CONTROL}
-    channel, kind = _text(message["channel"]), _text(message.get("type", ""))
+    channel, kind = message["channel"], message.get("type", "")
     if channel in ("status", "instrument"):
         return {"kind": decoded.CONTROL}
     if channel == "heartbeat":

@@ -22,12 +22,9 @@ FIELDS = 64
 NO_FIELD = -1
 PU, LAST_UPDATE_ID, STREAM_NAME, STREAM_END, DONE_BIDS = 0, 27, 28, 29, 30
 SPELLED = 59  # and the four behind it: id, price, qty, time, isBuyerMaker
-EVENT, EVENT_TIME, SYMBOL_NAME = ord("e") & FIELD_BITS, ord("E") & FIELD_BITS, ord("s") & FIELD_BITS
-FIRST_ID, LAST_ID = ord("U") & FIELD_BITS, ord("u") & FIELD_BITS
-BIDS, ASKS = ord("b") & FIELD_BITS, ord("a") & FIELD_BITS
-BEST_BID_VOLUME, BEST_ASK_VOLUME = ord("B") & FIELD_BITS, ord("A") & FIELD_BITS
-TRADE_ID, TRADE_TIME = ord("t") & FIELD_BITS, ord("T") & FIELD_BITS
-PRICE, VOLUME, BUYER_IS_MAKER = ord("p") & FIELD_BITS, ord("q") & FIELD_BITS, ord("m") & FIELD_BITS
+EVENT, EVENT_TIME, SYMBOL_NAME, FIRST_ID, LAST_ID = (ord(c) & FIELD_BITS for c in "eEsUu")
+BIDS, ASKS, BEST_BID_VOLUME, BEST_ASK_VOLUME = (ord(c) & FIELD_BITS for c in "baBA")
+TRADE_ID, TRADE_TIME, PRICE, VOLUME, BUYER_IS_MAKER = (ord(c) & FIELD_BITS for c in "tTpqm")
 
 # Keys of more than a letter, and where their values are kept. The answer to GET trades spells its
 # keys out.

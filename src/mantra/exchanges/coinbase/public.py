@@ -43,8 +43,9 @@ from mantra.icc.memory import records_at
 from mantra.messages.enums import SNAPSHOT
 from mantra.messages.records import TRADE_UPDATE
 
-ENVELOPE = key_table("channel", "timestamp", "sequence_num", "events")
-CHANNEL, TIMESTAMP, SEQUENCE_NUM, EVENTS = range(4)
+ENVELOPE = key_table("channel", "client_id", "timestamp", "sequence_num", "events")
+CHANNEL, CLIENT_ID, TIMESTAMP, SEQUENCE_NUM, EVENTS = range(5)
+NEEDED = (1 << len(ENVELOPE)) - 1 & ~(1 << CLIENT_ID)
 CHANNELS = key_table("l2_data", "market_trades", "heartbeats", "subscriptions", "status")
 CONTROLS = 2 * (decoded.CONTROL,)
 L2_DATA, MARKET_TRADES, HEARTBEATS = range(3)  # these must have the whole envelope
@@ -80,7 +81,7 @@ def decode(text, length, index_address, unnamed, records, capacity, result_addre
             result["ts_exchange"], done = rfc3339_time(values[TIMESTAMP], end)
         if done > 0 and seen >> SEQUENCE_NUM & 1:
             result["connection_id"], done = scan_integer(values[SEQUENCE_NUM], end)
-        if done > 0 and 0 <= channel <= HEARTBEATS and seen != (1 << len(ENVELOPE)) - 1:
+        if done > 0 and 0 <= channel <= HEARTBEATS and seen & NEEDED != NEEDED:
             done = refuse(decoded.MISSING_FIELD, at - 1, result_address)
         elif done > 0 and 0 <= channel <= MARKET_TRADES:
             done = _events(values[EVENTS], end, channel, index_address, result_address)

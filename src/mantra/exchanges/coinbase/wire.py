@@ -20,6 +20,7 @@ from mantra.exchanges import decoded, fields
 from mantra.exchanges.fields import ARRAY, OBJECT, choice, enter, find_slot, go_on, member, refuse
 from mantra.exchanges.json_scanner import skip_space, value_end
 from mantra.exchanges.times import rfc3339_time
+from mantra.icc.memory import trailing_zeros
 
 # Keys of a trade, and where `gather` keeps them; a message's own keys begin with these.
 TRADE_KEYS = ("trade_id", "product_id", "price", "size", "side", "time")
@@ -46,8 +47,8 @@ def gather(at, seen, end, keys, values, result_address):
     while more:
         bit, value = member(at, end, keys, seen, result_address)
         seen |= bit
-        for i in range(len(keys)):
-            values[i] = value if bit == 1 << i else values[i]
+        if bit:
+            values[trailing_zeros(bit)] = value
         if bit >> (len(keys) - 1) and seen == 2 * bit - 1:
             return seen, value, True
         at, more = go_on(value_end(value, end), end, OBJECT)
