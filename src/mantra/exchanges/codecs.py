@@ -24,34 +24,20 @@ UNKNOWN_CODEC = -1
 
 
 @compiled
-def decode(codec, text, length, index_address, unnamed, records, capacity, result_address):
+def decode(codec, text, length, index, unnamed, records, capacity, result):
     """One message by the codec of this number: its status, as in DECODED; or UNKNOWN_CODEC."""
     if codec == BINANCE:
-        return binance.decode(
-            text, length, index_address, unnamed, records, capacity, result_address
-        )
+        return binance.decode(text, length, index, unnamed, records, capacity, result)
     if codec == BITFINEX:
-        return bitfinex.decode(
-            text, length, index_address, unnamed, records, capacity, result_address
-        )
+        return bitfinex.decode(text, length, index, unnamed, records, capacity, result)
     if codec == BITSTAMP:
-        return bitstamp.decode(
-            text, length, index_address, unnamed, records, capacity, result_address
-        )
+        return bitstamp.decode(text, length, index, unnamed, records, capacity, result)
     if codec == COINBASE:
-        return coinbase.decode(
-            text, length, index_address, unnamed, records, capacity, result_address
-        )
+        return coinbase.decode(text, length, index, unnamed, records, capacity, result)
     if codec == KRAKEN:
-        return kraken.decode(
-            text, length, index_address, unnamed, records, capacity, result_address
-        )
+        return kraken.decode(text, length, index, unnamed, records, capacity, result)
     if codec == COINBASE_EXCHANGE:
-        return coinbase_exchange.decode(
-            text, length, index_address, unnamed, records, capacity, result_address
-        )
+        return coinbase_exchange.decode(text, length, index, unnamed, records, capacity, result)
     if codec == KRAKEN_V1:
-        return kraken_v1.decode(
-            text, length, index_address, unnamed, records, capacity, result_address
-        )
+        return kraken_v1.decode(text, length, index, unnamed, records, capacity, result)
     return np.int64(UNKNOWN_CODEC)

@@ -286,7 +286,7 @@ def _apply(feed_address, connection, first, count):
             count = result["count"] - first
         if result["checksum"] != NO_ID:
             followed["checked"] += 1
-            if kraken.checksum(book) != result["checksum"]:
+            if kraken.checksum(book, feed["scratch"]) != result["checksum"]:
                 followed["mismatches"] += 1
                 return np.int64(-1)
         return count
