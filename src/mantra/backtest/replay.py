@@ -43,7 +43,7 @@ from mantra.actors.spine import Spine
 from mantra.archive import ArchiveError, ArchiveReader
 from mantra.compiled import compiled, duty_cycle
 from mantra.icc.atomics import load_relaxed, store_relaxed
-from mantra.icc.memory import address_of, aligned_zeros, records_at
+from mantra.icc.memory import address_of, aligned_zeros, record_type, records_at
 from mantra.icc.queue_segment import Queue
 from mantra.messages.enums import EVENT_END_OF_DATA, FIRST, LAST
 from mantra.messages.records import L2_UPDATE, SYSTEM_EVENT, TRADE_UPDATE
@@ -60,40 +60,28 @@ L2_BYTES = L2_UPDATE.itemsize
 TRADE_BYTES = TRADE_UPDATE.itemsize
 
 # A stage is one column of the fields with two values.
-CONTEXT = np.dtype(
-    [
-        ("phase", "i8"),
-        ("track", "i8"),
-        ("l2", "i8"),  # outlets
-        ("trades", "i8"),
-        ("events", "i8"),
-        ("control", "i8"),
-        ("row", "i8"),
-        ("paced", "i8"),  # 0: at most
-        ("ratio", "f8"),  # ticks for one unit of the recorded clock
-        ("slack_ticks", "i8"),
-        ("ticks_begun", "i8"),
-        ("recorded_begun", "i8"),  # recorded time of the first row
-        ("recorded", "i8"),  # of the row sent last
-        ("rows_total", "i8"),
-        ("sent", "i8"),
-        ("exhausted", "i8"),  # 1: the archive has no more rows
-        ("stage", "i8"),  # the one sent from
-        ("at", "i8"),  # positions in it: of the order …
-        ("l2_at", "i8"),  # … and of the rows of each stream
-        ("trades_at", "i8"),
-        ("lag_max", "i8"),  # ticks
-        ("ts_exchange", "i8"),  # of the row sent last
-        ("rows", "i8", (2,)),
-        ("l2_rows", "i8", (2,)),
-        ("orders", "i8", (2,)),  # addresses
-        ("l2_first", "i8", (2,)),
-        ("trades_first", "i8", (2,)),
-        ("room_l2", ROOM),
-        ("room_trades", ROOM),
-        ("event", SYSTEM_EVENT),
-    ],
-    align=True,
+#
+# l2, trades      outlets
+# paced           0: at most
+# ratio           ticks for one unit of the recorded clock
+# recorded_begun  recorded time of the first row
+# recorded        of the row sent last
+# exhausted       1: the archive has no more rows
+# stage           the one sent from
+# at              positions in it: of the order …
+# l2_at           … and of the rows of each stream
+# lag_max         ticks
+# ts_exchange     of the row sent last
+# rows to trades_first, by stage: how many, and addresses
+CONTEXT = record_type(
+    "i8 phase track l2 trades events control row paced",
+    "f8 ratio",
+    "i8 slack_ticks ticks_begun recorded_begun recorded rows_total sent exhausted stage at l2_at",
+    "i8 trades_at lag_max ts_exchange",
+    "(2,)i8 rows l2_rows orders l2_first trades_first",
+    ("room_l2", ROOM),
+    ("room_trades", ROOM),
+    ("event", SYSTEM_EVENT),
 )
 ROOM_L2_AT = CONTEXT.fields["room_l2"][1]  # type: ignore[index]
 ROOM_TRADES_AT = CONTEXT.fields["room_trades"][1]  # type: ignore[index]

@@ -50,17 +50,6 @@ def aligned_zeros(count: int, dtype: np.dtype) -> np.ndarray:
     return raw[start : start + count * dtype.itemsize].view(dtype)
 
 
-def record(*fields: str | tuple) -> np.dtype:
-    """An aligned record. A string names int64 words, in order; a tuple is a field of another kind.
-
-    record("price volume", ("sides", SIDE, (2,)))
-    """
-    pairs: list = []
-    for field in fields:
-        pairs += [(name, "i8") for name in field.split()] if isinstance(field, str) else [field]
-    return np.dtype(pairs, align=True)
-
-
 def records_at(address: int, count: int, dtype: np.dtype) -> Any:
     """Array of `count` records of `dtype` over the memory at `address`: a view, no copy.
 

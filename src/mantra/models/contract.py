@@ -34,7 +34,7 @@ import numba
 import numpy as np
 
 from mantra.compiled import CACHE, DutyCycle, compiled, compiled_uncached, duty_cycle
-from mantra.icc.memory import records_at
+from mantra.icc.memory import record_type, records_at
 from mantra.messages.records import IDEAL_ORDER
 
 # What an event is.
@@ -42,44 +42,21 @@ BOOK = 0  # a group of levels was applied: the book is consistent
 TRADE = 1  # somebody traded: price, volume, side of the aggressor
 FILL = 2  # this model traded: price, volume, side; the position is up to date already
 
-EVENT = np.dtype(
-    [
-        ("kind", "i8"),  # BOOK, TRADE, FILL
-        ("at", "i8"),  # index into `market`
-        ("ts_exchange", "i8"),  # ns since the epoch
-        ("price", "i8"),
-        ("volume", "i8"),
-        ("side", "i8"),
-    ],
-    align=True,
-)
+# kind         BOOK, TRADE, FILL
+# at           index into `market`
+# ts_exchange  ns since the epoch
+EVENT = record_type("i8 kind at ts_exchange price volume side")
 
-MARKET = np.dtype(
-    [
-        ("instrument", "i8"),  # id
-        ("book", "i8"),  # handle for mantra.books
-        ("position", "i8"),  # bought minus sold by this model, in volume units
-        ("first_row", "i8"),  # of this instrument's ideal orders
-        ("tick_size", "i8"),
-        ("lot_size", "i8"),
-        ("last_price", "i8"),  # of the last trade; 0: none yet
-        ("trusted", "i8"),  # 0: levels were lost; no events until the book has a snapshot
-    ],
-    align=True,
-)
+# instrument  id
+# book        handle for mantra.books
+# position    bought minus sold by this model, in volume units
+# first_row   of this instrument's ideal orders
+# last_price  of the last trade; 0: none yet
+# trusted     0: levels were lost; no events until the book has a snapshot
+MARKET = record_type("i8 instrument book position first_row tick_size lot_size last_price trusted")
 
-CALL = np.dtype(
-    [
-        ("event", EVENT),
-        ("markets", "i8"),
-        ("market", "i8"),  # addresses
-        ("state", "i8"),
-        ("parameters", "i8"),
-        ("orders", "i8"),
-        ("rows", "i8"),
-    ],
-    align=True,
-)
+# markets, market, state, parameters, orders, rows  addresses
+CALL = record_type(("event", EVENT), "i8 markets market state parameters orders rows")
 
 BUILT_IN = Path(__file__).parent
 ORDERS_MAX = 64  # rows per instrument

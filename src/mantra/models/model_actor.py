@@ -17,7 +17,7 @@ from mantra.actors.actor import Actor
 from mantra.actors.spine import Spine
 from mantra.books.book import CONSISTENT, apply_update, clear, new_book
 from mantra.compiled import JIT, call_step, compiled, duty_cycle, inlined
-from mantra.icc.memory import address_of, aligned_zeros, records_at
+from mantra.icc.memory import address_of, aligned_zeros, record_type, records_at
 from mantra.icc.queue import CONSUMER, DATA, SPED_PAST, has_news, publish, show_progress
 from mantra.messages import records
 from mantra.messages.enums import EVENT_OVERRUN, FIRST, SNAPSHOT
@@ -35,28 +35,28 @@ BOOK_LEVELS = 4096  # a book's first size; it grows
 TIMER_L2, TIMER_TRADE, TIMER_FILL = BOOK, TRADE, FILL
 L2, TRADES, FILLS = np.arange(3)  # inlets, int64; also the `detail` of an OVERRUN
 
-MODEL = np.dtype(
-    [
-        ("track", "i8"),
-        ("inlets", "i8", (3,)),  # addresses of CONSUMERs …
-        ("events", "i8"),  # … OUTLETs …
-        ("ideals", "i8"),
-        ("cache", "i8"),  # … the VECTOR of its rows …
-        ("trampoline", "i8"),  # … the model's code …
-        ("sent", "i8"),  # … and the rows as last sent
-        ("untold", "i8"),  # address of copies of rows that [ideals] is to be told …
-        ("untold_rows", "i8"),  # … and how many
-        ("at", "i8"),  # address of i8 by instrument id: index into `market`, -1: not ours
-        ("model", "i8"),  # index among the models
-        ("told", "i8", (3,)),  # messages told to be lost, by inlet
-        ("blind", "i8"),  # 1: fills were lost, so positions are not known: no more events
-        ("update", records.L2_UPDATE),
-        ("trade", records.TRADE_UPDATE),
-        ("fill", records.FILL),
-        ("event", records.SYSTEM_EVENT),
-        ("call", CALL),
-    ],
-    align=True,
+# inlets       addresses of CONSUMERs …
+# events       … OUTLETs …
+# cache        … the VECTOR of its rows …
+# trampoline   … the model's code …
+# sent         … and the rows as last sent
+# untold       address of copies of rows that [ideals] is to be told …
+# untold_rows  … and how many
+# at           address of i8 by instrument id: index into `market`, -1: not ours
+# model        index among the models
+# told         messages told to be lost, by inlet
+# blind        1: fills were lost, so positions are not known: no more events
+MODEL = record_type(
+    "i8 track",
+    "(3,)i8 inlets",
+    "i8 events ideals cache trampoline sent untold untold_rows at model",
+    "(3,)i8 told",
+    "i8 blind",
+    ("update", records.L2_UPDATE),
+    ("trade", records.TRADE_UPDATE),
+    ("fill", records.FILL),
+    ("event", records.SYSTEM_EVENT),
+    ("call", CALL),
 )
 UPDATE_AT, TRADE_AT, FILL_AT, EVENT_AT, CALL_AT = (
     np.int64(MODEL.fields[name][1])  # type: ignore[index]

@@ -22,7 +22,7 @@ from mantra.actors.spine import Spine
 from mantra.actors.stepper import Stepper
 from mantra.compiled import call_step, compiled, duty_cycle
 from mantra.icc.atomics import prefetch
-from mantra.icc.memory import CACHE_LINE, address_of, aligned_zeros, record, records_at
+from mantra.icc.memory import CACHE_LINE, address_of, aligned_zeros, record_type, records_at
 from mantra.icc.queue import DATA, PRODUCER, publish, try_consume
 from mantra.icc.seqlock_vector import write_row
 from mantra.messages import records
@@ -47,8 +47,8 @@ BASE, QUOTE = 0, 1  # assets of `one_market`
 #   requests           CONSUMER
 #   orders, balances   OUTLETs
 #   count              rehearsals so far
-REHEARSAL = record(
-    "step context cache requests orders balances count",
+REHEARSAL = record_type(
+    "i8 step context cache requests orders balances count",
     ("ideal", IDEAL_ORDER),
     ("request", records.ORDER_REQUEST),
     ("update", records.ORDER_UPDATE),

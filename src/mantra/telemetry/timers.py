@@ -16,10 +16,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from mantra.icc import shm
+from mantra.icc.memory import record_type
 from mantra.telemetry.histogram import HISTOGRAM, percentiles
 
 TIMERS_MAX = 16
-TIMER_NAME = np.dtype([("name", "S40"), ("kind", "S8")], align=True)
+TIMER_NAME = record_type("S40 name", "S8 kind")
 HISTOGRAMS_AT = shm.CACHE_LINE + TIMERS_MAX * TIMER_NAME.itemsize
 LAYOUT = shm.layout_hash("timers", TIMER_NAME, HISTOGRAM, TIMERS_MAX)
 PREFIX = "timers-"

@@ -15,7 +15,7 @@ import numpy as np
 
 from mantra.compiled import compiled, inlined
 from mantra.icc.atomics import load_relaxed
-from mantra.icc.memory import records_at
+from mantra.icc.memory import record_type, records_at
 from mantra.icc.queue import DATA, PRODUCER, publish, try_consume
 from mantra.icc.seqlock_vector import write_row
 from mantra.messages.records import PUBLISHER_BITS, TIMING
@@ -24,22 +24,20 @@ from mantra.telemetry.tsc import read_tsc, read_tsc_early
 
 HELD_MAX = 8  # the queues an actor reads in one step, and some; more are told at once
 
-TRACK = np.dtype(
-    [
-        ("origin", "i8"),  # ticks; of the message in hand
-        ("publisher", "i8"),  # this actor's id
-        ("clock", "i8"),  # address of a simulated clock's ticks; 0: the real counter
-        ("enabled", "i8"),  # 0: no timings are taken; stamps always are
-        ("timings", "i8"),  # address of the OUTLET of this actor's timing queue
-        ("histograms", "i8"),  # address of the business histogram of timer 0
-        ("detail", "i8"),  # what the next timing tells beside times: whatever the actor defines
-        ("held", "i8"),  # timings that are to be told
-        ("timing", TIMING, (HELD_MAX,)),
-    ],
-    align=True,
+# origin      ticks; of the message in hand
+# publisher   this actor's id
+# clock       address of a simulated clock's ticks; 0: the real counter
+# enabled     0: no timings are taken; stamps always are
+# timings     address of the OUTLET of this actor's timing queue
+# histograms  address of the business histogram of timer 0
+# detail      what the next timing tells beside times: whatever the actor defines
+# held        timings that are to be told
+TRACK = record_type(
+    "i8 origin publisher clock enabled timings histograms detail held",
+    ("timing", TIMING, (HELD_MAX,)),
 )
 
-OUTLET = np.dtype([("producer", PRODUCER), ("latencies", "i8")], align=True)
+OUTLET = record_type(("producer", PRODUCER), "i8 latencies")
 
 TIMING_AT = TRACK.fields["timing"][1]  # type: ignore[index]
 HISTOGRAM_BYTES = HISTOGRAM.itemsize

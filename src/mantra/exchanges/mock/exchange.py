@@ -31,7 +31,7 @@ from mantra.exchanges.mock.market import lose_books, on_trade, on_update
 from mantra.exchanges.mock.reports import report_balance
 from mantra.exchanges.mock.requests import handle_request
 from mantra.exchanges.mock.state import ExchangeState, MockOptions, read_balances
-from mantra.icc.memory import address_of, aligned_zeros, records_at
+from mantra.icc.memory import address_of, aligned_zeros, record_type, records_at
 from mantra.icc.queue import CONSUMER, DATA, SPED_PAST, has_news, show_progress
 from mantra.messages.enums import EVENT_OVERRUN
 from mantra.messages.records import L2_UPDATE, ORDER_REQUEST, SYSTEM_EVENT, TRADE_UPDATE
@@ -48,25 +48,22 @@ PATIENCE = 1 << 16  # idle steps that requests wait for the rest of a group: som
 UPDATES, TRADES, REQUESTS = np.arange(3)  # inlets, int64; also the `detail` of an OVERRUN
 TIMER_MARKET, TIMER_REQUEST = 0, 1
 
-CONTEXT = np.dtype(
-    [
-        ("track", "i8"),
-        ("exchange", "i8"),
-        ("inlets", "i8", (3,)),
-        ("lost", "i8", (3,)),  # by inlet, as far as published
-        ("outlets", "i8", (3,)),  # by TO_*
-        ("events", "i8"),  # outlet
-        ("waited", "i8"),  # idle steps with half a group
-        ("untold", "i8"),  # events read that no TIMING has told …
-        ("market_start", "i8"),  # … and when the last step with such events began and ended
-        ("market_stop", "i8"),
-        ("held", "i8", (2,)),  # 1: the `update`, `trade` was received and is to be handled
-        ("update", L2_UPDATE),
-        ("trade", TRADE_UPDATE),
-        ("request", ORDER_REQUEST),
-        ("event", SYSTEM_EVENT),
-    ],
-    align=True,
+# lost          by inlet, as far as published
+# outlets       by TO_*
+# events        outlet
+# waited        idle steps with half a group
+# untold        events read that no TIMING has told …
+# market_start  … and when the last step with such events began and ended
+# held          1: the `update`, `trade` was received and is to be handled
+CONTEXT = record_type(
+    "i8 track exchange",
+    "(3,)i8 inlets lost outlets",
+    "i8 events waited untold market_start market_stop",
+    "(2,)i8 held",
+    ("update", L2_UPDATE),
+    ("trade", TRADE_UPDATE),
+    ("request", ORDER_REQUEST),
+    ("event", SYSTEM_EVENT),
 )
 UPDATE_AT, TRADE_AT, REQUEST_AT, EVENT_AT = (
     np.int64(CONTEXT.fields[name][1])  # type: ignore[index]

@@ -26,7 +26,7 @@ from mantra.exchanges.simulated.generator import Generator, MarketSettings, new_
 from mantra.exchanges.simulated.layout import GENERATOR, L2_AT, TRADES_AT
 from mantra.exchanges.simulated.orderflow import next_event
 from mantra.icc.atomics import load_relaxed, store_relaxed
-from mantra.icc.memory import address_of, aligned_zeros, records_at
+from mantra.icc.memory import address_of, aligned_zeros, record_type, records_at
 from mantra.icc.queue_segment import Queue
 from mantra.messages.enums import EVENT_END_OF_DATA
 from mantra.messages.records import L2_UPDATE, SYSTEM_EVENT, TRADE_UPDATE
@@ -40,28 +40,22 @@ L2, TRADES, EVENTS = np.arange(3)  # outlets, int64; the first two are streams o
 MESSAGE_BYTES = L2_UPDATE.itemsize
 assert TRADE_UPDATE.itemsize == MESSAGE_BYTES
 
-CONTEXT = np.dtype(
-    [
-        ("phase", "i8"),
-        ("track", "i8"),
-        ("outlets", "i8", (3,)),
-        ("control", "i8"),
-        ("row", "i8"),
-        ("generator", "i8"),
-        ("messages", "i8", (2,)),  # addresses of the event's messages, by stream …
-        ("at", "i8", (2,)),  # … and how many of them are sent
-        ("paced", "i8"),  # 1: at a set rate
-        ("ticks_per_ms", "i8"),
-        ("messages_max", "i8"),  # 0: no end
-        ("sent", "i8"),
-        ("due", "i8"),  # ticks when the event is to be sent …
-        ("due_fraction", "i8"),  # … and millionths of one
-        ("earliest", "i8"),  # ticks before which it is not sent, however late
-        ("ts_exchange", "i8"),  # of the event sent last
-        ("rooms", pacing.ROOM, (2,)),
-        ("event", SYSTEM_EVENT),
-    ],
-    align=True,
+# messages      addresses of the event's messages, by stream …
+# at            … and how many of them are sent
+# paced         1: at a set rate
+# messages_max  0: no end
+# due           ticks when the event is to be sent …
+# due_fraction  … and millionths of one
+# earliest      ticks before which it is not sent, however late
+# ts_exchange   of the event sent last
+CONTEXT = record_type(
+    "i8 phase track",
+    "(3,)i8 outlets",
+    "i8 control row generator",
+    "(2,)i8 messages at",
+    "i8 paced ticks_per_ms messages_max sent due due_fraction earliest ts_exchange",
+    ("rooms", pacing.ROOM, (2,)),
+    ("event", SYSTEM_EVENT),
 )
 ROOM_BYTES = pacing.ROOM.itemsize
 ROOMS_AT = CONTEXT.fields["rooms"][1]  # type: ignore[index]
