@@ -17,7 +17,7 @@ from typing import ClassVar
 import numpy as np
 
 from mantra.actors.actor import Actor
-from mantra.actors.control import ACTOR_ROW
+from mantra.actors.pacing import PENDING_AT
 from mantra.actors.spine import CLOCK_VECTOR, Spine
 from mantra.compiled import duty_cycle, inlined
 from mantra.icc.memory import address_of, aligned_zeros, records_at
@@ -41,7 +41,6 @@ MODELS_MAX = 64
 ROWS_MAX = 1024  # of one model: a row is two bytes in a request, and a sweep has an end
 MODEL_SHIFT = 48  # a sweep's timing details the model, and the writes of its rows by then
 _calibration = cache(Calibration)
-PENDING_AT = ACTOR_ROW.fields["pending"][1]  # type: ignore[index]
 
 
 @dataclass(frozen=True)
@@ -75,18 +74,17 @@ class VenueTerms:
 
 
 @inlined
-def sweep_models(context_address):
+def sweep_models(context):
     """Look at each model whose ideal orders were written, or that has rows to be looked at."""
-    context = records_at(context_address, 1, CONTEXT)[0]
     models = records_at(context["models"], context["model_count"], MODEL)
     sent = 0
     for model in range(context["model_count"]):
         owner = models[model]
         if writes(owner["cache"]) != owner["writes"] or owner["dirty"]:
             start = ticks_early(context["track"])
-            requests = sweep_model(context_address, model, start)
+            requests = sweep_model(context, model, start)
             note_detail(context["track"], model << MODEL_SHIFT | owner["writes"])
-            end_step(context_address, np.int64(TIMER_SWEEP), start, requests)
+            end_step(context, np.int64(TIMER_SWEEP), start, requests)
             sent += requests + 1
     return sent
 
@@ -94,29 +92,29 @@ def sweep_models(context_address):
 @duty_cycle
 def step(context_address):
     context = records_at(context_address, 1, CONTEXT)[0]
-    look_at_control(context_address)
-    updates = drain(context_address, np.int64(answers.TIMER_ORDERS), context["orders_in"])
-    fills = drain(context_address, np.int64(answers.TIMER_FILLS), context["fills_in"])
-    balances = drain(context_address, np.int64(answers.TIMER_BALANCES), context["balances_in"])
-    events = drain(context_address, np.int64(answers.TIMER_EVENTS), context["events_in"])
+    look_at_control(context)
+    updates = drain(context, np.int64(answers.TIMER_ORDERS), context["orders_in"])
+    fills = drain(context, np.int64(answers.TIMER_FILLS), context["fills_in"])
+    balances = drain(context, np.int64(answers.TIMER_BALANCES), context["balances_in"])
+    events = drain(context, np.int64(answers.TIMER_EVENTS), context["events_in"])
     work = updates + fills + balances + events
     if updates < BATCH and fills < BATCH and balances < BATCH:
-        work += sweep_models(context_address)  # All that led to what was read is read as well.
-    work += drain(context_address, np.int64(answers.TIMER_TRADES), context["trades_in"])
+        work += sweep_models(context)  # All that led to what was read is read as well.
+    work += drain(context, np.int64(answers.TIMER_TRADES), context["trades_in"])
     if work > 0:
         tell_held(context["track"])
-        show_open(context_address)
+        show_open(context)
         context["idle"] = 0
     else:
-        rehearsal.keep_warm(context_address)
+        rehearsal.keep_warm(context)
     context["steps"] += 1
     if context["steps"] % STEPS_A_CHECK == 0:
         now = ticks_now(context["track"])
         if now >= context["check_at"]:
             context["check_at"] = now + context["retry_ticks"]
-            let_time_pass(context_address, now)
+            let_time_pass(context, now)
     if work == 0 and context["changed"]:
-        show_counters(context_address)
+        show_counters(context)
     return work
 
 
@@ -211,7 +209,7 @@ class Overseer(Actor):
 
     def on_stop(self) -> None:
         if self.context is not None:
-            show_counters(self.context_address)
+            show_counters(self.context[0])
 
     def _understudy(self) -> "Overseer":
         """One with limits of all kinds that never bite."""

@@ -54,10 +54,6 @@ REHEARSAL = record_type(
     ("update", records.ORDER_UPDATE),
     ("balance", records.BALANCE_UPDATE),
 )
-assert REHEARSAL.fields is not None
-IDEAL_AT, REQUEST_AT, UPDATE_AT, BALANCE_AT = (
-    REHEARSAL.fields[name][1] for name in ("ideal", "request", "update", "balance")
-)
 CONTEXT_BYTES, BUCKET_BYTES, ROW_BYTES = CONTEXT.itemsize, BUCKET.itemsize, ROW.itemsize
 ORDER_BYTES, MODEL_BYTES = ORDER.itemsize, MODEL.itemsize
 WORD = np.dtype("i8")
@@ -69,48 +65,46 @@ def rehearse(address):
     rehearsal = records_at(address, 1, REHEARSAL)[0]
     rehearsal["ideal"]["volume"] = VOLUME * (1 - rehearsal["count"] % 2)
     rehearsal["count"] += 1
-    write_row(rehearsal["cache"], np.int64(0), address + IDEAL_AT)
+    write_row(rehearsal["cache"], np.int64(0), address_of(rehearsal["ideal"]))
     call_step(rehearsal["step"], rehearsal["context"])
-    while try_consume(rehearsal["requests"], address + REQUEST_AT) == DATA:
+    while try_consume(rehearsal["requests"], address_of(rehearsal["request"])) == DATA:
         request, update = rehearsal["request"], rehearsal["update"]
         update["order_id"] = rehearsal["balance"]["order_id"] = request["order_id"]
         update["event"] = ACCEPTED if request["kind"] == NEW else CANCELED
-        publish(rehearsal["orders"], address + UPDATE_AT)
-        publish(rehearsal["balances"], address + BALANCE_AT)
+        publish(rehearsal["orders"], address_of(rehearsal["update"]))
+        publish(rehearsal["balances"], address_of(rehearsal["balance"]))
     return call_step(rehearsal["step"], rehearsal["context"])
 
 
 @compiled
-def keep_warm(context_address):
+def keep_warm(context):
     """An idle step of the Overseer: after EVERY of them, ask for its memory, and rehearse."""
-    context = records_at(context_address, 1, CONTEXT)[0]
     context["idle"] += 1
     if context["rehearsal"] == 0 or context["idle"] < EVERY:
         return
     context["idle"] = 0
-    ask_for_memory(context_address)
+    ask_for_memory(context)
     call_step(context["rehearse"], context["rehearsal"])
 
 
 @compiled
-def ask_for_memory(context_address):
+def ask_for_memory(context):
     """Prefetch what the next requests read and write: models, rows, orders, slots of the queue."""
-    context = records_at(context_address, 1, CONTEXT)[0]
-    ask_for(context_address, CONTEXT_BYTES)
+    ask_for(address_of(context), CONTEXT_BYTES)
     ask_for(context["buckets"], context["model_count"] * BUCKET_BYTES)
     for model in range(context["model_count"]):
-        owner = model_at(context_address, model)
+        owner = model_at(context, model)
         ask_for(context["models"] + model * MODEL_BYTES, MODEL_BYTES)
         rows = records_at(owner["first_row"], owner["rows"], ROW)
         for row in range(min(owner["rows"], AHEAD)):
             ask_for(owner["first_row"] + row * ROW_BYTES, ROW_BYTES)
             if rows[row]["slot"] != NOWHERE:
-                ask_for(order_at(context_address, rows[row]["slot"]), ORDER_BYTES)
+                ask_for(address_of(order_at(context, rows[row]["slot"])), ORDER_BYTES)
     free = records_at(context["free_slots"], CAPACITY, WORD)
     requests = records_at(context["requests"], 1, PRODUCER)[0]
     for number in range(AHEAD):
         slot = free[context["slots_taken"] + number & SLOT_MASK]
-        ask_for(order_at(context_address, slot), ORDER_BYTES)
+        ask_for(address_of(order_at(context, slot)), ORDER_BYTES)
         slot = requests["next"] + number & requests["mask"]
         ask_for(requests["slots"] + slot * requests["slot_bytes"], requests["slot_bytes"])
 
@@ -143,7 +137,7 @@ class Script(Actor):
         trade = aligned_zeros(1, TRADE_UPDATE)
         trade["price"] = PRICE
         publish(address_of(spine.outlet("trades")), address_of(trade))
-        publish(int(rehearsal["balances"]), self.context_address + BALANCE_AT)
+        publish(int(rehearsal["balances"]), address_of(rehearsal["balance"]))
 
 
 def one_market() -> Tables:

@@ -18,7 +18,7 @@ only when KEPT others have ended since: late fills and answers find their order.
 because a slot not used for long is no longer in the core's cache.
 """
 
-from mantra.icc.memory import record_type
+from mantra.icc.memory import offsets, record_type
 from mantra.messages.enums import CANCEL
 from mantra.messages.records import FILL, IDEAL_ORDER, ORDER_REQUEST, SYSTEM_EVENT
 from mantra.overseer.refusals import REFUSALS
@@ -142,14 +142,9 @@ CONTEXT = record_type(
     "i8 day_end market_slack_ppm cost cost_asset",
     ("ideal", IDEAL_ORDER),
     ("request", ORDER_REQUEST),
-    f"({FILL.itemsize // 8},)i8 message",
+    ("message", FILL),
     ("event_sent", SYSTEM_EVENT),
 )
 
-assert CONTEXT.fields is not None
-assert IDEAL_ORDER.fields is not None
-IDEAL_AT, REQUEST_AT, MESSAGE_AT, EVENT_SENT_AT = (
-    CONTEXT.fields[name][1] for name in ("ideal", "request", "message", "event_sent")
-)
-TERMS_AT = IDEAL_AT + IDEAL_ORDER.fields["instrument"][1]
+[TERMS_AT] = offsets(IDEAL_ORDER, "instrument")
 TERMS_MASK = (1 << 56) - 1  # instrument, side, type, time in force; the last byte is unused
