@@ -192,7 +192,7 @@ def instrument_at(context, instrument):
 @compiled
 def instrument_in_hand(context):
     """The INSTRUMENT of the ideal order in hand."""
-    return instrument_at(context, context["ideal"]["instrument"])
+    return instrument_at(context, np.int64(context["ideal"]["instrument"]))
 
 
 @compiled

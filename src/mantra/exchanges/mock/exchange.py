@@ -26,7 +26,7 @@ import numpy as np
 from mantra.actors.actor import Actor
 from mantra.actors.spine import Spine
 from mantra.compiled import compiled, duty_cycle
-from mantra.exchanges.mock.layout import EXCHANGE, MESSAGE_AT, REPORT, REPORT_BYTES
+from mantra.exchanges.mock.layout import EXCHANGE, REPORT
 from mantra.exchanges.mock.market import lose_books, on_trade, on_update
 from mantra.exchanges.mock.reports import report_balance
 from mantra.exchanges.mock.requests import handle_request
@@ -65,64 +65,52 @@ CONTEXT = record_type(
     ("request", ORDER_REQUEST),
     ("event", SYSTEM_EVENT),
 )
-UPDATE_AT, TRADE_AT, REQUEST_AT, EVENT_AT = (
-    np.int64(CONTEXT.fields[name][1])  # type: ignore[index]
-    for name in ("update", "trade", "request", "event")
-)
 
 
 @compiled
-def send_reports(context_address):
+def send_reports(context):
     """Send what the exchange has to say about the message in hand, all of it due at once.
 
     With an origin of its own, as if it had come in through a socket now: nothing in the engine can
     tell this venue from another. What it answers is found by order id, trade id and ts_exchange.
     """
-    context = records_at(context_address, 1, CONTEXT)[0]
     exchange = records_at(context["exchange"], 1, EXCHANGE)[0]
     if exchange["waiting"] > 0:
         originate(context["track"])
-    for number in range(exchange["waiting"]):
-        address = exchange["reports"] + number * REPORT_BYTES
-        queue = records_at(address, 1, REPORT)[0]["queue"]
-        tracked.send(context["track"], context["outlets"][queue], address + MESSAGE_AT)
-    exchange["waiting"] = 0
+        for report in records_at(exchange["reports"], exchange["waiting"], REPORT):
+            outlet = context["outlets"][report["queue"]]
+            tracked.send(context["track"], outlet, address_of(report["message"]))
+        exchange["waiting"] = 0
 
 
 @compiled
-def publish_overrun(context_address, inlet):
+def publish_overrun(context, inlet):
     """Say how many messages of an inlet were lost."""
-    context = records_at(context_address, 1, CONTEXT)[0]
     lost = records_at(context["inlets"][inlet], 1, CONSUMER)[0]["lost"]
     event = context["event"]
     event["ts_exchange"] = records_at(context["exchange"], 1, EXCHANGE)[0]["ts_exchange"]
-    event["value"] = lost - context["lost"][inlet]
-    event["detail"] = inlet
+    event["value"], event["detail"] = lost - context["lost"][inlet], inlet
     context["lost"][inlet] = lost
     originate(context["track"])
-    tracked.send(context["track"], context["events"], context_address + EVENT_AT)
+    tracked.send(context["track"], context["events"], address_of(context["event"]))
 
 
 @compiled
-def take(context_address, inlet, target_at):
+def take(context, inlet, target):
     """Receive the next message of an inlet: 1, or 0 when there is none. A loss is told."""
-    context = records_at(context_address, 1, CONTEXT)[0]
     status = np.int64(SPED_PAST)
     while status == SPED_PAST:
-        status = tracked.receive(
-            context["track"], context["inlets"][inlet], context_address + target_at
-        )
+        status = tracked.receive(context["track"], context["inlets"][inlet], target)
         if status == SPED_PAST:
             if inlet == UPDATES:
                 lose_books(records_at(context["exchange"], 1, EXCHANGE)[0])
-            publish_overrun(context_address, inlet)
+            publish_overrun(context, inlet)
     return np.int64(status == DATA)
 
 
 @compiled
-def drain_market(context_address):
+def drain_market(context):
     """Take waiting updates and trades by origin; how many."""
-    context = records_at(context_address, 1, CONTEXT)[0]
     track = records_at(context["track"], 1, TRACK)[0]
     exchange = records_at(context["exchange"], 1, EXCHANGE)[0]
     update, trade, held = context["update"], context["trade"], context["held"]
@@ -130,9 +118,9 @@ def drain_market(context_address):
     while work < EVENTS_PER_STEP:
         # Updates first: a trade of an earlier origin than the update found is there by then.
         if held[UPDATES] == 0:
-            held[UPDATES] = take(context_address, UPDATES, UPDATE_AT)
+            held[UPDATES] = take(context, UPDATES, address_of(update))
         if held[TRADES] == 0:
-            held[TRADES] = take(context_address, TRADES, TRADE_AT)
+            held[TRADES] = take(context, TRADES, address_of(trade))
         if held[UPDATES] == 0 and held[TRADES] == 0:
             break
         if work == 0:
@@ -147,9 +135,9 @@ def drain_market(context_address):
         else:
             held[UPDATES] = 0
             track["origin"] = update["ts_origin"]
-            on_update(exchange, context_address + UPDATE_AT)
+            on_update(exchange, address_of(update))
         if exchange["waiting"] > 0:
-            send_reports(context_address)
+            send_reports(context)
             sent = True
     if work > 0:
         show_progress(context["inlets"][UPDATES])
@@ -158,14 +146,13 @@ def drain_market(context_address):
         context["market_stop"] = tracked.start_timer(context["track"])
         context["untold"] += work
         if sent or context["untold"] >= UNTOLD_MAX:
-            tell_market(context_address)
+            tell_market(context)
     return work
 
 
 @compiled
-def tell_market(context_address):
+def tell_market(context):
     """Tell the last step that read the market, with all events read since the one told before."""
-    context = records_at(context_address, 1, CONTEXT)[0]
     if context["untold"] == 0:
         return
     start, stop = context["market_start"], context["market_stop"]
@@ -175,18 +162,17 @@ def tell_market(context_address):
 
 
 @compiled
-def drain_requests(context_address):
+def drain_requests(context):
     """Answer waiting requests, each timed; how many."""
-    context = records_at(context_address, 1, CONTEXT)[0]
     exchange = records_at(context["exchange"], 1, EXCHANGE)[0]
     track, work = context["track"], np.int64(0)
     if not has_news(context["inlets"][REQUESTS]):
         return work
-    tell_market(context_address)
-    while work < REQUESTS_PER_STEP and take(context_address, REQUESTS, REQUEST_AT):
+    tell_market(context)
+    while work < REQUESTS_PER_STEP and take(context, REQUESTS, address_of(context["request"])):
         start = tracked.start_timer(track)
         handle_request(exchange, context["request"])
-        send_reports(context_address)
+        send_reports(context)
         tracked.stop_timer(track, np.int64(TIMER_REQUEST), start, np.int64(1))
         work += 1
     show_progress(context["inlets"][REQUESTS])
@@ -199,14 +185,14 @@ def mock_exchange_step(context_address):
     context = records_at(context_address, 1, CONTEXT)[0]
     exchange = records_at(context["exchange"], 1, EXCHANGE)[0]
     if exchange["waiting"] > 0:  # The balances at the start.
-        send_reports(context_address)
-    work = drain_market(context_address)
+        send_reports(context)
+    work = drain_market(context)
     if work > 0:
         context["waited"] = 0
     if exchange["groups_open"] > 0 and context["waited"] < PATIENCE:
         context["waited"] += 1
         return work
-    return work + drain_requests(context_address)
+    return work + drain_requests(context)
 
 
 class MockExchange(Actor):

@@ -108,8 +108,4 @@ TO_BALANCES = 2
 #   |queue|due_at| message: FILL, or ORDER_UPDATE or BALANCE_UPDATE in its first 56 bytes
 #   +-----+------+-------------------+
 REPORT = record_type("i8 queue due_at", ("message", FILL))
-MESSAGE_AT = REPORT.fields["message"][1]  # type: ignore[index]
-
-REPORT_BYTES = REPORT.itemsize
-
 assert MARKET.itemsize == ORDER.itemsize == 64  # each is one cache line

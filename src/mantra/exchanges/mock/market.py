@@ -66,7 +66,5 @@ def lose_books(exchange):
     for market in records_at(exchange["markets"], exchange["instruments"], MARKET):
         if market["book"] != 0:
             clear(market["book"])
-        market["lost"] = 1
-        market["in_group"] = 0
-        market["touched"] = 0
+        market["lost"], market["in_group"], market["touched"] = 1, 0, 0
     exchange["groups_open"] = 0
