@@ -59,6 +59,3 @@ MARKET = record_type(
     "i8 sequence trade_id aggressor heat",
     f"({TICKS_MAX},)i4 grid",
 )
-
-L2_AT = GENERATOR.fields["l2"][1]  # type: ignore[index]
-TRADES_AT = GENERATOR.fields["trades"][1]  # type: ignore[index]
