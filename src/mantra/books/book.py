@@ -52,7 +52,7 @@ class Book:
         self._head = aligned_zeros(1, BOOK)
         self.address = address_of(self._head)
         for side in (BID, ASK):
-            open_side(side_of(self.address, side), 1 - 2 * side, levels)
+            open_side(self._head["sides"][0, side], 1 - 2 * side, levels)
         self.close = weakref.finalize(self, _close, self._head)  # once, at the latest when dropped
 
     def __enter__(self) -> Self:
@@ -68,12 +68,12 @@ class Book:
     @property
     def size(self) -> int:
         """Bytes held."""
-        return BOOK.itemsize + sum(side_bytes(side_of(self.address, side)) for side in (BID, ASK))
+        return BOOK.itemsize + sum(side_bytes(side) for side in self._head["sides"][0])
 
 
 def _close(head: np.ndarray) -> None:
-    for side in (BID, ASK):
-        close_side(side_of(address_of(head), side))
+    for side in head["sides"][0]:
+        close_side(side)
 
 
 def new_book(levels: int = 32) -> Book:
@@ -86,8 +86,8 @@ def new_book(levels: int = 32) -> Book:
 
 @compiled
 def side_of(book, side):
-    """Address of a side."""
-    return book + SIDES_OFFSET + side * SIDE_BYTES
+    """The SIDE record of a side."""
+    return records_at(book + SIDES_OFFSET + side * SIDE_BYTES, 1, SIDE)[0]
 
 
 # ---------------------------------------------------------------- writing
@@ -156,13 +156,13 @@ def is_consistent(book):
 @compiled
 def levels(book, side):
     """How many levels a side has."""
-    return records_at(side_of(book, side), 1, SIDE)[0]["levels"]
+    return side_of(book, side)["levels"]
 
 
 @compiled
 def best_price(book, side):
     """Price of the best level, 0 if there is none."""
-    head = records_at(side_of(book, side), 1, SIDE)[0]
+    head = side_of(book, side)
     return price_of(head, head["touch"]) if head["levels"] > 0 else np.int64(0)
 
 
