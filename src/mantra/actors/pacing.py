@@ -10,24 +10,21 @@ a source finds no room for BLOCKED_CALLS calls, for a consumer that died never m
 
 import numpy as np
 
-from mantra.actors.actor import Actor
-from mantra.actors.control import ACTOR_ROW, CONTROL, DONE
+from mantra.actors import actor, control
 from mantra.actors.spine import Spine
 from mantra.compiled import compiled
-from mantra.icc import shm
-from mantra.icc.atomics import load_acquire, store_relaxed
+from mantra.icc import atomics, shm
 from mantra.icc.memory import CACHE_LINE, address_of, aligned_zeros, offsets, record_type
 from mantra.icc.queue_segment import CONSUMERS_AT, CONSUMERS_MAX, COUNT_AT, Queue
-from mantra.messages.enums import EVENT_END_OF_DATA
-from mantra.messages.records import SYSTEM_EVENT
+from mantra.messages import enums, records
 from mantra.telemetry.tracked import originate, send
 
 # Phases of a source. WAITING: for the run to begin.
 WAITING, BEGINNING, SENDING, OVER = range(4)
 
 # Words a source looks at and sets: the run's state, its own state, what it has left.
-[STATE_AT] = offsets(CONTROL, "state")
-ROW_STATE_AT, PENDING_AT = offsets(ACTOR_ROW, "state pending")
+[STATE_AT] = offsets(control.CONTROL, "state")
+ROW_STATE_AT, PENDING_AT = offsets(control.ACTOR_ROW, "state pending")
 
 LEAD = 256
 BLOCKED_CALLS = 1 << 20
@@ -49,10 +46,10 @@ L2, TRADES, EVENTS = np.arange(3)  # outlets, int64; the first two are streams o
 # ts_exchange  of the message sent last
 # rooms        by stream
 SOURCE: list = ["i8 phase track control row sent ts_exchange", "(3,)i8 outlets"]
-SOURCE += [("rooms", ROOM, (2,)), ("event", SYSTEM_EVENT)]
+SOURCE += [("rooms", ROOM, (2,)), ("event", records.SYSTEM_EVENT)]
 
 
-class Source(Actor):
+class Source(actor.Actor):
     """Base of actors that send market data. `lead`: messages they may be ahead, on each queue."""
 
     writes = ("l2", "trades", "events")
@@ -98,12 +95,12 @@ def set_room(room: np.void, queue: Queue, lead: int = LEAD) -> None:
 def has_room(room, messages):
     """Whether so many messages, or the limit if they are more, can be published now."""
     ahead_max = room["limit"] - min(messages, room["limit"])
-    count = load_acquire(room["count"])
+    count = atomics.load_acquire(room["count"])
     if count - room["slowest"] <= ahead_max:
         return True
     slowest = count
     for i in range(room["paced_by"]):
-        slowest = min(slowest, load_acquire(room["cursors"][i]))
+        slowest = min(slowest, atomics.load_acquire(room["cursors"][i]))
     room["slowest"] = slowest
     if count - slowest <= ahead_max:
         room["blocked"] = 0
@@ -124,8 +121,8 @@ def end(context):
     context["phase"] = OVER
     event = context["event"]
     event["ts_exchange"], event["value"] = context["ts_exchange"], context["sent"]
-    event["kind"], event["instrument"], event["venue"] = EVENT_END_OF_DATA, -1, -1
+    event["kind"], event["instrument"], event["venue"] = enums.EVENT_END_OF_DATA, -1, -1
     originate(context["track"])
     send(context["track"], context["outlets"][EVENTS], address_of(event))
-    store_relaxed(context["row"] + PENDING_AT, 0)
-    store_relaxed(context["row"] + ROW_STATE_AT, DONE)
+    atomics.store_relaxed(context["row"] + PENDING_AT, 0)
+    atomics.store_relaxed(context["row"] + ROW_STATE_AT, control.DONE)

@@ -19,10 +19,9 @@ from typing import Any
 
 import numpy as np
 
+from mantra.archive import merge, segment
 from mantra.archive.columns import decode, decoding_order, dtype_of, put_column
 from mantra.archive.layout import RUN_FILE, ArchiveError, Block, Damage, segment_files
-from mantra.archive.merge import Source, interleaved
-from mantra.archive.segment import StreamIndex, index_stream, read_columns
 
 LOG = logging.getLogger("mantra.archive")
 TIME_MIN, TIME_MAX = -(1 << 63), 1 << 63
@@ -44,7 +43,7 @@ class ArchiveReader:
             raise ArchiveError(
                 f"{self.directory}: no archive: neither run.json nor <stream>.<n>.mantra files"
             )
-        self._indexes = {stream: index_stream(stream, files[stream]) for stream in files}
+        self._indexes = {stream: segment.index_stream(stream, files[stream]) for stream in files}
         self.damages = [d for index in self._indexes.values() for d in index.damages]
         for damage in self.damages:
             LOG.warning("%s", damage)
@@ -134,8 +133,8 @@ class ArchiveReader:
             if column is None:
                 raise ArchiveError(f"stream {stream!r} has no time column: it cannot be merged")
             blocks = self.blocks(stream, start, end, None, skip_damaged)
-            sources.append(Source(blocks, column, np.empty(0, self.dtype(stream))))
-        return interleaved(sources)
+            sources.append(merge.Source(blocks, column, np.empty(0, self.dtype(stream))))
+        return merge.interleaved(sources)
 
     def _damaged(self, damage: Damage, skip: bool) -> None:
         if not skip:
@@ -147,7 +146,7 @@ class ArchiveReader:
             self.damages.append(damage)
             LOG.warning("%s", damage)
 
-    def _index(self, stream: str) -> StreamIndex:
+    def _index(self, stream: str) -> segment.StreamIndex:
         if stream not in self._indexes:
             raise ArchiveError(
                 f"{self.directory} has no stream {stream!r}; it has {', '.join(self.streams)}"
@@ -194,7 +193,7 @@ def decode_block(description: dict, block: Block, rows: np.ndarray) -> None:
     into = rows
     if decoded != names:  # Fields that predict those wanted come along.
         into = np.zeros(len(rows), fields_of(whole, sorted(decoded), description["stream"]))
-    bodies = read_columns(block, order)
+    bodies = segment.read_columns(block, order)
     for i in order:
         field = whole[columns[i]["field"]]
         count = block.rows * int(np.prod(field.shape, dtype=np.int64))

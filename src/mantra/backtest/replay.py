@@ -23,9 +23,7 @@ from typing import Literal
 
 import numpy as np
 
-from mantra.actors import pacing
-from mantra.actors.actor import CALL_PYTHON
-from mantra.actors.control import RUNNING
+from mantra.actors import actor, control, pacing
 from mantra.actors.pacing import L2, LEAD, TRADES, has_room
 from mantra.actors.spine import Spine
 from mantra.archive import ArchiveError, ArchiveReader
@@ -35,9 +33,8 @@ from mantra.icc.memory import address_of, record_type, records_at
 from mantra.messages.enums import FIRST, LAST
 from mantra.messages.records import L2_UPDATE, TRADE_UPDATE
 from mantra.messages.tables import Tables
+from mantra.telemetry import histogram, tracked
 from mantra.telemetry.clock import Calibration
-from mantra.telemetry.histogram import record_value
-from mantra.telemetry.tracked import TRACK, originate, send, ticks_now
 
 STREAMS = {"l2": L2_UPDATE, "trades": TRADE_UPDATE}
 BATCH = 64  # messages of a step, the rest of a group not counted
@@ -71,16 +68,16 @@ CONTEXT = record_type(
 def replay_step(context_address):
     context = records_at(context_address, 1, CONTEXT)[0]
     phase = context["phase"]
-    if phase == pacing.OVER or load_relaxed(context["control"] + pacing.STATE_AT) < RUNNING:
+    if phase == pacing.OVER or load_relaxed(context["control"] + pacing.STATE_AT) < control.RUNNING:
         return 0
     if phase == pacing.WAITING:
-        return CALL_PYTHON
+        return actor.CALL_PYTHON
     if phase == pacing.BEGINNING:
         context["phase"] = pacing.SENDING
-        context["ticks_begun"] = ticks_now(context["track"])
+        context["ticks_begun"] = tracked.ticks_now(context["track"])
     if context["at"] == context["rows"][context["stage"]] and not next_stage(context):
         if not context["exhausted"]:
-            return CALL_PYTHON
+            return actor.CALL_PYTHON
         pacing.end(context)
         return 1
     sent, wait_ticks = send_due(context)
@@ -93,7 +90,7 @@ def replay_step(context_address):
         calls = context["rows"][1 - context["stage"]] == 0 and not context["exhausted"]
     else:
         calls = pacing.is_blocked(context)
-    return CALL_PYTHON if calls else 0
+    return actor.CALL_PYTHON if calls else 0
 
 
 @compiled
@@ -126,7 +123,7 @@ def send_due(context):
         elif not has_room(context["rooms"][L2], np.int64(1)):
             break
         context["recorded"], context["ts_exchange"] = recorded, level["ts_exchange"]
-        send(context["track"], context["outlets"][stream], row)
+        tracked.send(context["track"], context["outlets"][stream], row)
         context["at"] += 1
         context["taken"][stream] += 1
         sent += 1
@@ -139,7 +136,7 @@ def ticks_until(context, recorded):
     if not context["paced"]:
         return np.int64(0)
     after = np.int64((recorded - context["recorded_begun"]) * context["ratio"])
-    return context["ticks_begun"] + after - ticks_now(context["track"])
+    return context["ticks_begun"] + after - tracked.ticks_now(context["track"])
 
 
 @compiled
@@ -160,10 +157,10 @@ def may_begin(context, stream):
 @compiled
 def begin_origin(context, lag):
     """A new origin; and at a set pace, how late it is."""
-    originate(context["track"])
+    tracked.originate(context["track"])
     if context["paced"]:
         context["lag_max"] = max(context["lag_max"], lag)
-        record_value(records_at(context["track"], 1, TRACK)[0]["histograms"], lag)
+        histogram.record_value(records_at(context["track"], 1, tracked.TRACK)[0]["histograms"], lag)
 
 
 @dataclass

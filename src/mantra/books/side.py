@@ -5,9 +5,7 @@ Everything is written once for both sides; `sign` alone tells them apart.
 
 import numpy as np
 
-from mantra.books import window
-from mantra.books.layout import BUCKET_BYTES, LEVELS_PER_BUCKET, VOLUME_OFFSET
-from mantra.books.machine import allocate_bytes, free_bytes, trailing_zeros, zero_bytes
+from mantra.books import layout, machine, window
 from mantra.books.table import NO_ROOM, place, slot_at, slot_count, stash_buckets, word_at
 from mantra.compiled import compiled
 
@@ -17,7 +15,7 @@ BUCKETS_MIN = 8  # 32 levels before it grows: most instruments are thin
 @compiled
 def table_bytes(buckets):
     """Bytes of a table with its stash."""
-    return (buckets + stash_buckets(buckets)) * BUCKET_BYTES
+    return (buckets + stash_buckets(buckets)) * layout.BUCKET_BYTES
 
 
 @compiled
@@ -25,12 +23,12 @@ def give_memory(side, buckets):
     """Allocate an empty table of `buckets` and its window. MemoryError if there is none."""
     ticks = window.window_ticks(buckets)
     size = table_bytes(buckets) + window.window_bytes(ticks)
-    address = allocate_bytes(size)
+    address = machine.allocate_bytes(size)
     if address == 0:
         raise MemoryError("no memory for the levels of a book")
-    zero_bytes(address, size)
+    machine.zero_bytes(address, size)
     side["table"], side["window"] = address, address + table_bytes(buckets)
-    side["buckets"], side["hash_shift"] = buckets, 63 - trailing_zeros(buckets)
+    side["buckets"], side["hash_shift"] = buckets, 63 - machine.trailing_zeros(buckets)
     side["ticks"] = side["touch"] = ticks
     side["stashed"] = side["far"] = side["far_levels"] = 0
 
@@ -40,7 +38,7 @@ def open_side(side, sign, levels):
     """Make a side from zeroed memory, with room for `levels`."""
     side["sign"] = sign
     buckets = BUCKETS_MIN
-    while buckets * LEVELS_PER_BUCKET < levels:
+    while buckets * layout.LEVELS_PER_BUCKET < levels:
         buckets *= 2
     give_memory(side, buckets)
     window.set_unit(side, np.int64(window.UNIT_MAX))
@@ -49,8 +47,8 @@ def open_side(side, sign, levels):
 @compiled
 def close_side(side):
     """Give the side's memory back."""
-    free_bytes(side["far"])
-    free_bytes(side["table"])
+    machine.free_bytes(side["far"])
+    machine.free_bytes(side["table"])
 
 
 @compiled
@@ -63,7 +61,7 @@ def side_bytes(side):
 @compiled
 def clear_side(side):
     """Delete every level and forget the step; room stays."""
-    zero_bytes(side["table"], table_bytes(side["buckets"]))
+    machine.zero_bytes(side["table"], table_bytes(side["buckets"]))
     side["levels"] = side["stashed"] = 0
     window.set_unit(side, np.int64(window.UNIT_MAX))
     window.move_window(side)
@@ -79,7 +77,7 @@ def set_level(side, price, volume):
     present = int(volume != 0)
     side["levels"] += present - was
     window.note_level(side, price, present, was)
-    if side["levels"] > side["buckets"] * LEVELS_PER_BUCKET:
+    if side["levels"] > side["buckets"] * layout.LEVELS_PER_BUCKET:
         _grow(side)
 
 
@@ -90,14 +88,14 @@ def _grow(side):
     crowded = True
     while crowded:
         if side["table"] != table:
-            free_bytes(side["table"])
+            machine.free_bytes(side["table"])
         give_memory(side, side["buckets"] * 2)
         crowded = False
         for number in range(slots):
             slot = slot_at(table, number)
             price = word_at(slot)
-            if price != 0 and place(side, price, word_at(slot + VOLUME_OFFSET)) == NO_ROOM:
+            if price != 0 and place(side, price, word_at(slot + layout.VOLUME_OFFSET)) == NO_ROOM:
                 crowded = True
-    free_bytes(table)
-    free_bytes(far)
+    machine.free_bytes(table)
+    machine.free_bytes(far)
     window.move_window(side)

@@ -24,7 +24,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mantra.icc import queue, shm
+from mantra.compiled import compiled
+from mantra.icc import atomics, queue, shm
 from mantra.icc.memory import CACHE_LINE, address_of, aligned_zeros, record_type
 
 PAYLOADS = (56, 120, 248)  # bytes: one, two and four cache lines a slot
@@ -165,10 +166,10 @@ def heal(of: Queue) -> int:
     return healed
 
 
-@queue.compiled
+@compiled
 def exchange(address, expected, desired):
     """`compare_exchange` for Python callers: the instruction, not its twin."""
-    return queue.compare_exchange(address, expected, desired)
+    return atomics.compare_exchange(address, expected, desired)
 
 
 def _handle(of: Queue, kind: np.dtype) -> np.ndarray:

@@ -19,13 +19,11 @@ from mantra.books.book import CONSISTENT, apply_update, clear, new_book
 from mantra.compiled import JIT, call_step, compiled, duty_cycle, inlined
 from mantra.icc.memory import address_of, aligned_zeros, record_type, records_at
 from mantra.icc.queue import CONSUMER, DATA, SPED_PAST, has_news, publish, show_progress
-from mantra.messages import records
-from mantra.messages.enums import EVENT_OVERRUN, FIRST, SNAPSHOT
+from mantra.messages import enums, records
 from mantra.messages.records import IDEAL_ORDER
 from mantra.messages.tables import Tables
 from mantra.models.contract import BOOK, CALL, FILL, MARKET, TRADE, Model
 from mantra.telemetry import tracked
-from mantra.telemetry.tracked import ticks_now
 
 BATCH = 64  # messages of one queue in one step: bounds how long the core's other actors wait
 CACHE_PREFIX = "cache-"
@@ -112,7 +110,7 @@ def drain_levels(context):
         if at < 0:
             continue
         market = records_at(context["call"]["market"], at + 1, MARKET)[at]
-        if update["flags"] & (FIRST | SNAPSHOT) == FIRST | SNAPSHOT:
+        if update["flags"] & (enums.FIRST | enums.SNAPSHOT) == enums.FIRST | enums.SNAPSHOT:
             market["trusted"] = 1
         status = apply_update(market["book"], address_of(update))
         if status == CONSISTENT and market["trusted"]:
@@ -188,7 +186,7 @@ def call_model(context, start, work):
             or order["time_in_force"] != last["time_in_force"]
         ):
             if now == 0:
-                now = ticks_now(track)
+                now = tracked.ticks_now(track)
             send_ideal(context, row, now)
     # The timing's detail: l2 messages taken so far. A trade or fill may come amid a group.
     tracked.note_detail(track, records_at(context["inlets"][L2], 1, CONSUMER)[0]["next"])
@@ -228,7 +226,7 @@ def lose(context, inlet):
     Of levels: empty books until each gets a snapshot. Of fills: positions are not known any more,
     so nothing is wanted for good.
     """
-    call, now = context["call"], ticks_now(context["track"])
+    call, now = context["call"], tracked.ticks_now(context["track"])
     if inlet == L2:
         for market in records_at(call["market"], call["markets"], MARKET):
             clear(market["book"])
@@ -282,7 +280,7 @@ class ModelActor(Actor):
         context["cache"] = address_of(spine.vector(CACHE_PREFIX + self.name, IDEAL_ORDER))
         context["trampoline"] = self.model.call.address
         event = context["event"]
-        event["kind"], event["instrument"], event["venue"] = EVENT_OVERRUN, -1, -1
+        event["kind"], event["instrument"], event["venue"] = enums.EVENT_OVERRUN, -1, -1
         self._lay_out(context, spine)
         if JIT:  # Now: at the end it would be late.
             tell_ideals.compile("(int64,)")

@@ -31,9 +31,7 @@ from mantra.compiled import compiled, inlined
 from mantra.icc.memory import address_of, records_at
 from mantra.icc.queue import CONSUMER, DATA, EMPTY, has_news, show_progress
 from mantra.messages import enums, records
-from mantra.overseer import lifecycle, orders, refusals
-from mantra.overseer.ledger import begin_day, book_fill, mark_all
-from mantra.overseer.limits import market_of, venue_of
+from mantra.overseer import ledger, lifecycle, limits, orders, refusals
 from mantra.overseer.state import NOWHERE
 from mantra.telemetry.tracked import hold_timer, receive, start_timer, ticks_now
 
@@ -151,7 +149,7 @@ def apply_fill(context):
     if 0 <= model < context["model_count"]:
         if 0 <= fill["instrument"] < context["instrument_count"]:
             orders.counters_of(context, model)["fills"] += 1
-            book_fill(context, model)
+            ledger.book_fill(context, model)
 
 
 @inlined
@@ -193,9 +191,9 @@ def apply_event(context):
     if not ((halted or resumed) and 0 <= event["venue"] < context["venue_count"]):
         return
     if 0 <= event["instrument"] < context["instrument_count"]:
-        market_of(context, np.int64(event["instrument"]))["halted"] = halted
+        limits.market_of(context, np.int64(event["instrument"]))["halted"] = halted
     else:
-        venue_of(context, np.int64(event["venue"]))["halted"] = halted
+        limits.venue_of(context, np.int64(event["venue"]))["halted"] = halted
     orders.wake(context, np.int64(refusals.LIFTED_BY_RESUME))
 
 
@@ -205,8 +203,8 @@ def apply_trade(context):
     trade = records_at(address_of(context["message"]), 1, records.TRADE_UPDATE)[0]
     if not 0 <= trade["instrument"] < context["instrument_count"] or trade["price"] <= 0:
         return
-    begin_day(context, trade["ts_exchange"])
-    market = market_of(context, np.int64(trade["instrument"]))
+    ledger.begin_day(context, trade["ts_exchange"])
+    market = limits.market_of(context, np.int64(trade["instrument"]))
     if market["last_price"] != trade["price"]:
         market["last_price"] = trade["price"]
-        mark_all(context, np.int64(trade["instrument"]))
+        ledger.mark_all(context, np.int64(trade["instrument"]))

@@ -14,12 +14,8 @@ import numpy as np
 
 from mantra.compiled import compiled
 from mantra.icc.memory import address_of, records_at
-from mantra.messages.amounts import DOWN, UP, base_amount, mul_div, quote_amount
-from mantra.messages.enums import BID, EVENT_HALT
-from mantra.messages.records import FILL
-from mantra.overseer.limits import instrument_at, market_of
-from mantra.overseer.orders import counters_of, model_at, position_of, tell, touch_model
-from mantra.overseer.state import LEDGER
+from mantra.messages import amounts, enums, records
+from mantra.overseer import limits, orders, state
 
 DAY_NS = 86_400_000_000_000
 
@@ -27,25 +23,25 @@ DAY_NS = 86_400_000_000_000
 @compiled
 def book_fill(context, model):
     """Enter the fill in hand into its model's position and cash, and look at the loss."""
-    fill = records_at(address_of(context["message"]), 1, FILL)[0]
+    fill = records_at(address_of(context["message"]), 1, records.FILL)[0]
     instrument = np.int64(fill["instrument"])
-    facts = instrument_at(context, instrument)
+    facts = limits.instrument_at(context, instrument)
     begin_day(context, fill["ts_exchange"])
-    held = position_of(context, model, instrument)
-    market = market_of(context, instrument)
+    held = orders.position_of(context, model, instrument)
+    market = limits.market_of(context, instrument)
     if market["last_price"] == 0:
         market["last_price"] = fill["price"]
-    sign, rounding = np.int64(-1), np.int64(DOWN)
-    if fill["side"] == BID:
-        sign, rounding = np.int64(1), np.int64(UP)
-    notional = quote_amount(address_of(facts), fill["price"], fill["volume"], rounding)
+    sign, rounding = np.int64(-1), np.int64(amounts.DOWN)
+    if fill["side"] == enums.BID:
+        sign, rounding = np.int64(1), np.int64(amounts.UP)
+    notional = amounts.quote_amount(address_of(facts), fill["price"], fill["volume"], rounding)
     held["position"] += sign * fill["volume"]
     gained = -sign * notional
     if fill["fee_asset"] == facts["quote"]:
         gained -= fill["fee"]
     elif fill["fee_asset"] == facts["base"]:
-        traded = max(base_amount(address_of(facts), fill["volume"]), np.int64(1))
-        gained -= mul_div(fill["fee"], notional, traded, np.int64(UP))
+        traded = max(amounts.base_amount(address_of(facts), fill["volume"]), np.int64(1))
+        gained -= amounts.mul_div(fill["fee"], notional, traded, np.int64(amounts.UP))
     held["cash"] += gained
     gain(context, model, np.int64(facts["quote"]), gained)
     mark(context, model, instrument)
@@ -54,10 +50,10 @@ def book_fill(context, model):
 @compiled
 def mark(context, model, instrument):
     """Value a model's position at the last price, and look at the loss."""
-    facts = instrument_at(context, instrument)
-    held = position_of(context, model, instrument)
-    last = market_of(context, instrument)["last_price"]
-    value = quote_amount(address_of(facts), last, held["position"], np.int64(DOWN))
+    facts = limits.instrument_at(context, instrument)
+    held = orders.position_of(context, model, instrument)
+    last = limits.market_of(context, instrument)["last_price"]
+    value = amounts.quote_amount(address_of(facts), last, held["position"], np.int64(amounts.DOWN))
     change = value - held["value"]
     held["value"] = value
     asset = np.int64(facts["quote"])
@@ -69,7 +65,7 @@ def mark(context, model, instrument):
 def mark_all(context, instrument):
     """An instrument has a new last price: value the positions in it."""
     for model in range(context["model_count"]):
-        held = position_of(context, model, instrument)
+        held = orders.position_of(context, model, instrument)
         if held["position"] != 0 or held["value"] != 0:
             mark(context, model, instrument)
 
@@ -78,7 +74,7 @@ def mark_all(context, instrument):
 def ledger_of(context, model, asset):
     """The LEDGER of a model in an asset; of all together for an index beyond the last."""
     number = model * context["asset_count"] + asset
-    return records_at(context["ledgers"], number + 1, LEDGER)[number]
+    return records_at(context["ledgers"], number + 1, state.LEDGER)[number]
 
 
 @compiled
@@ -103,13 +99,13 @@ def check_loss(context, model, asset):
 @compiled
 def halt_model(context, model, loss):
     """Cancel all of a model's orders and send none, for the rest of the run; told once."""
-    owner = model_at(context, model)
+    owner = orders.model_at(context, model)
     if owner["halted"]:
         return
     owner["halted"] = 1
-    counters_of(context, model)["halted"] = 1
-    touch_model(context, model)
-    tell(context, np.int64(EVENT_HALT), np.int64(-1), loss, model)
+    orders.counters_of(context, model)["halted"] = 1
+    orders.touch_model(context, model)
+    orders.tell(context, np.int64(enums.EVENT_HALT), np.int64(-1), loss, model)
 
 
 @compiled
@@ -119,6 +115,6 @@ def begin_day(context, ts_exchange):
         return
     context["day_end"] = ts_exchange - ts_exchange % DAY_NS + DAY_NS
     count = (context["model_count"] + 1) * context["asset_count"]
-    ledgers = records_at(context["ledgers"], count, LEDGER)
+    ledgers = records_at(context["ledgers"], count, state.LEDGER)
     for index in range(count):
         ledgers[index]["day_start"] = ledgers[index]["pnl"]

@@ -20,8 +20,7 @@ from mantra.messages import amounts
 from mantra.messages.amounts import DOWN, PPM, UP, base_amount, mul_div, quote_amount
 from mantra.messages.enums import ASK, BID, GTC, LIMIT, MARKET, POST_ONLY
 from mantra.messages.tables import INSTRUMENT
-from mantra.overseer import refusals
-from mantra.overseer.orders import balance_of, model_at, position_of
+from mantra.overseer import orders, refusals
 from mantra.overseer.state import BUCKET, MARKET_STATE, OPEN_MAX, VENUE_STATE
 
 INSTRUMENT_BYTES = INSTRUMENT.itemsize
@@ -48,7 +47,7 @@ def refusal_of_state(context, model):
     ideal = context["ideal"]
     if context["mode"] != 0:
         return refusals.STOPPED
-    owner = model_at(context, model)
+    owner = orders.model_at(context, model)
     if owner["halted"]:
         return refusals.MODEL_HALTED
     if not 0 <= ideal["instrument"] < context["instrument_count"]:
@@ -72,7 +71,7 @@ def refusal_of_state(context, model):
 def refusal_of_size(context, model):
     """Volume, and the position if all live orders and this one were filled."""
     ideal = context["ideal"]
-    held = position_of(context, model, np.int64(ideal["instrument"]))
+    held = orders.position_of(context, model, np.int64(ideal["instrument"]))
     if 0 < held["order_volume_max"] < ideal["volume"]:
         return refusals.VOLUME
     if held["position_max"] > 0:
@@ -88,7 +87,7 @@ def refusal_of_size(context, model):
 def refusal_of_price(context, model):
     """The collar around the last price, and the notional."""
     ideal = context["ideal"]
-    limits = position_of(context, model, np.int64(ideal["instrument"]))
+    limits = orders.position_of(context, model, np.int64(ideal["instrument"]))
     last = market_of(context, np.int64(ideal["instrument"]))["last_price"]
     if last == 0 and (ideal["type"] == MARKET or limits["collar_ppm"] > 0):
         return refusals.NO_PRICE
@@ -107,7 +106,7 @@ def refusal_of_price(context, model):
 def refusal_of_balance(context):
     """Is what the order costs there? Sets the context's `cost` and `cost_asset`."""
     set_cost(context)
-    balance = balance_of(context, venue_in_hand(context), context["cost_asset"])
+    balance = orders.balance_of(context, venue_in_hand(context), context["cost_asset"])
     if balance["known"] == 0:
         return refusals.BALANCE_UNKNOWN
     # All three are sums of the venue's and our own amounts: the difference does not wrap.

@@ -19,34 +19,32 @@ from mantra.compiled import compiled, inlined
 from mantra.icc.memory import address_of, records_at
 from mantra.icc.seqlock_vector import row_version
 from mantra.messages.enums import BID, EVENT_ORDER_ILLEGAL, EVENT_ORDER_UNKNOWN
-from mantra.overseer import lifecycle, state
+from mantra.overseer import lifecycle, refusals, state
 from mantra.overseer.lifecycle import FIRST_END, ILLEGAL
-from mantra.overseer.refusals import LIFTED_BY_END
-from mantra.overseer.state import BALANCE, CAPACITY, COUNTERS, MODEL, ORDER, POSITION, ROW
 from mantra.telemetry.tracked import send, ticks_now
 
-ORDER_BYTES = ORDER.itemsize
+ORDER_BYTES = state.ORDER.itemsize
 WORD = np.dtype("i8")
 
 
 @compiled
 def order_at(context, slot):
     """The ORDER in a slot."""
-    return records_at(context["orders"] + slot * ORDER_BYTES, 1, ORDER)[0]
+    return records_at(context["orders"] + slot * ORDER_BYTES, 1, state.ORDER)[0]
 
 
 @compiled
 def find_order(context, order_id):
     """Slot of the order with this id; NOWHERE: nobody here sent it, or its slot is used again."""
     slot = order_id & state.SLOT_MASK
-    known = order_id >= CAPACITY and order_at(context, slot)["order_id"] == order_id
+    known = order_id >= state.CAPACITY and order_at(context, slot)["order_id"] == order_id
     return slot if known else np.int64(state.NOWHERE)
 
 
 @compiled
 def model_at(context, model):
     """The MODEL record of a model."""
-    return records_at(context["models"], context["model_count"], MODEL)[model]
+    return records_at(context["models"], context["model_count"], state.MODEL)[model]
 
 
 @compiled
@@ -54,7 +52,7 @@ def counters_of(context, model):
     """The COUNTERS of a model, about to be changed; of none of them for an index beyond."""
     count = context["model_count"]
     of = model if 0 <= model < count else count
-    counters = records_at(context["counters"], count + 1, COUNTERS)[of]
+    counters = records_at(context["counters"], count + 1, state.COUNTERS)[of]
     counters["changed"] = context["changed"] = 1
     return counters
 
@@ -63,23 +61,23 @@ def counters_of(context, model):
 def position_of(context, model, instrument):
     """The POSITION of a model in an instrument."""
     number = model * context["instrument_count"] + instrument
-    return records_at(context["positions"], number + 1, POSITION)[number]
+    return records_at(context["positions"], number + 1, state.POSITION)[number]
 
 
 @compiled
 def balance_of(context, venue, asset):
     """The BALANCE of an asset at a venue."""
     number = venue * context["asset_count"] + asset
-    return records_at(context["balances"], number + 1, BALANCE)[number]
+    return records_at(context["balances"], number + 1, state.BALANCE)[number]
 
 
 @inlined
 def take_slot(context, model, row):
     """Take a slot for an order of a row; the ORDER in it. OPEN_MAX sees that there is one."""
     ended = context["slots_given"] - context["slots_taken"]
-    if ended > state.KEPT or context["slots_fresh"] == CAPACITY:
+    if ended > state.KEPT or context["slots_fresh"] == state.CAPACITY:
         at = context["slots_taken"] & state.SLOT_MASK
-        slot = records_at(context["free_slots"], CAPACITY, WORD)[at]
+        slot = records_at(context["free_slots"], state.CAPACITY, WORD)[at]
         context["slots_taken"] += 1
     else:
         slot = context["slots_fresh"]
@@ -87,7 +85,7 @@ def take_slot(context, model, row):
     order = order_at(context, slot)
     if order["reserved"] > 0:  # It ended long ago and no balance of its venue ever named it.
         give_up_reservation(context, order)
-    order["order_id"] = context["sequence"] * CAPACITY + slot
+    order["order_id"] = context["sequence"] * state.CAPACITY + slot
     context["sequence"] += 1
     order["state"] = lifecycle.NONE
     order["model"], order["row"] = model, row
@@ -95,7 +93,7 @@ def take_slot(context, model, row):
     owner = model_at(context, model)
     owner["open"] += 1
     context["open"] += 1
-    records_at(owner["first_row"], owner["rows"], ROW)[row]["slot"] = slot
+    records_at(owner["first_row"], owner["rows"], state.ROW)[row]["slot"] = slot
     return order
 
 
@@ -122,7 +120,7 @@ def happen(context, order, event):
 def end_order(context, order, before):
     """An order has ended: free its row and slot, undo what it took, and say when to go on."""
     model = model_at(context, order["model"])
-    row = records_at(model["first_row"], model["rows"], ROW)[order["row"]]
+    row = records_at(model["first_row"], model["rows"], state.ROW)[order["row"]]
     after = order["state"]
     row["slot"] = state.NOWHERE
     row["freed"] = records_at(context["track"], 1, WORD)[0]  # its origin word
@@ -140,7 +138,7 @@ def end_order(context, order, before):
     model["open"] -= 1
     context["open"] -= 1
     work(context, order, order["filled"] - order["volume"])
-    slots = records_at(context["free_slots"], CAPACITY, WORD)
+    slots = records_at(context["free_slots"], state.CAPACITY, WORD)
     slots[context["slots_given"] & state.SLOT_MASK] = order["order_id"] & state.SLOT_MASK
     context["slots_given"] += 1
     if order["reserved"] > 0:
@@ -149,7 +147,7 @@ def end_order(context, order, before):
         else:
             order["sent_at"] = ticks_now(context["track"])
             context["unsettled"] += 1
-    wake(context, np.int64(LIFTED_BY_END))
+    wake(context, np.int64(refusals.LIFTED_BY_END))
 
 
 @compiled
@@ -181,7 +179,7 @@ def give_up_reservation(context, order):
 def touch_row(context, model, row):
     """Have a row looked at again."""
     owner = model_at(context, model)
-    records_at(owner["first_row"], owner["rows"], ROW)[row]["dirty"] = 1
+    records_at(owner["first_row"], owner["rows"], state.ROW)[row]["dirty"] = 1
     owner["dirty"] = 1
 
 
@@ -199,7 +197,7 @@ def wake(context, lifted):
         return
     for model in range(context["model_count"]):
         owner = model_at(context, model)
-        rows = records_at(owner["first_row"], owner["rows"], ROW)
+        rows = records_at(owner["first_row"], owner["rows"], state.ROW)
         for row in range(owner["rows"]):
             if rows[row]["refused"] and (lifted >> rows[row]["refused"]) & 1:
                 touch_row(context, model, row)

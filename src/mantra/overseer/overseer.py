@@ -16,20 +16,16 @@ from typing import ClassVar
 
 import numpy as np
 
-from mantra.actors.actor import Actor
-from mantra.actors.pacing import PENDING_AT
+from mantra.actors import actor, pacing
 from mantra.actors.spine import CLOCK_VECTOR, Spine
 from mantra.compiled import duty_cycle, inlined
 from mantra.icc.memory import address_of, aligned_zeros, records_at
 from mantra.icc.seqlock_vector import try_read_row, writes
-from mantra.messages.amounts import PPM
-from mantra.messages.records import IDEAL_ORDER
+from mantra.messages import amounts, records
 from mantra.messages.tables import Tables
-from mantra.overseer import answers, rehearsal, state
+from mantra.overseer import answers, rehearsal, state, sweep, watch
 from mantra.overseer.answers import BATCH, TIMER_SWEEP, TIMERS, drain, end_step
 from mantra.overseer.state import CAPACITY, CONTEXT, COUNTERS, LIMITS, MODEL, NOWHERE
-from mantra.overseer.sweep import sweep_model
-from mantra.overseer.watch import let_time_pass, look_at_control, show_counters, show_open
 from mantra.telemetry.clock import CLOCK_FIX, Calibration
 from mantra.telemetry.tracked import note_detail, tell_held, ticks_early, ticks_now
 
@@ -82,7 +78,7 @@ def sweep_models(context):
         owner = models[model]
         if writes(owner["cache"]) != owner["writes"] or owner["dirty"]:
             start = ticks_early(context["track"])
-            requests = sweep_model(context, model, start)
+            requests = sweep.sweep_model(context, model, start)
             note_detail(context["track"], model << MODEL_SHIFT | owner["writes"])
             end_step(context, np.int64(TIMER_SWEEP), start, requests)
             sent += requests + 1
@@ -92,7 +88,7 @@ def sweep_models(context):
 @duty_cycle
 def step(context_address):
     context = records_at(context_address, 1, CONTEXT)[0]
-    look_at_control(context)
+    watch.look_at_control(context)
     updates = drain(context, np.int64(answers.TIMER_ORDERS), context["orders_in"])
     fills = drain(context, np.int64(answers.TIMER_FILLS), context["fills_in"])
     balances = drain(context, np.int64(answers.TIMER_BALANCES), context["balances_in"])
@@ -103,7 +99,7 @@ def step(context_address):
     work += drain(context, np.int64(answers.TIMER_TRADES), context["trades_in"])
     if work > 0:
         tell_held(context["track"])
-        show_open(context)
+        watch.show_open(context)
         context["idle"] = 0
     else:
         rehearsal.keep_warm(context)
@@ -112,13 +108,13 @@ def step(context_address):
         now = ticks_now(context["track"])
         if now >= context["check_at"]:
             context["check_at"] = now + context["retry_ticks"]
-            let_time_pass(context, now)
+            watch.let_time_pass(context, now)
     if work == 0 and context["changed"]:
-        show_counters(context)
+        watch.show_counters(context)
     return work
 
 
-class Overseer(Actor):
+class Overseer(actor.Actor):
     """One for all models of a run. A model's index is its place in `models`."""
 
     reads: ClassVar = ("orders", "fills", "balances", "events", "trades")
@@ -188,7 +184,7 @@ class Overseer(Actor):
         context["instrument_count"], context["asset_count"] = instruments, assets
         context["venue_count"], context["model_count"] = venues, models
         context["track"], context["control"] = spine.track_address, spine.control.address
-        context["pending"] = spine.row_address + PENDING_AT
+        context["pending"] = spine.row_address + pacing.PENDING_AT
         context["requests"] = address_of(spine.outlet("requests"))
         context["events_out"] = address_of(spine.outlet("events"))
         for queue in self.reads:
@@ -209,12 +205,12 @@ class Overseer(Actor):
 
     def on_stop(self) -> None:
         if self.context is not None:
-            show_counters(self.context[0])
+            watch.show_counters(self.context[0])
 
     def _understudy(self) -> "Overseer":
         """One with limits of all kinds that never bite."""
         name, never = rehearsal.UNDERSTUDY, NEVER_BITES
-        of_orders = OrderLimits(never, never, PPM, never)
+        of_orders = OrderLimits(never, never, amounts.PPM, never)
         limits = ModelLimits({0: of_orders}, never, 1e6, never, {rehearsal.QUOTE: never})
         return Overseer(name, [(name, 1)], rehearsal.one_market(), {name: limits})
 
@@ -224,7 +220,7 @@ class Overseer(Actor):
         for index, (name, rows) in enumerate(self.models):
             limits = self.limits.get(name, ModelLimits())
             model = self.arrays["models"][index]
-            model["cache"] = address_of(spine.vector(CACHE_PREFIX + name, IDEAL_ORDER))
+            model["cache"] = address_of(spine.vector(CACHE_PREFIX + name, records.IDEAL_ORDER))
             model["rows"], model["first_row"] = rows, address_of(self.rows[index])
             model["open_max"] = limits.open_orders_max
             _fill_bucket(buckets[index], limits, ticks_per_second)

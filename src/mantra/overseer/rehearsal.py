@@ -17,17 +17,13 @@ from typing import ClassVar
 
 import numpy as np
 
-from mantra.actors.actor import Actor
+from mantra.actors import actor, stepper
 from mantra.actors.spine import Spine
-from mantra.actors.stepper import Stepper
 from mantra.compiled import call_step, compiled, duty_cycle
-from mantra.icc.atomics import prefetch
+from mantra.icc import atomics, seqlock_vector
 from mantra.icc.memory import CACHE_LINE, address_of, aligned_zeros, record_type, records_at
 from mantra.icc.queue import DATA, PRODUCER, publish, try_consume
-from mantra.icc.seqlock_vector import write_row
-from mantra.messages import records
-from mantra.messages.enums import ACCEPTED, CANCELED, LIMIT, NEW
-from mantra.messages.records import IDEAL_ORDER, QUEUE_RECORDS, TRADE_UPDATE
+from mantra.messages import enums, records
 from mantra.messages.tables import Tables
 from mantra.overseer.orders import model_at, order_at
 from mantra.overseer.state import BUCKET, CAPACITY, CONTEXT, MODEL, NOWHERE, ORDER, ROW, SLOT_MASK
@@ -36,7 +32,7 @@ EVERY = 64  # idle steps: some 6 µs
 AHEAD = 4  # orders: slots of the table and of the queue that are asked for
 
 UNDERSTUDY = "understudy"
-CAPACITIES = dict.fromkeys((*QUEUE_RECORDS, f"timings-{UNDERSTUDY}"), 64)
+CAPACITIES = dict.fromkeys((*records.QUEUE_RECORDS, f"timings-{UNDERSTUDY}"), 64)
 PRICE = 1000
 VOLUME = 10
 PLENTY = 10**15
@@ -49,7 +45,7 @@ BASE, QUOTE = 0, 1  # assets of `one_market`
 #   count              rehearsals so far
 REHEARSAL = record_type(
     "i8 step context cache requests orders balances count",
-    ("ideal", IDEAL_ORDER),
+    ("ideal", records.IDEAL_ORDER),
     ("request", records.ORDER_REQUEST),
     ("update", records.ORDER_UPDATE),
     ("balance", records.BALANCE_UPDATE),
@@ -65,12 +61,12 @@ def rehearse(address):
     rehearsal = records_at(address, 1, REHEARSAL)[0]
     rehearsal["ideal"]["volume"] = VOLUME * (1 - rehearsal["count"] % 2)
     rehearsal["count"] += 1
-    write_row(rehearsal["cache"], np.int64(0), address_of(rehearsal["ideal"]))
+    seqlock_vector.write_row(rehearsal["cache"], np.int64(0), address_of(rehearsal["ideal"]))
     call_step(rehearsal["step"], rehearsal["context"])
     while try_consume(rehearsal["requests"], address_of(rehearsal["request"])) == DATA:
         request, update = rehearsal["request"], rehearsal["update"]
         update["order_id"] = rehearsal["balance"]["order_id"] = request["order_id"]
-        update["event"] = ACCEPTED if request["kind"] == NEW else CANCELED
+        update["event"] = enums.ACCEPTED if request["kind"] == enums.NEW else enums.CANCELED
         publish(rehearsal["orders"], address_of(rehearsal["update"]))
         publish(rehearsal["balances"], address_of(rehearsal["balance"]))
     return call_step(rehearsal["step"], rehearsal["context"])
@@ -112,29 +108,29 @@ def ask_for_memory(context):
 @compiled
 def ask_for(address, size):
     for line in range(address, address + size, CACHE_LINE):
-        prefetch(line)
+        atomics.prefetch(line)
 
 
-class Script(Actor):
+class Script(actor.Actor):
     """The understudy's model and venue; `rehearse` speaks for both."""
 
     reads: ClassVar = ("requests",)
     writes: ClassVar = ("orders", "fills", "balances", "trades")
 
     def vectors(self) -> dict[str, tuple[np.dtype, int]]:
-        return {f"cache-{UNDERSTUDY}": (IDEAL_ORDER, 1)}
+        return {f"cache-{UNDERSTUDY}": (records.IDEAL_ORDER, 1)}
 
     def on_start(self, spine: Spine) -> None:
         self.context = aligned_zeros(1, REHEARSAL)
         rehearsal = self.context[0]
-        rehearsal["cache"] = address_of(spine.vector(f"cache-{UNDERSTUDY}", IDEAL_ORDER))
+        rehearsal["cache"] = address_of(spine.vector(f"cache-{UNDERSTUDY}", records.IDEAL_ORDER))
         rehearsal["requests"] = address_of(spine.inlet("requests"))
         for queue in ("orders", "balances"):
             rehearsal[queue] = address_of(spine.outlet(queue))
-        rehearsal["ideal"]["price"], rehearsal["ideal"]["type"] = PRICE, LIMIT
+        rehearsal["ideal"]["price"], rehearsal["ideal"]["type"] = PRICE, enums.LIMIT
         rehearsal["update"]["leaves"] = VOLUME
         rehearsal["balance"]["total"], rehearsal["balance"]["asset"] = PLENTY, QUOTE
-        trade = aligned_zeros(1, TRADE_UPDATE)
+        trade = aligned_zeros(1, records.TRADE_UPDATE)
         trade["price"] = PRICE
         publish(address_of(spine.outlet("trades")), address_of(trade))
         publish(int(rehearsal["balances"]), address_of(rehearsal["balance"]))
@@ -153,10 +149,10 @@ def one_market() -> Tables:
 class Rehearsal:
     """An understudy and its script. Keep it alive while `address` is in use."""
 
-    def __init__(self, understudy: Actor):
+    def __init__(self, understudy: actor.Actor):
         """`understudy`: an Overseer of one model, UNDERSTUDY, with one row, on `one_market()`."""
         self.script = Script(UNDERSTUDY + "-script")
-        self._stepper = Stepper([self.script, understudy], CAPACITIES)
+        self._stepper = stepper.Stepper([self.script, understudy], CAPACITIES)
         with self._stepper:  # Its segments go at once; what is mapped stays.
             rehearsal = self.script.context[0]  # type: ignore[index]
             rehearsal["step"] = understudy.step.address

@@ -19,8 +19,7 @@ because a slot not used for long is no longer in the core's cache.
 """
 
 from mantra.icc.memory import offsets, record_type
-from mantra.messages.enums import CANCEL
-from mantra.messages.records import FILL, IDEAL_ORDER, ORDER_REQUEST, SYSTEM_EVENT
+from mantra.messages import enums, records
 from mantra.overseer.refusals import REFUSALS
 
 CAPACITY = 2048  # orders remembered; 384 KiB: stays in a core's second-level cache
@@ -112,7 +111,7 @@ VENUE_STATE = record_type("i8 halted amends")
 #   unsettled   reservations given up without the venue's balance
 #   changed     to be written to the vector
 COUNTERS = record_type(
-    f"({CANCEL + 1},)i8 requests",
+    f"({enums.CANCEL + 1},)i8 requests",
     f"({len(REFUSALS)},)i8 refused",
     "i8 updates fills illegal unknown timeouts unsettled open halted changed",
 )
@@ -140,11 +139,11 @@ CONTEXT = record_type(
     "i8 mode blind sequence slots_fresh slots_taken slots_given open shown_open refused_rows",
     "i8 unsettled changed steps check_at retry_ticks timeout_ticks rehearse rehearsal idle",
     "i8 day_end market_slack_ppm cost cost_asset",
-    ("ideal", IDEAL_ORDER),
-    ("request", ORDER_REQUEST),
-    ("message", FILL),
-    ("event_sent", SYSTEM_EVENT),
+    ("ideal", records.IDEAL_ORDER),
+    ("request", records.ORDER_REQUEST),
+    ("message", records.FILL),
+    ("event_sent", records.SYSTEM_EVENT),
 )
 
-[TERMS_AT] = offsets(IDEAL_ORDER, "instrument")
+[TERMS_AT] = offsets(records.IDEAL_ORDER, "instrument")
 TERMS_MASK = (1 << 56) - 1  # instrument, side, type, time in force; the last byte is unused

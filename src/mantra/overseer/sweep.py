@@ -31,9 +31,7 @@ from mantra.compiled import compiled, inlined
 from mantra.icc.memory import address_of, records_at
 from mantra.icc.seqlock_vector import BUSY, row_version, try_read_row, writes
 from mantra.messages.enums import AMEND, CANCEL, IOC, LIMIT, MARKET, NEW
-from mantra.overseer import limits, orders, refusals, state
-from mantra.overseer.lifecycle import OPEN, SEND_AMEND, SEND_CANCEL, SEND_NEW, UNKNOWN
-from mantra.overseer.state import ROW
+from mantra.overseer import lifecycle, limits, orders, refusals, state
 from mantra.telemetry.tracked import originate, send
 
 TYPE_SHIFT = 8 * 5  # of the bytes in the word of the terms
@@ -48,7 +46,7 @@ def sweep_model(context, model, now):
     cache = owner["cache"]
     owner["writes"] = writes(cache)  # Before the rows: what is written meanwhile is seen next time.
     owner["dirty"] = 0
-    rows = records_at(owner["first_row"], owner["rows"], ROW)
+    rows = records_at(owner["first_row"], owner["rows"], state.ROW)
     sent = 0
     for index in range(owner["rows"]):
         row = rows[index]
@@ -77,7 +75,7 @@ def serve_row(context, model, index, row, now):
             return 0
         return try_new(context, model, index, row, now)
     order = orders.order_at(context, row["slot"])
-    if order["state"] == OPEN:
+    if order["state"] == lifecycle.OPEN:
         if order["ends_itself"]:
             if now - order["sent_at"] <= context["timeout_ticks"]:
                 return 0
@@ -86,7 +84,7 @@ def serve_row(context, model, index, row, now):
                 order["revision"] = context["ideal"]["revision"]
                 forget_refusal(context, row)
                 return 0
-    elif order["state"] != UNKNOWN:
+    elif order["state"] != lifecycle.UNKNOWN:
         return 0
     if now < order["retry_at"]:
         row["dirty"] = owner["waiting"] = 1
@@ -166,7 +164,7 @@ def try_new(context, model, index, row, now):
 def may_amend(context, order):
     """Whether the order can be made the ideal order in hand by an AMEND."""
     ideal = context["ideal"]
-    if order["state"] != OPEN or order["amend_refused"]:
+    if order["state"] != lifecycle.OPEN or order["amend_refused"]:
         return False
     if limits.venue_of(context, order["venue"])["amends"] == 0:
         return False
@@ -194,12 +192,12 @@ def request(context, order, kind, now):
     message["type"] = order["terms"] >> TYPE_SHIFT & 0xFF
     message["time_in_force"] = order["terms"] >> TIME_IN_FORCE_SHIFT & 0xFF
     message["price"], message["volume"] = order["price"], order["volume"]
-    event = np.int64(SEND_NEW)
+    event = np.int64(lifecycle.SEND_NEW)
     if kind == AMEND:
-        event = np.int64(SEND_AMEND)
+        event = np.int64(lifecycle.SEND_AMEND)
         message["price"], message["volume"] = order["amend_price"], order["amend_volume"]
     elif kind == CANCEL:
-        event = np.int64(SEND_CANCEL)
+        event = np.int64(lifecycle.SEND_CANCEL)
         limits.charge(context, order["model"], order["venue"], now)
     elif message["type"] == MARKET:
         message["price"] = 0

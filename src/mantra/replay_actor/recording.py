@@ -8,8 +8,7 @@ from mantra.actors.actor import Actor
 from mantra.actors.spine import TIMINGS_PREFIX, record_of
 from mantra.archive import ArchiveError, ArchiveReader
 from mantra.config import check_config
-from mantra.messages.enums import EVENT_OVERRUN
-from mantra.messages.records import PUBLISHER_MASK
+from mantra.messages import enums, records
 from mantra.system import FEED, RECORDER, System, build_system
 
 
@@ -44,7 +43,7 @@ class Recording:
     @property
     def publisher(self) -> int:
         """The actor's id in the run."""
-        return int(self.timings["published"][0]) & PUBLISHER_MASK
+        return int(self.timings["published"][0]) & records.PUBLISHER_MASK
 
     def rows(self, stream: str) -> np.ndarray:
         """All rows of a stream, in the order of its queue; none if nothing was sent."""
@@ -62,8 +61,8 @@ class Recording:
         recorded = self.metadata.get("recorded", {})
         missing = {n: int(q["lost"]) for n, q in recorded.items() if n in names and q["lost"]}
         events = self.rows("events")
-        ours = events["published"] & PUBLISHER_MASK == self.publisher
-        overruns = events["value"][ours & (events["kind"] == EVENT_OVERRUN)]
+        ours = events["published"] & records.PUBLISHER_MASK == self.publisher
+        overruns = events["value"][ours & (events["kind"] == enums.EVENT_OVERRUN)]
         if len(overruns):
             missing[f"{self.actor.name}'s own inputs"] = int(overruns.sum())
         return missing

@@ -26,18 +26,12 @@ import numpy as np
 from mantra.actors.actor import Actor
 from mantra.actors.spine import Spine
 from mantra.compiled import compiled, duty_cycle
-from mantra.exchanges.mock.layout import EXCHANGE, REPORT
-from mantra.exchanges.mock.market import lose_books, on_trade, on_update
-from mantra.exchanges.mock.reports import report_balance
-from mantra.exchanges.mock.requests import handle_request
-from mantra.exchanges.mock.state import ExchangeState, MockOptions, read_balances
+from mantra.exchanges.mock import layout, market, reports, requests, state
 from mantra.icc.memory import address_of, aligned_zeros, record_type, records_at
 from mantra.icc.queue import CONSUMER, DATA, SPED_PAST, has_news, show_progress
-from mantra.messages.enums import EVENT_OVERRUN
-from mantra.messages.records import L2_UPDATE, ORDER_REQUEST, SYSTEM_EVENT, TRADE_UPDATE
+from mantra.messages import enums, records
 from mantra.messages.tables import Tables
 from mantra.telemetry import tracked
-from mantra.telemetry.tracked import TRACK, originate
 
 # Messages a step takes.
 EVENTS_PER_STEP = 128
@@ -60,10 +54,10 @@ CONTEXT = record_type(
     "(3,)i8 inlets lost outlets",
     "i8 events waited untold market_start market_stop",
     "(2,)i8 held",
-    ("update", L2_UPDATE),
-    ("trade", TRADE_UPDATE),
-    ("request", ORDER_REQUEST),
-    ("event", SYSTEM_EVENT),
+    ("update", records.L2_UPDATE),
+    ("trade", records.TRADE_UPDATE),
+    ("request", records.ORDER_REQUEST),
+    ("event", records.SYSTEM_EVENT),
 )
 
 
@@ -74,10 +68,10 @@ def send_reports(context):
     With an origin of its own, as if it had come in through a socket now: nothing in the engine can
     tell this venue from another. What it answers is found by order id, trade id and ts_exchange.
     """
-    exchange = records_at(context["exchange"], 1, EXCHANGE)[0]
+    exchange = records_at(context["exchange"], 1, layout.EXCHANGE)[0]
     if exchange["waiting"] > 0:
-        originate(context["track"])
-        for report in records_at(exchange["reports"], exchange["waiting"], REPORT):
+        tracked.originate(context["track"])
+        for report in records_at(exchange["reports"], exchange["waiting"], layout.REPORT):
             outlet = context["outlets"][report["queue"]]
             tracked.send(context["track"], outlet, address_of(report["message"]))
         exchange["waiting"] = 0
@@ -88,10 +82,10 @@ def publish_overrun(context, inlet):
     """Say how many messages of an inlet were lost."""
     lost = records_at(context["inlets"][inlet], 1, CONSUMER)[0]["lost"]
     event = context["event"]
-    event["ts_exchange"] = records_at(context["exchange"], 1, EXCHANGE)[0]["ts_exchange"]
+    event["ts_exchange"] = records_at(context["exchange"], 1, layout.EXCHANGE)[0]["ts_exchange"]
     event["value"], event["detail"] = lost - context["lost"][inlet], inlet
     context["lost"][inlet] = lost
-    originate(context["track"])
+    tracked.originate(context["track"])
     tracked.send(context["track"], context["events"], address_of(context["event"]))
 
 
@@ -103,7 +97,7 @@ def take(context, inlet, target):
         status = tracked.receive(context["track"], context["inlets"][inlet], target)
         if status == SPED_PAST:
             if inlet == UPDATES:
-                lose_books(records_at(context["exchange"], 1, EXCHANGE)[0])
+                market.lose_books(records_at(context["exchange"], 1, layout.EXCHANGE)[0])
             publish_overrun(context, inlet)
     return np.int64(status == DATA)
 
@@ -111,8 +105,8 @@ def take(context, inlet, target):
 @compiled
 def drain_market(context):
     """Take waiting updates and trades by origin; how many."""
-    track = records_at(context["track"], 1, TRACK)[0]
-    exchange = records_at(context["exchange"], 1, EXCHANGE)[0]
+    track = records_at(context["track"], 1, tracked.TRACK)[0]
+    exchange = records_at(context["exchange"], 1, layout.EXCHANGE)[0]
     update, trade, held = context["update"], context["trade"], context["held"]
     work, start, sent = np.int64(0), np.int64(0), False
     while work < EVENTS_PER_STEP:
@@ -131,11 +125,11 @@ def drain_market(context):
         if held[TRADES] and trade_is_first:
             held[TRADES] = 0
             track["origin"] = trade["ts_origin"]
-            on_trade(exchange, trade)
+            market.on_trade(exchange, trade)
         else:
             held[UPDATES] = 0
             track["origin"] = update["ts_origin"]
-            on_update(exchange, address_of(update))
+            market.on_update(exchange, address_of(update))
         if exchange["waiting"] > 0:
             send_reports(context)
             sent = True
@@ -164,14 +158,14 @@ def tell_market(context):
 @compiled
 def drain_requests(context):
     """Answer waiting requests, each timed; how many."""
-    exchange = records_at(context["exchange"], 1, EXCHANGE)[0]
+    exchange = records_at(context["exchange"], 1, layout.EXCHANGE)[0]
     track, work = context["track"], np.int64(0)
     if not has_news(context["inlets"][REQUESTS]):
         return work
     tell_market(context)
     while work < REQUESTS_PER_STEP and take(context, REQUESTS, address_of(context["request"])):
         start = tracked.start_timer(track)
-        handle_request(exchange, context["request"])
+        requests.handle_request(exchange, context["request"])
         send_reports(context)
         tracked.stop_timer(track, np.int64(TIMER_REQUEST), start, np.int64(1))
         work += 1
@@ -183,7 +177,7 @@ def drain_requests(context):
 def mock_exchange_step(context_address):
     """Market data first, then requests, as the venue would have seen them."""
     context = records_at(context_address, 1, CONTEXT)[0]
-    exchange = records_at(context["exchange"], 1, EXCHANGE)[0]
+    exchange = records_at(context["exchange"], 1, layout.EXCHANGE)[0]
     if exchange["waiting"] > 0:  # The balances at the start.
         send_reports(context)
     work = drain_market(context)
@@ -212,18 +206,18 @@ class MockExchange(Actor):
         venue: str,
         tables: Tables,
         balances: Mapping[str, str | int],
-        options: MockOptions | None = None,
+        options: state.MockOptions | None = None,
     ):
         super().__init__(name)
         self.venue = tables.venue(venue)
-        self.tables, self.amounts = tables, read_balances(tables, balances)
-        self.options = options or MockOptions()
-        self.state: ExchangeState
+        self.tables, self.amounts = tables, state.read_balances(tables, balances)
+        self.options = options or state.MockOptions()
+        self.state: state.ExchangeState
 
     def on_start(self, spine: Spine) -> None:
-        self.state = ExchangeState(self.venue, self.tables, self.amounts, self.options)
+        self.state = state.ExchangeState(self.venue, self.tables, self.amounts, self.options)
         for asset in self.state.assets:
-            report_balance(self.state.head, asset, 0)
+            reports.report_balance(self.state.head, asset, 0)
         self.context = aligned_zeros(1, CONTEXT)
         context = self.context[0]
         context["track"], context["exchange"] = spine.track_address, self.state.address
@@ -231,4 +225,4 @@ class MockExchange(Actor):
         *outlets, context["events"] = (address_of(spine.outlet(queue)) for queue in self.writes)
         context["outlets"] = outlets
         event = context["event"]
-        event["kind"], event["instrument"], event["venue"] = EVENT_OVERRUN, -1, self.venue
+        event["kind"], event["instrument"], event["venue"] = enums.EVENT_OVERRUN, -1, self.venue

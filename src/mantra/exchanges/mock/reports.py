@@ -5,8 +5,7 @@ right after the message that caused them.
 """
 
 from mantra.compiled import compiled
-from mantra.exchanges.mock import layout
-from mantra.exchanges.mock.accounts import account_of
+from mantra.exchanges.mock import accounts, layout
 from mantra.icc.memory import address_of, records_at
 from mantra.messages.records import BALANCE_UPDATE, FILL, ORDER_UPDATE
 
@@ -50,7 +49,7 @@ def report_fill(exchange, order, price, volume, fee, fee_asset, liquidity, trade
 @compiled
 def report_balance(exchange, asset, order_id):
     """A BALANCE_UPDATE of an asset as it is now. `order_id`: what changed it, 0 for a snapshot."""
-    account = account_of(exchange, asset)
+    account = accounts.account_of(exchange, asset)
     update = records_at(new_report(exchange, layout.TO_BALANCES), 1, BALANCE_UPDATE)[0]
     update["ts_exchange"], update["order_id"] = exchange["ts_exchange"], order_id
     update["total"], update["held"] = account["total"], account["held"]

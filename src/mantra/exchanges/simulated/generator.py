@@ -5,9 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from mantra.exchanges.simulated import distributions
+from mantra.exchanges.simulated import distributions, orderflow
 from mantra.exchanges.simulated.layout import CENTER, GENERATOR, MARKET, MARKETS_MAX
-from mantra.exchanges.simulated.orderflow import fill_book
 from mantra.icc.memory import address_of, aligned_zeros
 from mantra.messages.decimals import to_units
 from mantra.messages.tables import Tables
@@ -78,7 +77,7 @@ def new_generator(
     state["tables"] = distributions.tables()
     for market, given in zip(markets, settings, strict=True):
         _set_market(market, given, tables)
-        fill_book(state, market)
+        orderflow.fill_book(state, market)
     return Generator(state, address_of(memory), markets)
 
 

@@ -28,7 +28,6 @@ from mantra.exchanges.simulated import layout
 from mantra.exchanges.simulated.distributions import BITS, QUANTILES, UNIT
 from mantra.icc.memory import records_at
 from mantra.messages import enums
-from mantra.messages.enums import ASK, BID
 
 PS_PER_NS = 1000
 MASK = QUANTILES - 1
@@ -110,7 +109,7 @@ def happen(generator, market, bits):
     withdraw = order + (WITHDRAW_QUIET if generator["quiet"] else WITHDRAW_BUSY)
     market["heat"] -= market["heat"] >> COOLING_BITS
     chance = bits & MASK
-    if market["best"][ASK] - market["best"][BID] > 1 and bits >> 10 & MASK < CLOSE:
+    if market["best"][enums.ASK] - market["best"][enums.BID] > 1 and bits >> 10 & MASK < CLOSE:
         close_spread(generator, market)
     elif chance < order:
         market["heat"] += HEAT << COOLING_BITS
@@ -131,7 +130,7 @@ def happen(generator, market, bits):
 def close_spread(generator, market):
     """A limit order inside the spread, mostly next to the other side's best."""
     bits = draw(generator)
-    bid, ask = market["best"][BID], market["best"][ASK]
+    bid, ask = market["best"][enums.BID], market["best"][enums.ASK]
     away = (bid + ask) // 2 - layout.CENTER
     pull = max(abs(away) - layout.FREE, 0) * UNIT // layout.FREE  # certain from 1.5 × FREE on
     if away > 0:
@@ -221,7 +220,7 @@ def change_behind(generator, market):
 def find_level(market, side, index, span):
     """The first cell with volume from `index` away from the touch, within `span` ticks; or -1."""
     cells = market["grid"]
-    if side == BID:
+    if side == enums.BID:
         for cell in range(index, max(index - span, -1), -1):
             if cells[cell] > 0:
                 return cell
@@ -299,7 +298,7 @@ def draw_lots(generator, market, table):
 @compiled
 def fill_book(generator, market):
     """A book to begin with: SNAPSHOT_LEVELS a side, a level in twenty ticks."""
-    for side in (BID, ASK):
+    for side in (enums.BID, enums.ASK):
         index = np.int64(layout.CENTER + side)
         market["best"][side] = index
         market["grid"][index] = draw_lots(generator, market, layout.TOUCH_VOLUMES)

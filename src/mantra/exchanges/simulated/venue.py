@@ -14,22 +14,18 @@ rate = 0: an event as soon as all pacing consumers have read enough, so that non
 
 import numpy as np
 
-from mantra.actors import pacing
-from mantra.actors.actor import CALL_PYTHON
-from mantra.actors.control import RUNNING
+from mantra.actors import actor, control, pacing
 from mantra.actors.pacing import L2, TRADES, has_room
 from mantra.actors.spine import Spine
 from mantra.compiled import compiled, duty_cycle
+from mantra.exchanges.simulated import layout, orderflow
 from mantra.exchanges.simulated.generator import Generator, MarketSettings, new_generator
-from mantra.exchanges.simulated.layout import GENERATOR
-from mantra.exchanges.simulated.orderflow import next_event
 from mantra.icc.atomics import load_relaxed, store_relaxed
 from mantra.icc.memory import address_of, record_type, records_at
 from mantra.messages.records import L2_UPDATE, TRADE_UPDATE
 from mantra.messages.tables import Tables
-from mantra.telemetry.clock import Calibration
+from mantra.telemetry import clock, tracked
 from mantra.telemetry.histogram import record_value
-from mantra.telemetry.tracked import TRACK, originate, send, ticks_now
 
 NS_PER_MS = 1_000_000
 MESSAGE_BYTES = L2_UPDATE.itemsize
@@ -52,28 +48,28 @@ CONTEXT = record_type(
 @duty_cycle
 def venue_step(context_address):
     context = records_at(context_address, 1, CONTEXT)[0]
-    generator = records_at(context["generator"], 1, GENERATOR)[0]
+    generator = records_at(context["generator"], 1, layout.GENERATOR)[0]
     phase = context["phase"]
-    if phase == pacing.OVER or load_relaxed(context["control"] + pacing.STATE_AT) < RUNNING:
+    if phase == pacing.OVER or load_relaxed(context["control"] + pacing.STATE_AT) < control.RUNNING:
         return 0
     if phase == pacing.WAITING:
-        return CALL_PYTHON
+        return actor.CALL_PYTHON
     if phase == pacing.BEGINNING:
         context["phase"] = pacing.SENDING
-        context["due"] = ticks_now(context["track"])
-        next_event(context["generator"])
+        context["due"] = tracked.ticks_now(context["track"])
+        orderflow.next_event(context["generator"])
         context["ts_exchange"] = generator["ts_exchange"]
         return 1
     if context["paced"]:
-        now = ticks_now(context["track"])
+        now = tracked.ticks_now(context["track"])
         if now < context["due"]:
             return 0
         if now < context["earliest"]:
             return 1  # Late: a core that now sleeps or yields for each event never catches up.
-        histogram = records_at(context["track"], 1, TRACK)[0]["histograms"]
+        histogram = records_at(context["track"], 1, tracked.TRACK)[0]["histograms"]
         record_value(histogram, now - context["due"])
     elif context["at"][TRADES] + context["at"][L2] == 0 and not may_begin(context):
-        return CALL_PYTHON if pacing.is_blocked(context) else 0
+        return actor.CALL_PYTHON if pacing.is_blocked(context) else 0
     sent = send_event(context)
     if context["at"][L2] == generator["l2_count"]:
         prepare(context)
@@ -83,7 +79,7 @@ def venue_step(context_address):
 @compiled
 def may_begin(context):
     """Whether trades and group have room; what is beyond the limit may begin and be held up."""
-    generator = records_at(context["generator"], 1, GENERATOR)[0]
+    generator = records_at(context["generator"], 1, layout.GENERATOR)[0]
     if not has_room(context["rooms"][L2], generator["l2_count"]):
         return False
     trades = generator["trades_count"]
@@ -93,7 +89,7 @@ def may_begin(context):
 @compiled
 def send_event(context):
     """The event's trades, then its group: all of it, or as far as there is room. How many."""
-    generator = records_at(context["generator"], 1, GENERATOR)[0]
+    generator = records_at(context["generator"], 1, layout.GENERATOR)[0]
     track, before = context["track"], context["sent"]
     for stream in (TRADES, L2):
         count = generator["l2_count"] if stream == L2 else generator["trades_count"]
@@ -101,9 +97,9 @@ def send_event(context):
             if not context["paced"] and not has_room(context["rooms"][stream], np.int64(1)):
                 return context["sent"] - before
             if stream == TRADES or at == 0:
-                originate(track)
+                tracked.originate(track)
             message = context["messages"][stream] + at * MESSAGE_BYTES
-            send(track, context["outlets"][stream], message)
+            tracked.send(track, context["outlets"][stream], message)
             context["at"][stream] += 1
             context["sent"] += 1
     return context["sent"] - before
@@ -112,14 +108,14 @@ def send_event(context):
 @compiled
 def prepare(context):
     """Make the next event and say when it is due; or end."""
-    generator = records_at(context["generator"], 1, GENERATOR)[0]
+    generator = records_at(context["generator"], 1, layout.GENERATOR)[0]
     messages = generator["trades_count"] + generator["l2_count"]
     ticks_per_ms = context["ticks_per_ms"]
     # Half of the mean time that what was sent takes, from its own begin: twice the rate.
     shortest_ns = messages * generator["period_ps"] // 2000
-    begun = records_at(context["track"], 1, TRACK)[0]["origin"]
+    begun = records_at(context["track"], 1, tracked.TRACK)[0]["origin"]
     context["earliest"] = begun + shortest_ns * ticks_per_ms // NS_PER_MS
-    next_event(context["generator"])
+    orderflow.next_event(context["generator"])
     context["at"][:] = 0
     fraction = context["due_fraction"]
     fraction += (generator["ts_exchange"] - context["ts_exchange"]) * ticks_per_ms
@@ -163,4 +159,4 @@ class SimulatedVenue(pacing.Source):
         context["generator"] = self.generator.address
         context["messages"] = [address_of(self.generator.state[name]) for name in self.writes[:2]]
         context["paced"], context["messages_max"] = self.rate > 0, self.messages
-        context["ticks_per_ms"] = round(float(Calibration().fix["ticks_per_second"]) / 1000)
+        context["ticks_per_ms"] = round(float(clock.Calibration().fix["ticks_per_second"]) / 1000)
