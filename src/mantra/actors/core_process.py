@@ -95,16 +95,13 @@ def _loop(run: str, line: CoreLine, spines: list[spine.Spine], ticks_per_second:
 def core_record(line: CoreLine, spines: list[spine.Spine], ticks_per_second: float) -> np.ndarray:
     """The CORE record of a line whose actors have started. ValueError if it has too many."""
     if len(line.actors) > core_loop.ACTORS_PER_CORE:
-        raise ValueError(
-            f"core line {line.label!r} has {len(line.actors)} actors; "
-            f"{core_loop.ACTORS_PER_CORE} is the limit"
-        )
+        limit = f"{core_loop.ACTORS_PER_CORE} is the limit"
+        raise ValueError(f"core line {line.label!r} has {len(line.actors)} actors; {limit}")
     core = aligned_zeros(1, core_loop.CORE)
-    record = core[0]
-    record["count"], record["idle"] = len(line.actors), line.idle
+    record, count = core[0], len(line.actors)
+    record["count"], record["idle"] = count, line.idle
     record["check_ticks"] = int(core_loop.CHECK_S * ticks_per_second)
-    for index, (actor, given) in enumerate(zip(line.actors, spines, strict=True)):
-        record["steps"][index] = actor.step.address
-        record["contexts"][index] = actor.context_address
-        record["rows"][index] = given.row_address
+    record["steps"][:count] = [actor.step.address for actor in line.actors]
+    record["contexts"][:count] = [actor.context_address for actor in line.actors]
+    record["rows"][:count] = [given.row_address for given in spines]
     return core

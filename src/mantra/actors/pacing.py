@@ -82,13 +82,10 @@ def set_room(room: np.void, queue: Queue, lead: int = LEAD) -> None:
     room["count"] = queue.segment.address + COUNT_AT
     room["limit"] = max(1, min(lead, queue.capacity // 2))
     first = queue.segment.address + CONSUMERS_AT
-    cursors = [
-        first + index * CACHE_LINE
-        for index, line in enumerate(queue.consumers)
-        if line["paces"] and shm.process_alive(int(line["process"]))
-    ]
-    room["paced_by"], room["blocked"] = len(cursors), 0
-    room["cursors"][: len(cursors)] = cursors
+    lines = enumerate(queue.consumers)
+    paces = [i for i, line in lines if line["paces"] and shm.process_alive(int(line["process"]))]
+    room["paced_by"], room["blocked"] = len(paces), 0
+    room["cursors"][: len(paces)] = [first + index * CACHE_LINE for index in paces]
 
 
 @compiled

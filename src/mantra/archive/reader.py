@@ -40,9 +40,8 @@ class ArchiveReader:
         files = segment_files(self.directory)
         self.metadata = read_metadata(self.directory)
         if not files and not self.metadata:
-            raise ArchiveError(
-                f"{self.directory}: no archive: neither run.json nor <stream>.<n>.mantra files"
-            )
+            sought = "neither run.json nor <stream>.<n>.mantra files"
+            raise ArchiveError(f"{self.directory}: no archive: {sought}")
         self._indexes = {stream: segment.index_stream(stream, files[stream]) for stream in files}
         self.damages = [d for index in self._indexes.values() for d in index.damages]
         for damage in self.damages:
@@ -148,9 +147,8 @@ class ArchiveReader:
 
     def _index(self, stream: str) -> segment.StreamIndex:
         if stream not in self._indexes:
-            raise ArchiveError(
-                f"{self.directory} has no stream {stream!r}; it has {', '.join(self.streams)}"
-            )
+            there = ", ".join(self.streams)
+            raise ArchiveError(f"{self.directory} has no stream {stream!r}; it has {there}")
         return self._indexes[stream]
 
     def _description(self, stream: str) -> dict:

@@ -163,11 +163,14 @@ def begin_origin(context, lag):
         histogram.record_value(records_at(context["track"], 1, tracked.TRACK)[0]["histograms"], lag)
 
 
+Chunks = Iterator[tuple[list[np.ndarray], np.ndarray]]
+
+
 @dataclass
 class Recording:
     """What a replay sends. `chunks` is of (rows of l2 and trades, order): see archive/merge.py."""
 
-    chunks: Iterator[tuple[list[np.ndarray], np.ndarray]]
+    chunks: Chunks
     rows: int  # how many there will be, or somewhat more
     units_per_second: float  # of the clock of `ts_origin`
 
@@ -186,10 +189,8 @@ def open_archive(
         raise ArchiveError(f"{directory}: no market data; it has {', '.join(reader.streams)}")
     for stream in streams:
         if reader.dtype(stream) != STREAMS[stream]:
-            raise ArchiveError(
-                f"{directory}: its {stream} records are {reader.dtype(stream)}, "
-                f"this program's {STREAMS[stream]}: import or record anew"
-            )
+            what = f"{directory}: its {stream} records are {reader.dtype(stream)}, this program's"
+            raise ArchiveError(f"{what} {STREAMS[stream]}: import or record anew")
     recorded = reader.metadata.get("tables")
     ids = None
     if recorded is not None:
@@ -199,20 +200,14 @@ def open_archive(
     units_per_second = 1e9 if clock == "utc_ns" else float(clock["ticks_per_second"])
     if units_per_second <= 0:
         raise ArchiveError(f"{directory}: run.json does not say how fast its clock ran: {clock}")
-    chunks = _chunks(reader, streams, ids, start, end)
+    chunks = _chunks(reader.interleaved(streams, start, end), streams, ids)
     return Recording(chunks, sum(reader.rows(stream) for stream in streams), units_per_second)
 
 
-def _chunks(
-    reader: ArchiveReader,
-    streams: list[str],
-    ids: np.ndarray | None,
-    start: int | None,
-    end: int | None,
-) -> Iterator[tuple[list[np.ndarray], np.ndarray]]:
+def _chunks(merged: Chunks, streams: list[str], ids: np.ndarray | None) -> Chunks:
     """Chunks with rows of both streams, none of one that is not there, and the run's ids."""
     owners = np.array([list(STREAMS).index(stream) for stream in streams], np.int8)
-    for parts, order in reader.interleaved(streams, start, end):
+    for parts, order in merged:
         rows = dict(zip(streams, parts, strict=True))
         both = [rows.get(stream, np.empty(0, dtype)) for stream, dtype in STREAMS.items()]
         if ids is not None:

@@ -92,15 +92,8 @@ class _RecordsAt(AbstractTemplate):
 def _emit_records_at(context, builder, signature, arguments):
     address, count, _ = arguments
     array = make_array(signature.return_type)(context, builder)
-    item_bytes = context.get_constant(
-        types.intp, context.get_abi_sizeof(context.get_data_type(signature.return_type.dtype))
-    )
-    populate_array(
-        array,
-        data=builder.inttoptr(address, array.data.type),
-        shape=[count],
-        strides=[item_bytes],
-        itemsize=item_bytes,
-        meminfo=None,
-    )
+    item = context.get_data_type(signature.return_type.dtype)
+    size = context.get_constant(types.intp, context.get_abi_sizeof(item))
+    data = builder.inttoptr(address, array.data.type)
+    populate_array(array, data=data, shape=[count], strides=[size], itemsize=size, meminfo=None)
     return array._getvalue()

@@ -91,9 +91,8 @@ def create(run: str, name: str, record: np.dtype, capacity: int, mode: int = que
     if mode not in (queue.SPMC, queue.MPMC):
         raise ValueError(f"queue {name!r}: mode {mode} is neither SPMC (1) nor MPMC (2)")
     if record.itemsize not in PAYLOADS:
-        raise ValueError(
-            f"queue {name!r}: records of {record.itemsize} bytes; a slot takes one of {PAYLOADS}"
-        )
+        size = f"{record.itemsize} bytes; a slot takes one of {PAYLOADS}"
+        raise ValueError(f"queue {name!r}: records of {size}")
     slot_bytes = record.itemsize + queue.PAYLOAD
     content = SLOTS_AT - CACHE_LINE + capacity * slot_bytes
     made = Queue(shm.create(run, name, content, LAYOUT))
@@ -185,9 +184,8 @@ def _handle(of: Queue, kind: np.dtype) -> np.ndarray:
 
 def _need_writable(of: Queue) -> None:
     if not of.segment.writable:
-        raise shm.SegmentError(
-            f"queue {of.segment.path} is mapped read-only: attach it with writable=True"
-        )
+        what = f"queue {of.segment.path} is mapped read-only"
+        raise shm.SegmentError(f"{what}: attach it with writable=True")
 
 
 def _owner_at(of: Queue, owner: int) -> int:

@@ -68,7 +68,7 @@ def _is_record(value: Any) -> bool:
 
 # What a model's file says beside the function: what it is if it is not said, whether it is right,
 # and what is expected.
-RECORD = (np.dtype([("unused", "i8")], align=True), _is_record, "np.dtype([...], align=True)")
+RECORD = (record_type("i8 unused"), _is_record, "np.dtype([...], align=True)")
 CONSTANTS: dict[str, tuple] = {
     "PARAMETERS": RECORD,
     "STATE": RECORD,
@@ -81,17 +81,13 @@ CONSTANTS: dict[str, tuple] = {
 }
 
 TRAMPOLINE = '''"""Calls a model: addresses to records. Made from contract.py, for {path}."""
-
-
 def call_model(call_address):
     call = records_at(call_address, 1, CALL)[0]
-    on_event(
-        call["event"],
-        records_at(call["market"], call["markets"], MARKET),
-        records_at(call["state"], 1, STATE)[0],
-        records_at(call["parameters"], 1, PARAMETERS)[0],
-        records_at(call["orders"], call["rows"], IDEAL_ORDER),
-    )
+    market = records_at(call["market"], call["markets"], MARKET)
+    state = records_at(call["state"], 1, STATE)[0]
+    parameters = records_at(call["parameters"], 1, PARAMETERS)[0]
+    orders = records_at(call["orders"], call["rows"], IDEAL_ORDER)
+    on_event(call["event"], market, state, parameters, orders)
     return 0
 '''
 
@@ -117,9 +113,8 @@ class Model:
         for name, value in {**self.defaults, **overrides}.items():
             wrong = f"{self.path}: parameter {name} = {value!r}"
             if name not in names:
-                raise ModelError(
-                    f"{self.path}: no parameter {name!r}; there are: {', '.join(names)}"
-                )
+                there = ", ".join(names)
+                raise ModelError(f"{self.path}: no parameter {name!r}; there are: {there}")
             try:
                 record[name] = value
             except (TypeError, ValueError, OverflowError) as error:
@@ -147,16 +142,13 @@ def load_model(name: str) -> Model:
     module = _import(path)
     on_event = getattr(module, "on_event", None)
     if not callable(on_event):
-        raise ModelError(
-            f"{_place(path, 'on_event')}: has no function on_event(event, market, state, …)"
-        )
+        place = _place(path, "on_event")
+        raise ModelError(f"{place}: has no function on_event(event, market, state, …)")
     function = getattr(on_event, "py_func", on_event)
-    if len(inspect.signature(function).parameters) != 5:
-        raise ModelError(
-            f"{path}:{function.__code__.co_firstlineno}: on_event takes "
-            f"{tuple(inspect.signature(function).parameters)}; "
-            f"expected (event, market, state, parameters, orders)"
-        )
+    taken, line = tuple(inspect.signature(function).parameters), function.__code__.co_firstlineno
+    if len(taken) != 5:
+        expected = "(event, market, state, parameters, orders)"
+        raise ModelError(f"{path}:{line}: on_event takes {taken}; expected {expected}")
     said = {}
     for what, (absent, is_right, expected) in CONSTANTS.items():
         value = said[what] = getattr(module, what, absent)

@@ -161,8 +161,7 @@ class Overseer(actor.Actor):
 
     def on_start(self, spine: Spine) -> None:
         models, tables = len(self.models), self.tables
-        instruments, assets = len(tables.instruments), len(tables.assets)
-        venues = len(tables.venues)
+        instruments, assets, venues = map(len, (tables.instruments, tables.assets, tables.venues))
         self.arrays = {
             "models": aligned_zeros(models, MODEL),
             "orders": aligned_zeros(CAPACITY, state.ORDER),

@@ -22,11 +22,8 @@ COUNTERS_BYTES = state.COUNTERS.itemsize
 def look_at_control(context):
     """Whether we trade: if that changed, every row is looked at again."""
     control = context["control"]
-    stopped = (
-        atomics.load_relaxed(control + STATE_AT) >= CANCELING
-        or atomics.load_relaxed(control + HALTED_AT) != 0
-        or context["blind"] != 0
-    )
+    halted = atomics.load_relaxed(control + HALTED_AT) != 0 or context["blind"] != 0
+    stopped = halted or atomics.load_relaxed(control + STATE_AT) >= CANCELING
     if stopped == (context["mode"] != 0):
         return
     context["mode"] = np.int64(stopped)

@@ -28,10 +28,9 @@ class Recording:
         system = self._build(archive)
         self.actor = self._find(system, name)
         if not system.config.run.timings:
-            raise ArchiveError(
-                f"{archive} was recorded with run.timings = false: nothing says in which order "
-                f"{name!r} took what from its queues. Record a run with timings"
-            )
+            what = f"{archive} was recorded with run.timings = false: nothing says in which order"
+            want = f"{name!r} took what from its queues. Record a run with timings"
+            raise ArchiveError(f"{what} {want}")
         self.timings = self.rows(TIMINGS_PREFIX + name)
         if not len(self.timings):
             raise ArchiveError(f"{archive}: no timings of {name!r}: it did nothing in this run")
@@ -69,10 +68,8 @@ class Recording:
 
     def _build(self, archive: Path) -> System:
         """The system of the recorded config; tables and data are the recording's own."""
-        raw = dict(self.metadata["config"])
+        raw = self.metadata["config"] | {"cores": [], "recorder": {"enabled": False}}
         raw["source"] = {"kind": "replay", "data": str(archive)}
-        raw["cores"] = []
-        raw["recorder"] = {"enabled": False}
         return build_system(check_config(raw, f"{archive}/run.json"), "replayed")
 
     def _find(self, system: System, name: str) -> Actor:

@@ -31,14 +31,11 @@ def replay_actor(run_directory: Path | str, actor: str) -> dict[str, Any]:
         raise ArchiveError(f"{actor!r} is a {type(of).__name__}: nothing knows how to replay that")
     lost = recording.lost()
     notes += [f"the recording lacks {count:,} messages of {queue}" for queue, count in lost.items()]
-    result: dict[str, Any] = {
-        "actor": actor,
-        "same": all(outcome["difference"] is None for outcome in outputs.values()),
-        "fed": {queue: count for queue, count in fed.items() if count},
-        "outputs": outputs,
-        "lost": lost,
-        "notes": notes + [str(damage) for damage in recording.reader.damages],
-    }
+    notes += [str(damage) for damage in recording.reader.damages]
+    same = all(outcome["difference"] is None for outcome in outputs.values())
+    fed = {queue: count for queue, count in fed.items() if count}
+    result = {"actor": actor, "same": same, "fed": fed, "outputs": outputs}
+    result |= {"lost": lost, "notes": notes}
     return result | {"said": _sentence(result)}
 
 

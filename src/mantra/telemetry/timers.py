@@ -58,16 +58,11 @@ class Timers:
             if not line["name"] or not count:
                 continue
             found = zip(PERCENTS, percentiles(histogram, PERCENTS), strict=True)
-            lines.append(
-                {
-                    "kind": line["kind"].decode(),
-                    "name": line["name"].decode(),
-                    "count": count,
-                    "mean_ns": float(histogram["sum"]) / count * ns_per_tick,
-                    **{f"p{p:g}_ns": value * ns_per_tick for p, value in found},
-                    "max_ns": float(histogram["max"]) * ns_per_tick,
-                }
-            )
+            times = {"mean_ns": float(histogram["sum"]) / count}
+            times |= {f"p{p:g}_ns": value for p, value in found}
+            times["max_ns"] = float(histogram["max"])
+            said = {"kind": line["kind"].decode(), "name": line["name"].decode(), "count": count}
+            lines.append(said | {name: value * ns_per_tick for name, value in times.items()})
         return lines
 
 

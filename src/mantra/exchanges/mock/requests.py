@@ -100,12 +100,9 @@ def new_order(exchange, market, slot, request):
     side, volume = np.int64(request["side"]), request["volume"]
     order_type = np.int64(request["type"])
     is_limit = order_type == enums.LIMIT
-    if not (
-        request["order_id"] > 0
-        and 0 <= side <= 1
-        and (is_limit or order_type == enums.MARKET)
-        and enums.GTC <= request["time_in_force"] <= enums.POST_ONLY
-    ):
+    if not (0 <= side <= 1 and (is_limit or order_type == enums.MARKET)):
+        return enums.REASON_MALFORMED
+    if request["order_id"] <= 0 or not enums.GTC <= request["time_in_force"] <= enums.POST_ONLY:
         return enums.REASON_MALFORMED
     if slot != layout.NOBODY:
         return enums.REASON_DUPLICATE_ID

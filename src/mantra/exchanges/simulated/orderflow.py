@@ -70,8 +70,7 @@ def next_event(generator_address):
     generator = records_at(generator_address, 1, layout.GENERATOR)[0]
     markets = records_at(generator["markets"], generator["markets_count"], layout.MARKET)
     advance_clock(generator)
-    generator["trades_count"] = 0
-    generator["l2_count"] = 0
+    generator["trades_count"] = generator["l2_count"] = 0
     if generator["snapshots"] < len(markets):
         market = markets[generator["snapshots"]]
         generator["snapshots"] += 1
@@ -160,12 +159,10 @@ def aggressive_order(generator, market):
             return
         market["trade_id"] += 1
         trade = generator["trades"][generator["trades_count"]]
-        trade["ts_exchange"] = generator["ts_exchange"]
+        trade["ts_exchange"], trade["trade_id"] = generator["ts_exchange"], market["trade_id"]
         trade["price"] = (market["first_tick"] + index) * market["tick_size"]
         trade["volume"] = lots * market["lot_size"]
-        trade["trade_id"] = market["trade_id"]
-        trade["instrument"] = market["instrument"]
-        trade["side"] = market["aggressor"]
+        trade["instrument"], trade["side"] = market["instrument"], market["aggressor"]
         generator["trades_count"] += 1
         put_level(generator, market, resting, index, there - lots)
 
@@ -276,10 +273,8 @@ def finish_group(generator, market, flags):
     market["sequence"] += 1
     group = generator["l2"][: generator["l2_count"]]
     for level in group:
-        level["ts_exchange"] = generator["ts_exchange"]
-        level["sequence"] = market["sequence"]
-        level["instrument"] = market["instrument"]
-        level["flags"] = flags
+        level["ts_exchange"], level["sequence"] = generator["ts_exchange"], market["sequence"]
+        level["instrument"], level["flags"] = market["instrument"], flags
     group[0]["flags"] |= enums.FIRST
     group[len(group) - 1]["flags"] |= enums.LAST
 
