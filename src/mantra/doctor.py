@@ -9,7 +9,6 @@ machine does not show it.
 """
 
 import tomllib
-from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -138,11 +137,7 @@ def limited(limit: int | None, wanted: int) -> State:
     return f"{limit:,}" if limit >= 0 else "", limit >= wanted
 
 
-CHECKS: dict[str, Callable[[Path], State]] = {
-    name.removeprefix("check_"): value
-    for name, value in globals().items()
-    if name.startswith("check_")
-}
+CHECKS = {n.removeprefix("check_"): f for n, f in globals().items() if n.startswith("check_")}
 CHECKS["locked"] = lambda root: limited(soft_limit("Max locked memory", root), LOCKED_WANTED)
 CHECKS["files"] = lambda root: limited(soft_limit("Max open files", root), FILES_WANTED)
 CHECKS["shared_memory"] = lambda root: limited(shared_memory_bytes(root) or -1, SHM_WANTED)
