@@ -77,7 +77,7 @@ def test_frames_snapshots_and_ends_come_back_in_order_with_their_times(tmp_path)
     assert times == sorted(times)
     assert begin - 1_000_000 < times[0] <= times[-1] < end + 1_000_000
     status = raw.status()
-    assert status["bytes"] == (tmp_path / "raw/kraken.0.gz").stat().st_size
+    assert status["bytes"] == (tmp_path / "raw/kraken.00000.gz").stat().st_size
     assert (status["files"], status["dropped"], status["full"]) == (1, 0, False)
 
 
@@ -290,7 +290,7 @@ def test_a_real_limit_on_the_files_size_is_survived(tmp_path):
     while not full:
         number, full = child.go()
     whole = lines(tmp_path)
-    assert (tmp_path / "raw/kraken.0.gz").stat().st_size <= 20_000
+    assert (tmp_path / "raw/kraken.00000.gz").stat().st_size <= 20_000
     assert len(whole) < number
     while full:
         number, full = child.go("room")
@@ -303,7 +303,7 @@ def test_a_real_limit_on_the_files_size_is_survived(tmp_path):
 
 @pytest.mark.processes
 def test_after_kill_9_all_but_the_last_piece_is_there(tmp_path):
-    child, path = Child(tmp_path, -1), tmp_path / "raw/kraken.0.gz"
+    child, path = Child(tmp_path, -1), tmp_path / "raw/kraken.00000.gz"
     size = number = 0
     while size < 100_000:
         number, _ = child.go()
@@ -320,4 +320,4 @@ def test_after_kill_9_all_but_the_last_piece_is_there(tmp_path):
     successor = RawFiles(tmp_path, "kraken")
     say(successor, 1, b"again")
     successor.close()
-    assert successor.path.name == "kraken.1.gz"
+    assert successor.path.name == "kraken.00001.gz"

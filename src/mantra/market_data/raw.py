@@ -180,7 +180,7 @@ class RawFiles:
         if not count:
             return
         if self.end == 0:
-            self.path = self.folder / f"{self.venue}.{self.first + self.files}.gz"
+            self.path = self.folder / f"{self.venue}.{self.first + self.files:05}.gz"
             self.tail, self.until = b"", time.monotonic() + FILE_S
             self.packer = zlib.compressobj(GZIP_LEVEL, zlib.DEFLATED, GZIP_FORMAT)
         packer = self.packer.copy()
