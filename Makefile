@@ -4,10 +4,11 @@ PYTHON ?= python3
 BIN := .venv/bin
 STRESS_SECONDS ?= 60
 SOAK_MINUTES ?= 60
+FUZZ_MINUTES ?= 10
 
 .NOTPARALLEL:
 .PHONY: help install demo test test-jit test-nojit check format format-check lint types layers \
-	tidy size bench stress soak clean
+	tidy size bench stress soak fuzz clean
 
 help: ## the targets, as here
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' Makefile
@@ -71,6 +72,10 @@ soak: install ## five venues in chaos for SOAK_MINUTES; then stress and the pipe
 		$(BIN)/mantra bench pipeline || exit 1; \
 		[ $$(date +%s) -lt $$end ] || exit 0; \
 	done
+
+fuzz: install ## hostile bytes for scanner, codecs, decimals and frames, for FUZZ_MINUTES
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[fuzz]'
+	$(BIN)/python -m tests.fuzz $$((60 * $(FUZZ_MINUTES)))
 
 clean: ## remove all that make made, runs/ excepted
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist

@@ -78,7 +78,7 @@ def test_the_example_is_read_and_the_least_config_too():
         (("cores",), [{"actors": ["a"], "idle": "doze"}], "cores[0].idle = 'doze': input should"),
         (("cores",), [{"actors": []}], "cores[0].actors = []: list should have at least 1 item"),
         (("cores",), [{"actors": ["a"], "core": -1}], "cores[0].core = -1: input should be"),
-        (("queues",), {"l2": 24}, "queues = {'l2': 24}: l2 = 24: expected a power of two"),
+        (("queues",), {"l2": 24}, "queues.l2 = 24: expected a power of two"),
         (("recorder", "flush_s"), 0, "recorder.flush_s = 0: input should be greater than 0"),
         (("run", "directry"), "x", "run.directry = 'x': there is no such key"),
         (("modles",), [], "modles = []: there is no such key"),

@@ -11,6 +11,7 @@ handler makes its connections anew, and every book says that it was broken.
 """
 
 import json
+import logging
 import platform
 import time
 from collections.abc import Callable
@@ -33,12 +34,16 @@ from mantra.market_data.handler import MarketDataHandler, Options
 from mantra.market_data.status import Status
 from mantra.market_data.venues import VENUES, Place, plan
 from mantra.messages.tables import Tables
+from mantra.transport.tls import TransportError
 
 HANDLER, RECORDER = "market-data", "recorder"
 SPARE = 1024  # instruments that may be listed while it runs
 # A new base of every book of a connection comes at once: 40,000 levels in one message.
 CAPACITIES = {"l2": 1 << 20, "trades": 1 << 16, "events": 1 << 16}
 Look = Callable[[Supervisor, Status], None]
+
+
+LOG = logging.getLogger("mantra.capture")
 
 
 @dataclass
@@ -70,7 +75,7 @@ def build_capture(config: CaptureConfig, run: str) -> Capture:
     directory = config.capture.directory / run
     settings = config.capture
     options = Options(
-        wait_ms=settings.wait_ms,
+        gather_ms=settings.gather_ms,
         raw=directory if settings.raw else None,
         listings_s=settings.listings_s,
         wanted=wanted,
@@ -110,7 +115,16 @@ def _is_wanted(said: Followed, one: Listed) -> bool:
 
 def _listed(venue: str, said: Followed, places: dict[str, Place]) -> list[Listed]:
     """What the venue lists of what is wanted, halted instruments too: they may trade again."""
-    found = listings.load(venue, False, {name: one[1:] for name, one in places.items()}).instruments
+    if venue in places:  # what is kept is the venue's own
+        try:
+            found = listings.fetch(venue, *places[venue][1:])
+        except (TransportError, listings.ListingError) as error:
+            raise ConfigError(f"venues.{venue}: {error}") from None
+    else:
+        listing = listings.load(venue)
+        found = listing.instruments
+        if listing.problem:
+            LOG.warning("%s", listing.problem)
     wanted = [one for one in found if _is_wanted(said, one)]
     there = {one.symbol for one in found}
     if missing := [symbol for symbol in said.symbols if symbol not in there]:

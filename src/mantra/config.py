@@ -167,7 +167,7 @@ class Capturing(Section):
 
     directory: Path = Path("captures")
     raw: bool = Field(False, description="keep the frames as they came, too")
-    wait_ms: int = Field(5, ge=0, le=1000, description="longest sleep of the handler; 0: it spins")
+    gather_ms: int = Field(5, ge=0, le=1000, description="between two reads; 0: it spins")
     listings_s: float = Field(3600.0, ge=0, description="between two looks at listings; 0: never")
     checks_s: float = Field(10.0, ge=0, description="between two cross-checks of a venue; 0: never")
 

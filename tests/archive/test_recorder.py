@@ -3,63 +3,19 @@
 import logging
 import os
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 import pytest
 
-from mantra.actors.actor import Actor
-from mantra.actors.spine import Spine
 from mantra.actors.stepper import Stepper
 from mantra.archive import ArchiveError, ArchiveReader, ArchiveWriter, verify
 from mantra.archive import recorder as module
+from mantra.archive.layout import RUN_FILE
 from mantra.archive.recorder import Recorder, rows_of, send_overrun
-from mantra.compiled import compiled, duty_cycle
-from mantra.icc.memory import address_of, aligned_zeros, records_at
 from mantra.messages.enums import EVENT_OVERRUN
-from mantra.messages.records import QUEUE_RECORDS
-from mantra.telemetry.tracked import originate, send, start_timer, stop_timer
+from mantra.messages.tables import Tables
 from tests.archive.rows import assert_same_rows
-
-SENDS = ("balances", "fills", "l2", "orders", "requests", "trades")
-TALKER = np.dtype([("track", "i8"), ("unused", "i8")], align=True)
-
-
-@compiled
-def say(track_address, outlet_address, message_address, timed):
-    """One message of a new origin; and one timing, if `timed`."""
-    originate(track_address)
-    start = start_timer(track_address)
-    send(track_address, outlet_address, message_address)
-    if timed:
-        stop_timer(track_address, 0, start, 1)
-
-
-@duty_cycle
-def do_nothing(context_address):
-    return np.int64(records_at(context_address, 1, TALKER)[0]["unused"])
-
-
-class Talker(Actor):
-    """Says what a test tells it to, on any queue."""
-
-    writes: ClassVar[tuple[str, ...]] = SENDS
-    timers: ClassVar[tuple[str, ...]] = ("talk",)
-    step = do_nothing
-
-    def on_start(self, spine: Spine) -> None:
-        self.context = aligned_zeros(1, TALKER)
-        self.spine = spine
-        self.outlets = {queue: spine.outlet(queue) for queue in SENDS}
-        self.sent: dict[str, list[np.void]] = {queue: [] for queue in SENDS}
-
-    def talk(self, queue: str, count: int, timed: bool = True) -> None:
-        message = aligned_zeros(1, QUEUE_RECORDS[queue])
-        for _ in range(count):
-            message[QUEUE_RECORDS[queue].names[2]] = len(self.sent[queue])
-            outlet, track = address_of(self.outlets[queue]), self.spine.track_address
-            say(track, outlet, address_of(message), int(timed))
-            self.sent[queue].append(message[0].copy())
+from tests.archive.talker import SENDS, Talker
 
 
 @pytest.fixture
@@ -163,21 +119,52 @@ def test_a_failed_write_is_said_once_and_tried_again(
     def full(*_: object) -> int:
         raise OSError(28, "No space left on device")
 
+    monkeypatch.setattr(module, "RETRY_S", 0)
     talker, recorder = Talker("talker"), Recorder("recorder", directory, flush_s=0)
-    with Stepper([talker, recorder]) as stepper, caplog.at_level(logging.ERROR):
+    with Stepper([talker, recorder]) as stepper, caplog.at_level(logging.WARNING):
         with monkeypatch.context() as patched:
             patched.setattr("os.pwrite", full)
             talker.talk("l2", 50, timed=False)
             for _ in range(40):
                 stepper.step()
-                recorder._retry_at = 0
             assert "No space left" in recorder.failure
             assert caplog.text.count("No space left") == 1
         for _ in range(40):
             stepper.step()
         assert recorder.failure == ""
+        assert caplog.text.count("it can write again") == 1
         assert ArchiveReader(directory).rows("l2") == 50
     assert_recorded(directory, talker)
+
+
+def test_instruments_listed_while_the_run_goes_on_come_into_the_archive(directory: Path) -> None:
+    def add(symbol: str) -> None:
+        tables.add_instrument(0, symbol, 0, 0, price_exponent=2, volume_exponent=2)
+
+    def symbols() -> list[str]:
+        kept = Tables.from_dict(ArchiveReader(directory).metadata["tables"])
+        return [kept.instrument_name(i) for i in range(len(kept.instruments))]
+
+    tables = Tables()
+    tables.add_venue("binance")
+    tables.add_asset("BTC", 8)
+    add("ONE")
+    before = tables.as_dict()
+    add("TWO")
+    recorder = Recorder("recorder", directory, {"tables": before}, flush_s=0)
+    stepper = Stepper([Talker("talker"), recorder])
+    vectors = tables.publish(stepper.run)
+    with stepper:
+        assert symbols() == ["ONE@binance", "TWO@binance"], "a successor's `tables` may be old"
+        file = (directory / RUN_FILE).stat().st_ino
+        stepper.step()
+        assert (directory / RUN_FILE).stat().st_ino == file, "nothing new, nothing written"
+        for vector in vectors.values():
+            vector.segment.path.unlink()
+        add("THREE")
+        vectors = tables.publish(stepper.run)
+        stepper.step()
+        assert symbols() == ["ONE@binance", "TWO@binance", "THREE@binance"]
 
 
 def crash(recorder: Recorder) -> None:

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from decimal import Decimal
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from mantra.backtest.captures import CaptureError
 from mantra.backtest.importer import import_captures, parse_instrument
 from mantra.exchanges.binance import split_symbol
 from mantra.messages.enums import ASK, BID, FIRST, LAST, SNAPSHOT
+from tests.backtest import naive_sessions
 from tests.backtest.made_captures import (
     T0,
     Imported,
@@ -212,6 +214,72 @@ def test_dumps_of_connections_splice_without_a_gap(imported, source, names, mess
 
 
 IN_BOOK = "already in the book"
+
+
+WHOLE_EVERY = 50
+
+
+@pytest.mark.needs_jit
+@pytest.mark.parametrize("venue", naive_sessions.SESSIONS)
+def test_books_of_the_archive_are_the_naive_ones_at_every_update(imported, venue):
+    names = [naive_sessions.FOLDER + name for name in naive_sessions.SESSIONS[venue]]
+    done = imported(*names, source=venue)
+    facts, books = done.tables.instruments, [({}, {}) for _ in done.tables.instruments]
+    naive = naive_sessions.books(venue)
+    columns = [done.l2[n].tolist() for n in ("instrument", "side", "price", "volume", "flags")]
+    groups, touched = 0, set()
+    for instrument, side, price, volume, flags in zip(*columns, strict=True):
+        book = books[instrument]
+        touched.add((side, price))
+        if flags & (FIRST | SNAPSHOT) == FIRST | SNAPSHOT:
+            book[BID].clear(), book[ASK].clear()
+        if volume:
+            book[side][price] = volume
+        else:
+            book[side].pop(price, None)
+        if flags & LAST:
+            groups += 1
+            symbol, expected = next(naive)
+            row = facts[instrument]
+            assert symbol == row["symbol"].decode()
+            scales = 10 ** int(row["price_exponent"]), 10 ** int(row["volume_exponent"])
+            assert list(map(len, book)) == list(map(len, expected))
+            for at, level in touched:  # all others are as they were
+                wanted = expected[at].get(Decimal(level) / scales[0], 0) * scales[1]
+                assert book[at].get(level, 0) == wanted
+            touched.clear()
+            if groups % WHOLE_EVERY == 0:
+                for found, wanted in zip(book, expected, strict=True):
+                    assert found == {p * scales[0]: v * scales[1] for p, v in wanted.items()}
+    assert next(naive, None) is None
+    assert groups > 500
+    assert done.report.gaps == []
+    assert done.report.malformed == done.report.mismatches == 0
+    accounted = sum(done.report.messages.values())
+    assert accounted + done.report.skipped["line without a message"] == done.report.lines
+
+
+@pytest.mark.needs_jit
+def test_every_checksum_of_the_kraken_session_verifies(imported):
+    names = [naive_sessions.FOLDER + name for name in naive_sessions.SESSIONS["kraken-v1"]]
+    report = imported(*names, source="kraken-v1").report
+    assert (report.checksums, report.mismatches) == (4269, 0)
+    assert report.messages["depth"] == 4269
+
+
+@pytest.mark.needs_jit
+def test_bitfinex_numbers_have_no_gap(imported):
+    names = [naive_sessions.FOLDER + name for name in naive_sessions.SESSIONS["bitfinex"]]
+    report = imported(*names, source="bitfinex").report
+    assert report.messages == {
+        "unknown": 21,
+        "depth": 1593,
+        "snapshot": 7,
+        "trade": 7,
+        "heartbeat": 42,
+        "control": 23,
+    }
+    assert (report.gaps, report.levels) == ([], 2926)
 
 
 @pytest.mark.needs_jit

@@ -1,7 +1,6 @@
 """The machine's answers are the definitions', compiled and not."""
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,7 +10,6 @@ from mantra.books.machine import (
     free_bytes,
     lanes_equal,
     multiply_modulo,
-    trailing_zeros,
     zero_bytes,
 )
 from mantra.compiled import compiled
@@ -19,11 +17,6 @@ from mantra.icc.memory import CACHE_LINE, address_of, aligned_zeros, records_at
 
 WORD = np.dtype("i8")
 WORDS = st.integers(-(1 << 63), (1 << 63) - 1)
-
-
-@compiled
-def ask_trailing_zeros(word):
-    return trailing_zeros(word)
 
 
 @compiled
@@ -46,13 +39,6 @@ def borrow(size):
     total = words.sum()
     free_bytes(address)
     return address, total
-
-
-@pytest.mark.parametrize("place", [0, 1, 31, 32, 62, 63])
-def test_trailing_zeros_is_the_place_of_the_lowest_bit(place):
-    for word in (1 << place, (1 << place) | 1 << 63):
-        signed = word - (1 << 64) if word >> 63 else word
-        assert ask_trailing_zeros(signed) == trailing_zeros(signed) == place
 
 
 @given(WORDS, WORDS)

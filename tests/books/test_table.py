@@ -16,10 +16,9 @@ from mantra.books.table import (
     slot_at,
     slot_count,
     stash_buckets,
-    word_at,
 )
 from mantra.compiled import JIT
-from mantra.icc.memory import address_of, aligned_zeros, records_at
+from mantra.icc.memory import address_of, aligned_zeros, records_at, word_at
 
 HASH_SHIFT = 60  # of 8 buckets
 ROOM = LANES + LANES  # a bucket's, and the stash's of a small table

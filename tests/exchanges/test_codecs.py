@@ -17,7 +17,10 @@ EVENT = {
     "bitstamp": b'{"event":"bts:heartbeat","channel":"","data":{}}',
     "coinbase": b'{"type":"error","message":"no"}',
     "kraken": b'{"method":"pong"}',
+    "coinbase-exchange": b'{"type":"error","message":"no"}',
+    "kraken-v1": b'{"event":"pong"}',
 }
+MODULES = {"coinbase-exchange": "coinbase.exchange", "kraken-v1": "kraken.legacy"}
 
 
 def decode(function, raw: bytes, *first):
@@ -29,7 +32,8 @@ def decode(function, raw: bytes, *first):
 
 @pytest.mark.parametrize("venue", CODECS)
 def test_a_number_is_the_codec_of_its_venue(venue):
-    public = importlib.import_module(f"mantra.exchanges.{venue}.public")
+    module = MODULES.get(venue, f"{venue}.public")
+    public = importlib.import_module(f"mantra.exchanges.{module}")
     status, said = decode(codecs.decode, EVENT[venue], CODECS.index(venue))
     expected, says = decode(public.decode, EVENT[venue])
     assert (status, said["kind"]) == (expected, says["kind"])

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mantra.exchanges.crc32 import crc32, put_digits
+from mantra.exchanges.crc32 import TABLE, crc32, put_digits
 from mantra.icc.memory import address_of
 
 
@@ -22,10 +22,19 @@ def test_the_crc_is_that_of_zlib(raw):
 @example(0)
 @example(10**18)
 def test_digits_are_those_of_the_number(number):
-    room = np.full(24, ord("."), np.uint8)
+    room = np.full(32, ord("."), np.uint8)
     after = put_digits(number, address_of(room) + 1) - address_of(room)
-    assert bytes(room) == b"." + str(number).encode().ljust(23, b".")
-    assert after == 1 + len(str(number))
+    assert bytes(room[:after]) == b"." + str(number).encode()
+    assert bytes(room[after + 7 :]) == b"." * (25 - after)
+
+
+def test_the_table_is_that_of_the_polynomial():
+    for byte in range(256):
+        crc = byte
+        for more in range(8):
+            for _ in range(8):
+                crc = crc >> 1 ^ (0xEDB88320 if crc & 1 else 0)
+            assert TABLE[more, byte] == crc
 
 
 @pytest.mark.needs_jit

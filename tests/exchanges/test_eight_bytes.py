@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mantra.compiled import JIT
-from mantra.exchanges.eight_bytes import lowest_bit, string_stop, word_at
+from mantra.exchanges.eight_bytes import string_stop
 from mantra.icc.memory import address_of
 
 EXAMPLES = 500 if JIT else 150
@@ -34,16 +34,3 @@ def test_every_byte_alone_at_every_place():
             text = np.frombuffer(raw, np.uint8)
             begin = address_of(text)
             assert string_stop(begin, begin + 8) - begin == naive_stop(raw, 0)
-
-
-def test_a_word_is_little_endian_wherever_it_begins():
-    text = np.frombuffer(bytes(range(240, 256)), np.uint8)
-    for at in range(8):
-        expected = int.from_bytes(text[at : at + 8].tobytes(), "little", signed=True)
-        assert word_at(address_of(text) + at) == expected
-
-
-def test_the_lowest_bit_is_found_in_words_of_either_sign():
-    for place in range(63):
-        assert lowest_bit(1 << place) == lowest_bit(-1 << place) == place
-    assert lowest_bit(-(1 << 63)) == 63

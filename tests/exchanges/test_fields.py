@@ -1,7 +1,6 @@
 """Walks, numbers and times in JSON beside `json`, `decimal` and `datetime`."""
 
 import json
-from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import numpy as np
@@ -134,37 +133,6 @@ def test_what_is_no_integer_is_refused(raw):
     assert read(fields.integer, raw)[1] < 0
 
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-@settings(max_examples=EXAMPLES, deadline=None)
-@given(
-    moment=st.datetimes(datetime(1970, 1, 1), datetime(2261, 12, 31), timezones=st.just(UTC)),
-    digits=st.integers(0, 12),
-)
-def test_a_time_is_ns_since_the_epoch(moment, digits):
-    fraction = f"{moment.microsecond:06}123999"[:digits]
-    text = f"{moment:%Y-%m-%dT%H:%M:%S}".rjust(19, "0") + (f".{fraction}" if digits else "") + "Z"
-    seconds = (moment.replace(microsecond=0) - EPOCH) // timedelta(seconds=1)
-    expected = seconds * 10**9 + int(fraction[:9].ljust(9, "0"))
-    raw = json.dumps(text).encode()
-    assert read(fields.rfc3339_time, raw) == (expected, len(raw))
-    for cut in range(len(raw)):
-        assert read(fields.rfc3339_time, raw[:cut])[1] < 0
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        *("2023-02-09T20:32:50", "2023-02-09T20:32:50+01:00", "2023-13-09T20:32:50Z"),
-        *("2023-02-09 20:32:50Z", "2023-02-09T24:32:50Z", "2023-02-09T20:32:50.Z"),
-        *("1969-12-31T23:59:59Z", "2262-01-01T00:00:00Z", "2023-00-09T20:32:50Z"),
-    ],
-)
-def test_what_is_no_time_in_utc_is_refused(text):
-    assert read(fields.rfc3339_time, json.dumps(text).encode())[1] < 0
-
-
 def test_a_refusal_goes_through_every_function_as_it_is():
     result = address_of(RESULT)
     assert fields.enter(-5, 10, fields.ARRAY) == (-5, False)
@@ -172,7 +140,6 @@ def test_a_refusal_goes_through_every_function_as_it_is():
     assert fields.signed_decimal(-5, 10, 2, result) == (0, -5)
     assert fields.decimal(-5, 10, 2, result) == (0, -5)
     assert fields.integer(-5, 10) == (0, -5)
-    assert fields.rfc3339_time(-5, 10) == (0, -5)
     assert fields.put_levels(-5, 10, 0, 0, result) == -5
 
 

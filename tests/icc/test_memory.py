@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 
 from mantra.compiled import compiled
-from mantra.icc.memory import CACHE_LINE, address_of, aligned_zeros, record_type, records_at
+from mantra.icc.memory import (
+    CACHE_LINE,
+    address_of,
+    aligned_zeros,
+    record_type,
+    records_at,
+    trailing_zeros,
+    word_at,
+)
 
 PAIR = np.dtype([("a", "i8"), ("b", "i4"), ("c", "i4")], align=True)
 
@@ -53,3 +61,27 @@ def test_a_record_type_is_numpys_of_the_same_fields():
     fields = [("price", "i8"), ("volume", "i8"), ("instrument", "i4"), ("words", "i2", (4,))]
     assert made == np.dtype([*fields, ("timing", inner)], align=True)
     assert made.isalignedstruct
+
+
+@compiled
+def ask_trailing_zeros(word):
+    return trailing_zeros(word)
+
+
+@compiled
+def ask_word(address):
+    return word_at(address)
+
+
+@pytest.mark.parametrize("place", range(64))
+def test_trailing_zeros_is_the_place_of_the_lowest_bit(place):
+    for word in (1 << place, -1 << place & (1 << 64) - 1):
+        signed = np.uint64(word).astype(np.int64)
+        assert ask_trailing_zeros(signed) == trailing_zeros(signed) == place
+
+
+def test_a_word_is_little_endian_wherever_it_begins():
+    text = np.frombuffer(bytes(range(240, 256)), np.uint8)
+    for at in range(8):
+        expected = int.from_bytes(text[at : at + 8].tobytes(), "little", signed=True)
+        assert ask_word(address_of(text) + at) == word_at(address_of(text) + at) == expected

@@ -34,6 +34,7 @@ CAPACITIES = {"l2": 1 << 17, "trades": 1 << 14, "events": 1 << 14}
 EXPONENTS = {"price_exponent": 2, "volume_exponent": 5}  # those of all simulated symbols
 PATIENCE_S = 30.0
 LOOK_S = 0.2  # between two comparisons of all books
+THRIFTY = Options(gather_ms=1)
 RIGHT = ("live", "bridging")  # phases in which what is published is right
 
 OF_CONNECTIONS = ("stall", "half-open", "close", "reset", "split", "duplicate")
@@ -137,7 +138,7 @@ class Following:
     `streams` connections a venue, of `symbols` symbols each.
     """
 
-    def __init__(self, streams: int, symbols: int, rate: float, faults=None):
+    def __init__(self, streams: int, symbols: int, rate: float, faults=None, options=THRIFTY):
         if JIT:
             MarketDataHandler.step.compile()  # takes longer than the venues' patience
         self.tables, self.venues, places, plan = Tables(), {}, {}, []
@@ -153,12 +154,12 @@ class Following:
         self.names = self.tables.instrument_names()
         for name, venue in self.venues.items():
             places[name] = Place(venue.url, venue.rest, venue.ca_file)
-        self.handler = MarketDataHandler("market-data", self.tables, plan, places, Options(1))
+        self.handler = MarketDataHandler("market-data", self.tables, plan, places, options)
         self.stepper = Stepper([self.handler], CAPACITIES)
 
     def __enter__(self) -> "Following":
         self.stepper.__enter__()
-        self.reader = Reader(self.stepper.run, len(self.names))
+        self.reader = Reader(self.stepper.run, self.handler.room)
         return self
 
     def __exit__(self, *exception) -> None:

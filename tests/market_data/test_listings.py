@@ -13,6 +13,7 @@ from mantra.exchanges.listing import HALTED, ONLINE, Listed
 from mantra.market_data import listings
 from mantra.market_data.listings import ListingError, add_to, fetch, load, tables_of
 from mantra.market_data.venues import VENUES
+from mantra.transport.limits import RateLimit
 from mantra.transport.tls import TransportError
 from tests.exchanges import recorded
 from tests.market_data import listing_server
@@ -33,7 +34,9 @@ def server(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr("random.random", lambda: 0.0)  # No waiting between tries.
+    # No waiting between tries.
+    monkeypatch.setattr("random.random", lambda: 0.0)
+    monkeypatch.setattr("mantra.market_data.listings.RateLimit", lambda *_: RateLimit(9, 0.001))
     return tmp_path / "mantra" / "listings"
 
 
@@ -55,6 +58,8 @@ def test_who_cannot_be_trusted_or_reached_is_named(server):
         fetch("kraken", server.rest)
     with pytest.raises(TransportError, match="https://localhost:1/"):
         fetch("kraken", *NOWHERE)
+    with pytest.raises(ListingError, match=r"/AssetPairs: CA file /no/file: .*No such file"):
+        fetch("kraken", server.rest, "/no/file")
 
 
 @processes
@@ -98,7 +103,9 @@ def test_a_listing_is_kept_for_a_day(server, cache, monkeypatch):
     assert not first.from_cache
     assert len(first.instruments) == 3
     assert abs(first.taken_at - time.time_ns()) < 60 * 10**9
-    again = load("kraken", places={"kraken": NOWHERE})
+    server.forget("kraken")
+    again = load("kraken", places=server.places)
+    server.answer("kraken")
     assert again == first._replace(from_cache=True)
     assert os.listdir(cache) == ["kraken.json"], "and no half-written file"
     monkeypatch.setattr(listings, "FRESH_NS", 0)
@@ -110,16 +117,25 @@ def test_a_refresh_asks_though_the_kept_one_is_young(server):
     first = load("coinbase", places=server.places)
     second = load("coinbase", refresh=True, places=server.places)
     assert second.taken_at > first.taken_at
-    assert load("coinbase", places={"coinbase": NOWHERE}).taken_at == second.taken_at
+    assert load("coinbase", places=server.places).taken_at == second.taken_at
 
 
 @processes
-def test_without_the_venue_the_kept_listing_does_and_says_why(server):
-    first = load("kraken", places=server.places)
-    kept = load("kraken", refresh=True, places={"kraken": NOWHERE})
+def test_without_the_venue_the_kept_listing_does_and_says_why(tmp_path):
+    with ListingServer(tmp_path) as server:
+        first = load("kraken", places=server.places)
+    kept = load("kraken", refresh=True, places=server.places)
     assert kept.instruments == first.instruments
     assert kept.from_cache
-    assert kept.problem.startswith("kraken: GET https://localhost:1/0/public/AssetPairs failed")
+    assert kept.problem.startswith(f"kraken: GET {server.rest}/0/public/AssetPairs failed")
+
+
+@processes
+def test_what_was_kept_of_another_place_does_not_count(server):
+    """Else a venue would be taken for its simulation."""
+    load("kraken", places=server.places)
+    with pytest.raises(ListingError):
+        load("kraken", places={"kraken": NOWHERE})
 
 
 def test_without_either_the_venue_the_host_and_what_to_do_are_named(cache):
@@ -143,7 +159,7 @@ def test_skipped_rows_are_said_and_kept(server):
     assert [one.symbol for one in first.instruments] == ["BTC/USD", "ETH/BTC"]
     (said,) = first.skipped
     assert said.startswith("'ETH/USD': decimal '0.0001': too precise")
-    assert load("kraken").skipped == first.skipped
+    assert load("kraken", places=server.places).skipped == first.skipped
 
 
 @processes
@@ -154,7 +170,7 @@ def test_skipped_rows_are_said_and_kept(server):
         b"{",
         b"[]",
         b'{"format":0}',
-        b'{"format":1,"venue":"binance"}',
+        b'{"format":1,"rest":"https://elsewhere"}',
         b"\xff",
         b'{"format":1,"venue":"kraken","taken_at":1,"skipped":[],"instruments":[[1]]}',
     ],
@@ -163,7 +179,7 @@ def test_a_damaged_or_foreign_file_is_as_none(server, cache, content):
     cache.mkdir(parents=True)
     (cache / "kraken.json").write_bytes(content)
     assert not load("kraken", places=server.places).from_cache
-    assert load("kraken").from_cache
+    assert load("kraken", places=server.places).from_cache
 
 
 @processes

@@ -102,7 +102,7 @@ def test_the_time_of_a_line_is_that_of_its_ticks(tmp_path):
 )
 def test_no_ticks_overflow(ticks, ns_per_tick, utc_ns, ticks_at):
     record, room = aligned_zeros(1, RAW), np.zeros(100, np.uint8)
-    shift = module.MULTIPLIER_BITS - int(np.frexp(ns_per_tick)[1])
+    shift = module.MULTIPLIER_BITS - int(ns_per_tick).bit_length()
     multiplier = int(ns_per_tick * 2.0**shift)
     assert multiplier < 1 << module.MULTIPLIER_BITS
     assert ELAPSED_MAX * multiplier < 1 << 63

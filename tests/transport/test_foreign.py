@@ -1,8 +1,10 @@
 """C functions by name: the same from Python and from compiled code."""
 
+import ctypes
 import os
 import socket
 import ssl
+import zlib
 
 import numpy as np
 import pytest
@@ -56,6 +58,12 @@ def test_an_unknown_name_is_said():
         foreign.SSL_nonsense()
 
 
-def test_without_openssl_the_error_says_what_to_install():
-    with pytest.raises(ImportError, match="install libssl3"):
-        foreign.find_library(os.devnull, "libm.so.6")
+@pytest.mark.parametrize("name", ["SSL_read", "inflate"])
+def test_without_a_library_the_error_says_what_to_install(name):
+    with pytest.raises(ImportError, match="install it"):
+        foreign.find_library(f"{name} recv", "install it", os.devnull, "libm.so.6")
+
+
+def test_zlib_is_the_interpreters_own():
+    version = ctypes.string_at(foreign.zlibVersion()).decode()
+    assert version == zlib.ZLIB_RUNTIME_VERSION

@@ -6,17 +6,23 @@ the queues are drained between two columns (a few ms). It knows no queue by name
 all there are in the run, and a queue's dtype is all it needs.
 
 It never slows a producer. If it cannot keep up (slow or full disk), it stops taking rows once
-`pending_rows_max` wait in memory; the queues then speed past, they count exactly how many
+PENDING_ROWS_MAX wait in memory; the queues then speed past, they count exactly how many
 messages that lost, and it says so: a SystemEvent OVERRUN (value: messages, detail: the queue's
-index in run.json's `queues`), a line in the log, and `lost` in run.json.
+index in run.json's `queues`), a line in the log, and `lost` in run.json. A write that fails is
+said once, undone, and tried again every RETRY_S: when there is room it goes on, and what waited in
+memory is not lost. What still waits when it is stopped on a full disk is: that is counted too.
 
 If it dies and is restarted, it goes on exactly where its archive ends: message number = rows in
 the archive + messages skipped so far, and run.json holds the latter, per queue. What the queues
 still have is recorded once, what they no longer have is counted as lost.
+
+Instruments may be listed while the run goes on: run.json's `tables` grow with the run's.
 """
 
+import contextlib
 import logging
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar
 
@@ -35,6 +41,7 @@ from mantra.icc.queue import CONSUMER, consume_many, show_progress
 from mantra.icc.seqlock_vector import BUSY, try_read_row
 from mantra.messages.enums import EVENT_OVERRUN
 from mantra.messages.records import QUEUE_RECORDS, SYSTEM_EVENT
+from mantra.messages.tables import Tables
 from mantra.telemetry.clock import CLOCK_FIX, read_ticks
 from mantra.telemetry.tracked import originate, send
 from mantra.telemetry.tsc import TICK_SOURCE, read_tsc
@@ -76,7 +83,7 @@ def drain(context_address):
             lane["taken"] += taken
             show_progress(lane["consumer"])
         work += taken
-        if 2 * lane["filled"] >= lane["capacity"]:
+        if taken > 0 and 2 * lane["filled"] >= lane["capacity"]:  # full for long: nobody can help
             asks = 1
     if asks != 0 or read_tsc() > recorder["deadline"]:
         return np.int64(CALL_PYTHON)
@@ -118,11 +125,12 @@ class Recorder(Actor):
         self._retry_at = 0  # ticks, as all that follow
         self._say_at = 0
         self._lost_noted = 0
+        self._instruments = len(self.metadata.get("tables", {}).get("instruments", ()))
 
     def on_start(self, spine: Spine) -> None:
         """Attach to every queue of the run; open the archive. Raises ArchiveError."""
         self._track_address = spine.track_address
-        self._outlet = spine.outlet(EVENTS)
+        self._outlet, self._run = spine.outlet(EVENTS), spine.run
         self._clock = spine.vector(CLOCK_VECTOR, CLOCK_FIX)
         self._row = spine.control.rows[spine.publisher]
         self.queues = queues_of(spine.run)
@@ -148,6 +156,7 @@ class Recorder(Actor):
         self.context = aligned_zeros(1, RECORDER)
         self.context["lanes"], self.context["count"] = address_of(self._lanes), len(self._lanes)
         self._set_deadline()
+        self._note_tables()  # A predecessor may have known more than `metadata`.
         if JIT:  # Now: when it is needed first, it is late already.
             send_overrun.compile("(int64, int64, int64)")
 
@@ -160,13 +169,16 @@ class Recorder(Actor):
         if self.writer.pending_rows < PENDING_ROWS_MAX:
             behind = bool((self._lanes["filled"] == self._lanes["capacity"]).any())
             self._take_over(0 if due else LANE_ROWS // 2)
-        self._say_lost(now)
+        noted = self._say_lost(now)
         self._row["work"] = self._lanes["taken"].sum()  # The core's loop cannot know: we asked.
         if due:
-            self.writer.seal()
             self._set_deadline()
+            if not self.failure:  # else memory would fill with blocks of a few rows
+                self.writer.seal()
+                with self._trying():
+                    self._note_tables()
         # A lane that was full has more behind it in its queue: memory can wait, the queue cannot.
-        self.context["busy"] = behind or (now >= self._retry_at and self._work())
+        self.context["busy"] = behind or (noted and now >= self._retry_at and self._work())
 
     def on_stop(self) -> None:
         """Drain every queue to its end, write everything, say what was lost."""
@@ -177,6 +189,16 @@ class Recorder(Actor):
                 break
         try:
             self.writer.close()
+        except ArchiveError:
+            for index, (lane, queue) in enumerate(zip(self._lanes, self.queues, strict=True)):
+                unwritten = int(lane["taken"]) - rows_of(self.directory, queue)
+                lane["taken"] -= unwritten
+                self._lost_before[index] += unwritten
+                if unwritten:
+                    LOG.error(
+                        "recorder %s: %d rows of %r are not on disk", self.name, unwritten, queue
+                    )
+            raise
         finally:
             facts = {"recorded": self._recorded(), "recorder_cpu_s": time.process_time()}
             self.writer.update_metadata(facts | {"clock": self._clock_facts()})
@@ -225,30 +247,49 @@ class Recorder(Actor):
                 taken += filled
         return taken
 
-    def _work(self) -> bool:
-        """One step of the writer; whether there is more to do now."""
+    @contextlib.contextmanager
+    def _trying(self) -> Iterator[None]:
+        """What fails to be written is said once, and no write is tried for RETRY_S."""
+        assert self.context is not None
         try:
-            more = self.writer.step()
-            self.failure = ""
-            return more
+            yield
         except ArchiveError as error:
-            if str(error) != self.failure:
+            if not self.failure:
                 LOG.error("%s", error)
             self.failure = str(error)
             self._retry_at = read_ticks() + int(RETRY_S * self._ticks_per_second)
-            return False
+            self.context["deadline"] = self._retry_at
 
-    def _say_lost(self, now: int) -> None:
-        """Note what the queues counted as lost, at once; say it, once a second."""
+    def _work(self) -> bool:
+        """One step of the writer; whether there is more to do now."""
+        with self._trying():
+            more = self.writer.step()
+            if self.failure:
+                LOG.warning("recorder %s: it can write again, and goes on", self.name)
+            self.failure = ""
+            return more
+        return False
+
+    def _note_tables(self) -> None:
+        with contextlib.suppress(shm.SegmentError):  # a run may have none
+            tables = Tables.attach(self._run)
+            if len(tables.instruments) > self._instruments:
+                self.writer.update_metadata({"tables": tables.as_dict()}, durable=False)
+                self._instruments = len(tables.instruments)
+
+    def _say_lost(self, now: int) -> bool:
+        """Note what the queues counted as lost, at once; say it, once a second.
+
+        Whether it is noted: before that no row from behind the gap may be on disk.
+        """
         lost = [int(self._consumer(lane)["lost"]) for lane in self._lanes]
-        if sum(lost) != self._lost_noted:
-            self._lost_noted = sum(lost)
-            try:  # Before rows from behind the gap are on disk: a restart relies on it.
+        if sum(lost) != self._lost_noted and now >= self._retry_at:
+            with self._trying():  # a restart relies on it
                 self.writer.update_metadata({"recorded": self._recorded()}, durable=False)
-            except ArchiveError as error:
-                LOG.error("%s", error)
+                self._lost_noted = sum(lost)
+        noted = sum(lost) == self._lost_noted
         if now < self._say_at or sum(lost) == self._lanes["said_lost"].sum():
-            return
+            return noted
         self._say_at = now + int(SAY_S * self._ticks_per_second)
         for index, lane in enumerate(self._lanes):
             more = lost[index] - int(lane["said_lost"])
@@ -260,6 +301,7 @@ class Recorder(Actor):
             event["value"], event["detail"] = more, index
             event["kind"], event["instrument"], event["venue"] = EVENT_OVERRUN, -1, -1
             send_overrun(self._track_address, address_of(self._outlet), address_of(event))
+        return noted
 
     @staticmethod
     def _consumer(lane: np.void) -> np.void:

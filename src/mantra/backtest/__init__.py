@@ -10,7 +10,8 @@ dumps.py           raw dumps of connections -> lines of a capture
 import_survey.py   first pass: instruments and their decimals
 import_session.py  second pass: streams, and what is rare
 import_lines.py    the compiled loop of both
-import_venues.py   the venues: decoder, names, fees
+import_venues.py   the venues: names, fees, how books begin
+sink.py            arrays in the place of a run's queues
 replay.py          the actor that sends an archive: at its own pace, a multiple of it, or at most
 default_config.py  a run's config where the user gives none
 report.py          what a run did, as data and as text

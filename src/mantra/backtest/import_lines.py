@@ -1,96 +1,87 @@
 """The hot loop of the import: many lines of a venue's capture per crossing from Python.
 
-In:        a BATCH: text of whole lines, the venue's decoder and index, room for records.
-Out:       records in the rooms of the batch; an event where Python has to decide something.
+In:        a BATCH: text of whole lines, a feed (market_data) whose outlets are sinks.
+Out:       what the feed publishes; an event where Python has to decide something.
 Must not know: files, archives. What is rare (snapshots, gaps, refusals) is not handled here.
 
-`import_lines` returns when the piece is done (END), a room is full (FULL: empty both, call again),
-or with what Python handles before it calls again; the line in question is then behind it.
+`import_lines` returns when the piece is done (END), a sink is to be emptied (FULL), or with what
+Python handles before it calls again; the line in question is then behind it (but for OPENED).
 """
 
 import numpy as np
 
-from mantra.compiled import call_step, compiled
-from mantra.exchanges import decoded
-from mantra.exchanges.bridging import APPLY, BRIDGE, DROP, EMPTY, GAP, take_depth
+from mantra.compiled import compiled
+from mantra.exchanges import bridging, codecs, decoded
 from mantra.exchanges.decoded import DECODED, KINDS, NO_ID
-from mantra.exchanges.symbols import find_symbol
-from mantra.icc.memory import records_at
+from mantra.exchanges.symbols import SYMBOL, find_symbol
+from mantra.icc.memory import record, records_at
+from mantra.market_data import take
+from mantra.market_data.take import (
+    CONNECTION,
+    CONNECTION_BYTES,
+    FEED,
+    FOLLOWED,
+    FOLLOWED_BYTES,
+    LEVELS_MAX,
+)
 from mantra.messages.decimals import BEFORE_LAST_DIGIT, BYTE
 from mantra.messages.enums import SNAPSHOT
-from mantra.messages.records import L2_UPDATE, TRADE_UPDATE
+from mantra.messages.records import L2_UPDATE
+from mantra.telemetry.tracked import OUTLET
 
 # Events.
 END = 0
-FULL = 1
-REFUSED = 2  # a line that is no line, or a message the decoder refuses: see BATCH.reason
-HELD = 3  # a depth message without a base; its records lie behind the l2 room's filled part
-GAPPED = 4  # as HELD, and something is missing before it
-SNAPSHOT_SEEN = 5  # its records lie there too
-BLANK = 6  # only within this file
+FULL = 1  # a sink may not hold the next message
+REFUSED = 2  # a line that is no line, or a message that is refused: see BATCH.reason
+OPENED = 3  # the line is the first of its connection, and still to be read
+ENDED = 4  # the line says that its connection ended
+TOLD = 5  # a message that Python has to do something about: BATCH.todo, or a snapshot
+CONTROL = 6  # of the survey
 
 # Why a line is refused: a status of the decoder, or
-NOT_A_LINE = len(decoded.STATUSES)  # no `<16 or 19 digits> [@SYMBOL ]<message>`
+NOT_A_LINE = len(decoded.STATUSES)  # no `<16 or 19 digits> [#SERIAL |@SYMBOL ]<message>`
 REASONS = (*decoded.STATUSES, "not a line of <time> <message>")
 
+CONNECTIONS_MAX = 1 << 16  # serials of a capture: 169 connections anew each day for a year
 US_DIGITS, NS_DIGITS = 16, 19
-SPACE, ZERO, NINE, RETURN, ASKED = ord(" "), ord("0"), ord("9"), ord("\r"), ord("@")
+SPACE, ZERO, NINE, RETURN, ASKED, SERIAL = (ord(mark) for mark in " 09\r@#")
 I8 = np.dtype("i8")
-L2_BYTES = L2_UPDATE.itemsize
-BRIDGE_BYTES = BRIDGE.itemsize
 
-BATCH = np.dtype(
-    [
-        # The text.
-        ("text", "i8"),
-        ("ends", "i8"),  # address of the offsets where lines end
-        ("lines", "i8"),
-        ("line", "i8"),  # index of the next line
-        ("begin", "i8"),  # offset of the next line
-        # What the lines are decoded with.
-        ("decode", "i8"),  # address of the venue's step: this batch -> status (import_venues.py)
-        ("index", "i8"),  # address of the SYMBOL_INDEX
-        ("unnamed", "i8"),  # slot for messages without a symbol, or 0
-        ("decoded", "i8"),  # address of the DECODED of the last line
-        ("bridges", "i8"),  # address of BRIDGE records by instrument id
-        ("trade_kinds", "i8"),  # address of i8 by instrument id: which kind is taken, 0: first seen
-        # Rooms.
-        ("l2", "i8"),
-        ("l2_count", "i8"),
-        ("l2_capacity", "i8"),
-        ("trades", "i8"),
-        ("trades_count", "i8"),
-        ("trades_capacity", "i8"),
-        # The line last read.
-        ("message", "i8"),  # address
-        ("length", "i8"),  # of the message; 0: blank line, -1: not a line
-        ("slot", "i8"),  # of the symbol that the line names, else `unnamed`
-        ("room", "i8"),  # where its records go
-        ("room_records", "i8"),
-        ("ts_first", "i8"),  # of the first line, ns since the epoch
-        ("ts_local", "i8"),  # of the line last read
-        ("reason", "i8"),  # of REFUSED: index into REASONS
-        ("position", "i8"),  # of REFUSED: byte of the line
-        # Counts.
-        ("kinds", "i8", (len(KINDS),)),  # messages decoded
-        ("old", "i8"),  # depth messages that were in the book already
-        ("other_trades", "i8"),  # trades of the kind not taken
-        ("clock_back", "i8"),  # lines whose local time is before the line before
-        ("blank", "i8"),
-        ("no_levels", "i8"),  # depth messages without any level
-    ],
-    align=True,
+BATCH = record(
+    # The text: addresses of it and of the offsets where lines end; the next line, where it begins.
+    "text ends lines line begin",
+    # What the lines are decoded with: addresses of the feed and of its DECODED; for the survey the
+    # codec and its index; the SYMBOL_INDEX; the slot for messages without a symbol, or 0.
+    "feed decoded codec channels index unnamed",
+    # By instrument id: the connection that carried the book before (bridged), or the last one
+    # opened when the book's own ended.
+    "before",
+    "latest",  # connection opened last
+    # The line last read.
+    "message",  # address
+    "length",  # of the message; 0: none, -1: not a line
+    "connection",  # the serial that the line names, else -1
+    "slot",  # of the symbol that the line names, else `unnamed`
+    "ts_first ts_local",  # of the first line and of the last one, ns since the epoch
+    "todo",  # of TOLD: what `take_message` says
+    "reason position",  # of REFUSED: index into REASONS, byte of the line
+    # Counts.
+    ("kinds", "i8", (len(KINDS),)),  # messages decoded
+    "clock_back",  # lines whose local time is before the line before
+    "blank",
+    "no_levels",  # depth messages without any level
+    "baseless",  # depth messages of books without a base, where none is kept
 )
 
 
 @compiled
 def next_message(batch_address):
-    """Go to the next line: its message, length, slot and time are in the batch.
+    """Go to the next line: its message, length, slot, connection and time.
 
     `ts_local` never goes back: a clock that does is counted, and stands still.
     """
     batch = records_at(batch_address, 1, BATCH)[0]
-    batch["length"], batch["slot"] = 0, batch["unnamed"]
+    batch["length"], batch["slot"], batch["connection"] = 0, batch["unnamed"], -1
     line, begin = batch["line"], batch["begin"]
     end = records_at(batch["ends"], batch["lines"], I8)[line]
     batch["line"], batch["begin"] = line + 1, end + 1
@@ -117,7 +108,18 @@ def next_message(batch_address):
     else:
         batch["ts_local"] = time
     at += 1
-    if at < end and byte[at] == ASKED:  # an answer to REST does not name the symbol asked for
+    if at < end and byte[at] == SERIAL:
+        serial, first = np.int64(0), at + 1
+        at += 1
+        while at < end and ZERO <= byte[at] <= NINE and serial < CONNECTIONS_MAX:
+            serial = serial * 10 + np.int64(byte[at]) - ZERO
+            at += 1
+        if at == first or at >= end or byte[at] != SPACE or serial >= CONNECTIONS_MAX:
+            batch["position"], batch["length"] = at - begin, -1
+            return
+        batch["connection"] = serial
+        at += 1
+    elif at < end and byte[at] == ASKED:  # an answer to REST does not name the symbol asked for
         symbol = at + 1
         while at < end and byte[at] != SPACE:
             at += 1
@@ -128,141 +130,155 @@ def next_message(batch_address):
 
 
 @compiled
-def decode_next(batch_address):
-    """Decode the next line behind the filled l2 room: END if it is good, REFUSED, FULL, BLANK."""
-    batch = records_at(batch_address, 1, BATCH)[0]
-    line, begin, back = batch["line"], batch["begin"], batch["clock_back"]
-    next_message(batch_address)
-    if batch["length"] == 0:
-        batch["blank"] += 1
-        return np.int64(BLANK)
-    if batch["length"] < 0:
-        batch["reason"] = NOT_A_LINE
-        return np.int64(REFUSED)
-    batch["room"] = batch["l2"] + batch["l2_count"] * L2_BYTES
-    batch["room_records"] = batch["l2_capacity"] - batch["l2_count"]
-    status = call_step(batch["decode"], batch_address)
-    if status == decoded.TOO_MANY_LEVELS and batch["l2_count"] > 0:
-        batch["line"], batch["begin"], batch["clock_back"] = line, begin, back
-        return np.int64(FULL)
-    if status != decoded.OK:
-        batch["reason"] = status
-        batch["position"] += records_at(batch["decoded"], 1, DECODED)[0]["position"]
-        return np.int64(REFUSED)
-    return np.int64(END)
-
-
-@compiled
 def import_lines(batch_address):
-    """Decode lines into the rooms until an event: see the head of this file."""
+    """Take lines until an event: see the head of this file."""
     batch = records_at(batch_address, 1, BATCH)[0]
+    feed = records_at(batch["feed"], 1, FEED)[0]
     seen = records_at(batch["decoded"], 1, DECODED)[0]
     while batch["line"] < batch["lines"]:
-        if batch["trades_count"] == batch["trades_capacity"]:
+        if _filled(feed["l2"]) >= LEVELS_MAX or _filled(feed["trades"]) >= LEVELS_MAX:
             return np.int64(FULL)
-        event = decode_next(batch_address)
-        if event == BLANK:
+        line, begin, back = batch["line"], batch["begin"], batch["clock_back"]
+        next_message(batch_address)
+        if batch["length"] < 0:
+            batch["reason"] = NOT_A_LINE
+            return np.int64(REFUSED)
+        if batch["length"] == 0:
+            if batch["connection"] >= 0:
+                return np.int64(ENDED)
+            batch["blank"] += 1
             continue
-        if event != END:
-            return event
+        row = _connection(batch_address)
+        batch["connection"] = row
+        link_address = feed["connections"] + row * CONNECTION_BYTES
+        link = records_at(link_address, 1, CONNECTION)[0]
+        if link["index"] == 0:
+            batch["line"], batch["begin"], batch["clock_back"] = line, begin, back
+            return np.int64(OPENED)
+        todo = _take(batch_address, row)
+        if todo == take.REFUSED:
+            batch["reason"] = seen["status"]
+            batch["position"] += seen["position"]
+            return np.int64(REFUSED)
         kind = seen["kind"]
         batch["kinds"][kind] += 1
         if kind == decoded.DEPTH:
-            event = _depth(batch_address)
-            if event != END:
-                return event
-        elif kind == decoded.SNAPSHOT:
-            return np.int64(SNAPSHOT_SEEN)
-        elif kind in (decoded.TRADE, decoded.AGGREGATE_TRADE):
-            _trade(batch_address)
+            batch["no_levels"] += np.int64(seen["count"] == 0)
+            address = feed["followed"] + seen["instrument"] * FOLLOWED_BYTES
+            state = records_at(address, 1, FOLLOWED)[0]["bridge"]["state"]
+            waits = state == bridging.WAITING and not link["bridged"]
+            batch["baseless"] += np.int64(waits and todo != take.BROKEN)
+        if todo != take.NOTHING or kind == decoded.SNAPSHOT:
+            batch["todo"] = todo
+            return np.int64(TOLD)
     return np.int64(END)
 
 
 @compiled
-def _depth(batch_address):
-    batch = records_at(batch_address, 1, BATCH)[0]
-    seen = records_at(batch["decoded"], 1, DECODED)[0]
-    count = seen["count"]
-    bridge_address = batch["bridges"] + seen["instrument"] * BRIDGE_BYTES
-    base = records_at(bridge_address, 1, BRIDGE)[0]["state"] == EMPTY
-    if count == 0:
-        batch["no_levels"] += 1
-        if base:
-            return np.int64(END)  # nothing to begin a book with: the next one is the base
-    action = take_depth(bridge_address, seen["first_id"], seen["last_id"], seen["previous_id"])
-    if action == APPLY:
-        stamp(batch_address, base)
-        batch["l2_count"] += count
-    elif action == DROP:
-        batch["old"] += 1
-    else:
-        return np.int64(GAPPED if action == GAP else HELD)
-    return np.int64(END)
+def _filled(outlet_address):
+    return records_at(outlet_address, 1, OUTLET)[0]["producer"]["next"]
 
 
 @compiled
-def stamp(batch_address, whole_book):
-    """Give the records behind the filled l2 room the local time, and SNAPSHOT if they are a base"""
+def _connection(batch_address):
+    """The connection of the line just read: its own, or for a snapshot that of its book."""
     batch = records_at(batch_address, 1, BATCH)[0]
-    count = records_at(batch["decoded"], 1, DECODED)[0]["count"]
-    if count == 0:
-        return
-    room = batch["l2"] + batch["l2_count"] * L2_BYTES
-    levels = records_at(room, count, L2_UPDATE)
-    for i in range(count):
-        levels[i]["ts_origin"] = batch["ts_local"]
-        if whole_book:
-            levels[i]["flags"] |= SNAPSHOT
+    if batch["connection"] >= 0:
+        return batch["connection"]
+    feed = records_at(batch["feed"], 1, FEED)[0]
+    if batch["slot"] != 0:
+        instrument = np.int64(records_at(batch["slot"], 1, SYMBOL)[0]["instrument"])
+        followed = records_at(feed["followed"] + instrument * FOLLOWED_BYTES, 1, FOLLOWED)[0]
+        if followed["connection"] >= 0:
+            return followed["connection"]
+    return batch["latest"]
 
 
 @compiled
-def _trade(batch_address):
+def _take(batch_address, row):
+    """`take_message` for the line just read, and whose connection carries which book.
+
+    A live handler knows that from what it subscribed to; here a book belongs to whichever
+    connection speaks of it first, but to none that was open already when its last one ended.
+    """
     batch = records_at(batch_address, 1, BATCH)[0]
+    feed_address, text, length = batch["feed"], batch["message"], batch["length"]
+    feed = records_at(feed_address, 1, FEED)[0]
     seen = records_at(batch["decoded"], 1, DECODED)[0]
-    kinds = records_at(batch["trade_kinds"], seen["instrument"] + 1, I8)
-    if kinds[seen["instrument"]] == 0:
-        kinds[seen["instrument"]] = seen["kind"]
-    if kinds[seen["instrument"]] != seen["kind"]:
-        batch["other_trades"] += 1
-        return
-    room = batch["l2"] + batch["l2_count"] * L2_BYTES
-    trades = records_at(batch["trades"], batch["trades_capacity"], TRADE_UPDATE)
-    trades[batch["trades_count"]] = records_at(room, 1, TRADE_UPDATE)[0]
-    trades[batch["trades_count"]]["ts_origin"] = batch["ts_local"]
-    batch["trades_count"] += 1
+    link = records_at(feed["connections"] + row * CONNECTION_BYTES, 1, CONNECTION)[0]
+    last_id = link["last_id"]
+    todo = take.take_message(feed_address, row, text, length, batch["ts_local"], batch["slot"])
+    instrument = seen["instrument"]
+    if todo == take.REFUSED or instrument < 0:
+        return todo
+    followed = records_at(feed["followed"] + instrument * FOLLOWED_BYTES, 1, FOLLOWED)[0]
+    before = records_at(batch["before"], instrument + 1, I8)
+    carried = followed["connection"]
+    if carried == row:
+        return todo
+    if link["bridged"]:
+        if batch["slot"] == batch["unnamed"]:  # not an answer to REST
+            before[instrument], followed["connection"] = carried, row
+    elif carried < 0 and row > before[instrument]:
+        followed["connection"], link["last_id"] = row, last_id
+        todo = take.take_message(feed_address, row, text, length, batch["ts_local"], batch["slot"])
+    return todo
+
+
+@compiled
+def begin_here(feed_address, connection):
+    """Make the change just decoded, which found no base, the base of its book: all that is known"""
+    feed = records_at(feed_address, 1, FEED)[0]
+    seen = records_at(feed["decoded"], 1, DECODED)[0]
+    seen["kind"] = decoded.SNAPSHOT
+    rows = records_at(feed["records"], seen["count"], L2_UPDATE)
+    for i in range(seen["count"]):
+        rows[i]["flags"] |= SNAPSHOT
+    return take.take_groups(feed_address, connection)
 
 
 # ---------------------------------------------------------------- the first pass
 
-SURVEY = np.dtype(
-    [
-        ("price_step", "i8"),  # greatest common divisor of all prices, in the index's units
-        ("volume_step", "i8"),
-        ("snapshots", "i8"),
-        ("chained", "i8"),  # depth messages that say the last id before them, as futures do
-    ],
-    align=True,
+SURVEY = record(
+    "price_step volume_step",  # greatest common divisors of all, in the index's units
+    "snapshots",
+    "chained",  # depth messages that say the last id before them, as futures do
 )
 SURVEY_BYTES = SURVEY.itemsize
 
 
 @compiled
-def survey_lines(batch_address, surveys):
-    """As `import_lines`, but only look: fills SURVEY records by instrument id. REFUSED or END."""
+def survey_lines(batch_address, surveys, records):
+    """Only look: fills SURVEY records by instrument id; `records` is room for LEVELS_MAX levels."""
     batch = records_at(batch_address, 1, BATCH)[0]
     seen = records_at(batch["decoded"], 1, DECODED)[0]
     while batch["line"] < batch["lines"]:
-        event = decode_next(batch_address)
-        if event == BLANK or (event == END and seen["count"] == 0):
+        next_message(batch_address)
+        if batch["length"] <= 0:
             continue
-        if event != END:
-            return event
+        status = codecs.decode(
+            batch["codec"],
+            batch["message"],
+            batch["length"],
+            batch["channels"],
+            batch["slot"],
+            records,
+            np.int64(LEVELS_MAX),
+            batch["decoded"],
+        )
+        if status != decoded.OK:
+            batch["reason"] = status
+            return np.int64(REFUSED)
+        if seen["kind"] == decoded.CONTROL:
+            return np.int64(CONTROL)
+        if seen["count"] == 0:
+            continue
         survey = records_at(surveys + seen["instrument"] * SURVEY_BYTES, 1, SURVEY)[0]
         if seen["kind"] == decoded.SNAPSHOT:
             survey["snapshots"] += 1
         elif seen["previous_id"] != NO_ID:
             survey["chained"] += 1
-        levels = records_at(batch["l2"], seen["count"], L2_UPDATE)
+        levels = records_at(records, seen["count"], L2_UPDATE)
         price_step, volume_step = survey["price_step"], survey["volume_step"]
         for i in range(seen["count"]):
             price_step = common_divisor(price_step, levels[i]["price"])

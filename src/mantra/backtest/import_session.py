@@ -1,10 +1,15 @@
 """The second pass of the import: lines -> streams; and, in Python, all that is rare.
 
-In:        pieces of captures, the tables of the first pass.
+In:        pieces of captures, the tables of the first pass or of the capture.
 Out:       records to an archive writer; an ImportReport.
-Must not know: files; how the lines are decoded (import_lines.py).
+Must not know: files; how messages are decoded, checked and applied (market_data/take.py).
+
+The lines go through the same feed as a handler's messages. What a handler does beside it is done
+here: channels are named, books that wait for a snapshot have their changes kept.
 """
 
+import json
+import re
 from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -14,21 +19,27 @@ import numpy as np
 from mantra.archive import ArchiveWriter
 from mantra.backtest import import_lines as lines
 from mantra.backtest.captures import Piece
-from mantra.backtest.import_survey import L2_ROOM, Survey, new_batch, set_piece
+from mantra.backtest.import_survey import Survey, set_piece
+from mantra.backtest.import_venues import IMPORT_VENUES
+from mantra.backtest.sink import Sink
 from mantra.exchanges import bridging, decoded
-from mantra.exchanges.decoded import DECODED, KINDS
-from mantra.exchanges.symbols import SymbolIndex
-from mantra.icc.memory import address_of, aligned_zeros
-from mantra.messages.records import L2_UPDATE, TRADE_UPDATE
+from mantra.exchanges.bitfinex import channels
+from mantra.exchanges.decoded import KINDS
+from mantra.icc.memory import address_of, aligned_zeros, records_at
+from mantra.market_data import phases, take
+from mantra.market_data.feed import Feed
+from mantra.market_data.venues import VENUES
+from mantra.messages import enums
+from mantra.messages.decimals import BYTE
 from mantra.messages.tables import Tables
 
-TRADES_ROOM = 16_384
-HELD_MAX = 1_000_000  # records waiting for a snapshot: 56 MB
+HELD_BYTES_MAX = 256 << 20  # of messages waiting for a snapshot
 LISTED_MAX = 20
 NOT_TAKEN = (
     *(decoded.UNKNOWN, decoded.BOOK_TICKER, decoded.PARTIAL_DEPTH),
     *(decoded.CHECKSUM, decoded.HEARTBEAT, decoded.CONTROL),
 )
+KRAKEN_V1_DEPTH = re.compile(rb'"book-(\d+)"')
 
 
 @dataclass
@@ -64,7 +75,10 @@ class ImportReport:
     refused: dict[str, int] = field(default_factory=dict)  # lines, by reason
     refusals: list[Refusal] = field(default_factory=list)  # the first LISTED_MAX
     gaps: list[Gap] = field(default_factory=list)
+    checksums: int = 0  # of books, compared
+    mismatches: int = 0  # of them; each is among the gaps
     empty_starts: list[tuple[str, int, str]] = field(default_factory=list)  # file, line, instrument
+    unnumbered: int = 0  # trades whose id is no integer
     clock_back: int = 0  # lines whose local time was before the line before
     instruments: dict[str, dict[str, Any]] = field(default_factory=dict)
     damaged: list[str] = field(default_factory=list)  # files that are cut short
@@ -80,28 +94,47 @@ class ImportReport:
 
 
 class Session:
-    """The second pass: lines -> streams, and all that is rare."""
+    """The second pass: lines -> streams, and all that is rare.
 
-    def __init__(self, tables: Tables, survey: Survey, writer: ArchiveWriter):
+    `survey` None: a raw capture of this engine, whose tables are known. Its books are followed as
+    the handler did, and none begins empty.
+    """
+
+    def __init__(self, source: str, tables: Tables, survey: Survey | None, writer: ArchiveWriter):
         self.report = ImportReport()
-        self._tables, self._writer = tables, writer
-        self._l2 = aligned_zeros(L2_ROOM, L2_UPDATE)
-        self._trades = aligned_zeros(TRADES_ROOM, TRADE_UPDATE)
-        self._seen = aligned_zeros(1, DECODED)
-        self._batch = new_batch(survey.venue, self._l2, self._trades, self._seen)
-        count = max(len(tables.instruments), 1)
-        self._bridges = aligned_zeros(count, bridging.BRIDGE)
-        self._kinds = np.zeros(count, np.int64)
-        self._index = SymbolIndex(tables, 0)
-        batch = self._batch
-        batch["index"], batch["bridges"] = self._index.address, address_of(self._bridges)
-        batch["trade_kinds"] = address_of(self._kinds)
+        self._source, self._tables, self._writer = source, tables, writer
+        self._raw = survey is None
+        self._venue = tables.venue(source) if survey is None else 0
+        self._batch = aligned_zeros(1, lines.BATCH)
+        batch = self._batch[0]
+        self._sink = Sink(self._batch["ts_local"].ctypes.data)
+        self._feed = Feed(self._sink, tables, lines.CONNECTIONS_MAX)
+        self._seen, self._followed = self._feed.decoded[0], self._feed.followed
+        self._index = self._feed.index(self._venue)
+        count = len(tables.instruments)
+        self._before = np.full(max(count, 1), -1)
+        self._of_venue = tables.instruments["venue"] == self._venue
+        for row in tables.instruments[self._of_venue]:
+            self._followed[row["id"]]["slot"] = self._index.slot(row["symbol"].decode())
+        self._followed["phase"] = phases.SUBSCRIBING
+        batch["feed"], batch["decoded"] = self._feed.address, address_of(self._feed.decoded)
+        batch["index"], batch["before"] = self._index.address, address_of(self._before)
+        self._channels: dict[int, np.ndarray] = {}
         # Snapshots still to come: a book without a base waits only for those.
-        self._to_come = [int(n) for n in survey.surveys["snapshots"][:count]]
-        if len(survey.symbols) == 1:
-            batch["unnamed"] = self._index.slot(survey.symbols[0])
-        self._held: list[list[tuple[np.ndarray, tuple[int, int, int]]]] = [[] for _ in range(count)]
-        self._held_records = 0
+        self._to_come = [0] * count
+        live = VENUES.get(source)
+        self._followed["depth"] = VENUES["kraken"].depth if source.startswith("kraken") else 0
+        if survey is None:
+            self._bridged = bool(live and live.rules.snapshot_url)
+        else:
+            self._bridged = IMPORT_VENUES[source].begins_empty
+            self._to_come = [int(n) for n in survey.surveys["snapshots"][:count]]
+            self._followed["connection"] = 0
+            if count == 1:
+                batch["unnamed"] = self._followed[0]["slot"]
+        self._held: dict[int, list[tuple[int, bytes]]] = {}  # messages by instrument
+        self._held_bytes = 0
+        self._empty: set[int] = set()  # books told to begin with what comes
         self._skipped: Counter[str] = Counter()
         self._refused: Counter[str] = Counter()
         self._file, self._first_line = "", 1
@@ -113,9 +146,9 @@ class Session:
         handlers = {
             lines.FULL: self._flush,
             lines.REFUSED: self._on_refused,
-            lines.HELD: self._on_held,
-            lines.GAPPED: self._on_gap,
-            lines.SNAPSHOT_SEEN: self._on_snapshot,
+            lines.OPENED: self._on_opened,
+            lines.ENDED: self._on_ended,
+            lines.TOLD: self._on_told,
         }
         self._file, self._first_line = file, piece.first_line
         set_piece(self._batch, piece)
@@ -127,19 +160,25 @@ class Session:
         """Number of the line just read, in its file."""
         return self._first_line + int(self._batch["line"][0]) - 1
 
-    def _flush(self) -> None:
+    def _text(self) -> bytes:
+        """The message just read."""
         batch = self._batch[0]
-        self._write("l2", self._l2[: int(batch["l2_count"])])
-        self._write("trades", self._trades[: int(batch["trades_count"])])
-        batch["l2_count"] = batch["trades_count"] = 0
+        return records_at(batch["message"], int(batch["length"]), BYTE).tobytes()
 
-    def _write(self, stream: str, records: np.ndarray) -> None:
-        if len(records):
-            self._writer.append(stream, records)
-            if stream == "l2":
-                self.report.levels += len(records)
-            else:
-                self.report.trades += len(records)
+    def _take(self, connection: int, text: bytes) -> int:
+        """Take a message that was read before, now."""
+        self._flush()
+        todo = self._feed.take(connection, text, int(self._batch["ts_local"][0]))
+        self._note_gaps()
+        return todo
+
+    def _flush(self) -> None:
+        for stream in ("l2", "trades"):
+            rows = self._sink.take(stream)
+            if len(rows):
+                self._writer.append(stream, rows)
+            self.report.levels += len(rows) if stream == "l2" else 0
+            self.report.trades += len(rows) if stream == "trades" else 0
 
     def _on_refused(self) -> None:
         batch = self._batch[0]
@@ -148,112 +187,166 @@ class Session:
         if len(self.report.refusals) < LISTED_MAX:
             position = int(batch["position"])
             self.report.refusals.append(Refusal(self._file, self._line(), position, reason))
-        seen = self._seen[0]
-        if batch["reason"] < lines.NOT_A_LINE and seen["kind"] == decoded.SNAPSHOT:
-            if seen["instrument"] >= 0:
-                self._snapshot_lost(int(seen["instrument"]))
+        instrument = int(self._seen["instrument"])
+        if batch["reason"] == lines.NOT_A_LINE or instrument < 0:
+            return
+        if self._feed.phase(instrument) in ("live", "bridging"):
+            take.break_book(self._feed.address, instrument, 0)
+            self._note_gaps()
+        if self._seen["kind"] == decoded.SNAPSHOT:
+            self._snapshot_came(instrument)
 
-    def _snapshot_lost(self, instrument: int) -> None:
-        """One that a book may be waiting for cannot be used."""
-        self._to_come[instrument] -= 1
-        if self._held[instrument] and not self._to_come[instrument]:
-            self._let_go(instrument)
+    # ------------------------------------------------------------ connections
+
+    def _on_opened(self) -> None:
+        batch = self._batch[0]
+        row = max(int(batch["connection"]), 0)
+        batch["latest"] = max(row, batch["latest"])
+        self._feed.open(row, self._source, self._venue, bridged=self._bridged)
+        if self._source == "bitfinex":
+            table = aligned_zeros(channels.SLOTS, channels.CHANNEL)
+            self._channels[row] = table
+            self._feed.connections[row]["index"] = address_of(table)
+
+    def _on_ended(self) -> None:
+        """As the handler: a successor carries the books on, if ids tell what is missing."""
+        self._skipped["connection ended"] += 1
+        row, connections = int(self._batch["connection"][0]), self._feed.connections
+        carried, before = self._followed["connection"], self._before
+        connections[row]["index"] = 0
+        self._channels.pop(row, None)
+        if self._bridged:
+            of = (carried == row) | (before == row)
+            heirs = {int(heir) for heir in (*carried[of], *before[of]) if heir >= 0}
+            heirs = {heir for heir in heirs if connections[heir]["index"]}
+            if heirs:
+                carried[carried == row] = max(heirs)
+        take.cut(self._feed.address, row)
+        gone = carried == row
+        carried[gone] = -1
+        before[gone] = -1 if self._bridged else self._batch["latest"][0]
+        self._followed["phase"][gone] = phases.SUBSCRIBING
+        self._sink.take("events")
+
+    def _on_control(self) -> None:
+        row = int(self._batch["connection"][0])
+        try:
+            said = json.loads(self._text())
+            if row in self._channels and said["event"] == "subscribed":
+                channels.open_channel(self._channels[row], self._index, said)
+            elif row in self._channels and said["event"] == "unsubscribed":
+                channels.close_channel(self._channels[row], int(said["chanId"]))
+            elif self._source == "kraken" and "depth" in said["result"]:
+                of = self._followed["slot"] == self._index.slot(said["result"]["symbol"])
+                self._followed["depth"][of] = said["result"]["depth"]
+        except (ValueError, LookupError, TypeError, StopIteration):
+            return  # of no book that is followed
 
     # ------------------------------------------------------------ books
 
-    def _pending(self) -> tuple[int, np.ndarray, tuple[int, int, int]]:
-        """Of the message just decoded: instrument, its records (not yet taken), its ids."""
-        seen, filled = self._seen[0], int(self._batch["l2_count"][0])
-        ids = int(seen["first_id"]), int(seen["last_id"]), int(seen["previous_id"])
-        return int(seen["instrument"]), self._l2[filled : filled + int(seen["count"])], ids
-
-    def _on_held(self) -> None:
-        instrument, records, ids = self._pending()
-        self._held[instrument].append((records.copy(), ids))
-        self._held_records += len(records)
-        if not self._to_come[instrument] or self._held_records > HELD_MAX:
+    def _on_told(self) -> None:
+        """The message just taken is a snapshot, or something is to be done about it."""
+        self._note_gaps()
+        todo, kind, instrument = (
+            int(n) for n in (self._batch["todo"][0], self._seen["kind"], self._seen["instrument"])
+        )
+        if todo == take.CONTROL:
+            self._on_control()
+        elif kind == decoded.SNAPSHOT:
+            self._on_snapshot(instrument)
+        elif kind == decoded.DEPTH and self._bridged and self._waits(instrument):
+            self._hold(instrument, int(self._batch["connection"][0]), self._text())
             self._let_go(instrument)
 
-    def _on_gap(self) -> None:
-        self._note_gap(int(self._seen["instrument"][0]))
-        self._on_held()
+    def _waits(self, instrument: int) -> bool:
+        return bool(self._followed[instrument]["bridge"]["state"] == bridging.WAITING)
 
-    def _note_gap(self, instrument: int) -> None:
-        missed = int(self._bridges[instrument]["missed"])
-        name = self._tables.instrument_name(instrument)
-        self.report.gaps.append(Gap(self._file, self._line(), name, missed))
+    def _note_gaps(self) -> None:
+        for event in self._sink.take("events"):
+            if event["kind"] == enums.EVENT_GAP:
+                name = self._tables.instrument_name(int(event["instrument"]))
+                gap = Gap(self._file, self._line(), name, int(event["value"]))
+                self.report.gaps.append(gap)
 
-    def _on_snapshot(self) -> None:
-        instrument, records, ids = self._pending()
-        self._to_come[instrument] -= 1
-        if not bridging.take_snapshot(self._bridge(instrument), ids[1]):
+    def _on_snapshot(self, instrument: int) -> None:
+        if self._source == "kraken-v1" and (depth := KRAKEN_V1_DEPTH.search(self._text())):
+            self._followed[instrument]["depth"] = int(depth[1])
+        if self._followed[instrument]["bridge"]["state"] == bridging.FOLLOWING:
             self._skipped["snapshot older than the book"] += 1
-            return
-        lines.stamp(address_of(self._batch), False)
-        self._batch["l2_count"] += len(records)
-        self._follow(instrument)
+        elif not self._waits(instrument):
+            self._empty.discard(instrument)
+            self._follow(instrument)
+        self._snapshot_came(instrument)
 
-    def _bridge(self, instrument: int) -> int:
-        return address_of(self._bridges) + instrument * bridging.BRIDGE.itemsize
+    def _snapshot_came(self, instrument: int) -> None:
+        """One that a book may be waiting for was used, or cannot be."""
+        self._to_come[instrument] -= 1
+        self._let_go(instrument)
 
-    def _begin_empty(self, instrument: int) -> None:
-        bridging.begin_empty(self._bridge(instrument))
-        place = self._file, self._line(), self._tables.instrument_name(instrument)
-        self.report.empty_starts.append(place)
-
-    def _let_go(self, instrument: int) -> None:
-        """No snapshot to wait for: what was held is the beginning."""
-        self._begin_empty(instrument)
-        self._follow(instrument)
+    def _hold(self, instrument: int, connection: int, text: bytes) -> None:
+        self._held.setdefault(instrument, []).append((connection, text))
+        self._held_bytes += len(text)
 
     def _follow(self, instrument: int) -> None:
-        """Apply what was held behind the base the book now has."""
-        self._flush()
-        held, self._held[instrument] = self._held[instrument], []
-        for records, ids in held:
-            self._held_records -= len(records)
-            state = self._bridges[instrument]["state"]
-            base = state == bridging.EMPTY
-            if base and not len(records):
-                continue
-            action = int(bridging.take_depth(self._bridge(instrument), *ids))
-            if action == bridging.DROP:
-                self._skipped["depth before the snapshot"] += 1
-            elif action == bridging.APPLY:
-                records["ts_origin"] = self._batch["ts_local"]
-                if base:
-                    records["flags"] |= lines.SNAPSHOT
-                self._write("l2", records)
-            else:
-                if action == bridging.GAP:
-                    self._note_gap(instrument)
-                self._held[instrument].append((records, ids))
-                self._held_records += len(records)
-        if self._held[instrument] and not self._to_come[instrument]:
-            self._let_go(instrument)
+        """Apply what was held behind the base the book now has, as far as it goes."""
+        held = self._held.pop(instrument, [])
+        old = int(self._followed[instrument]["old"])
+        while held:
+            connection, text = held.pop(0)
+            self._held_bytes -= len(text)
+            if not self._feed.connections[connection]["index"]:
+                self._skipped["depth of a connection that ended"] += 1
+            elif self._take(connection, text) in (take.KEEP, take.BROKEN):
+                self._held[instrument] = [(connection, text), *held]
+                self._held_bytes += len(text)
+                break
+        after = int(self._followed[instrument]["old"])
+        self._skipped["depth before the snapshot"] += after - old
+
+    def _let_go(self, instrument: int) -> None:
+        """No snapshot to wait for: the book begins with what was held."""
+        full = self._held_bytes > HELD_BYTES_MAX
+        if self._raw or (self._to_come[instrument] > 0 and not full):
+            return
+        while held := self._held.get(instrument):
+            if instrument not in self._empty:
+                self._empty.add(instrument)
+                place = self._file, self._line(), self._tables.instrument_name(instrument)
+                self.report.empty_starts.append(place)
+            connection, text = held.pop(0)
+            self._held_bytes -= len(text)
+            self._take(connection, text)
+            if self._seen["count"]:
+                self._empty.discard(instrument)
+                lines.begin_here(self._feed.address, connection)
+                self._follow(instrument)
 
     # ------------------------------------------------------------ the end
 
     def finish(self) -> ImportReport:
         """Write what is left, and say what was done."""
         self._flush()
-        batch, report = self._batch[0], self.report
-        for instrument in range(len(self._tables.instruments)):
-            self._skipped["depth without a snapshot"] += len(self._held[instrument])
-        self._skipped["depth already in the book"] += int(batch["old"])
-        self._skipped["depth without levels"] += int(batch["no_levels"])
-        self._skipped["trade told twice"] += int(batch["other_trades"])
-        self._skipped["line without a message"] += int(batch["blank"])
+        batch, report, skipped = self._batch[0], self.report, self._skipped
+        known = skipped["depth before the snapshot"] + skipped["snapshot older than the book"]
+        skipped["depth without a snapshot"] = sum(map(len, self._held.values()))
+        skipped["depth without a snapshot"] += int(batch["baseless"])
+        skipped["depth already in the book"] = int(self._followed["old"].sum()) - known
+        skipped["depth without levels"] = int(batch["no_levels"])
+        skipped["trade told twice"] = int(self._followed["old_trades"].sum())
+        skipped["line without a message"] = int(batch["blank"])
         kinds = batch["kinds"]
         for kind in NOT_TAKEN:
-            self._skipped[KINDS[kind]] += int(kinds[kind])
+            skipped[KINDS[kind]] += int(kinds[kind])
         report.messages = {KINDS[i]: int(n) for i, n in enumerate(kinds) if n}
-        report.skipped = {reason: n for reason, n in self._skipped.items() if n}
+        report.skipped = {reason: n for reason, n in skipped.items() if n}
         report.refused = dict(self._refused)
+        report.checksums = int(self._followed["checked"].sum())
+        report.mismatches = int(self._followed["mismatches"].sum())
         report.clock_back = int(batch["clock_back"])
         report.ts_first, report.ts_last = int(batch["ts_first"]), int(batch["ts_local"])
-        venues = self._tables.as_dict()
-        report.venue = venues["venues"][0]["name"]
+        facts = self._tables.as_dict()
+        report.venue = facts["venues"][self._venue]["name"]
         names = self._tables.instrument_names()
-        report.instruments = dict(zip(names, venues["instruments"], strict=True))
+        for i in np.flatnonzero(self._of_venue):
+            report.instruments[names[i]] = facts["instruments"][i]
         return report

@@ -33,6 +33,7 @@ BENCHES = {
     "icc": "mantra.bench.icc",
     "book": "mantra.bench.book",
     "codec": "mantra.bench.codec",
+    "ingest": "mantra.bench.ingest",
     "pipeline": "mantra.bench.pipeline",
     "startup": "mantra.bench.startup",
 }

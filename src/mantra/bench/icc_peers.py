@@ -65,13 +65,14 @@ class Worker:
         self._pipe.send((method, *arguments))
         self._next()
 
-    def answer(self) -> Any:
-        """What the method asked for last returned."""
-        return self._next()
+    def answer(self, patience_s: float = 0.0) -> Any:
+        """What the method asked for last returned. RuntimeError if it takes too long."""
+        return self._next(patience_s)
 
-    def _next(self) -> Any:
-        if not self._pipe.poll(ANSWER_S):
-            raise RuntimeError(f"bench: worker {self._process.pid} gave no answer in {ANSWER_S} s")
+    def _next(self, patience_s: float = 0.0) -> Any:
+        seconds = patience_s or ANSWER_S
+        if not self._pipe.poll(seconds):
+            raise RuntimeError(f"bench: worker {self._process.pid} gave no answer in {seconds} s")
         return self._pipe.recv()[1]
 
     def end(self) -> None:

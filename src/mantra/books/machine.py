@@ -1,4 +1,4 @@
-"""What flat memory needs of the machine: memory by address, and four things to do with words.
+"""What flat memory needs of the machine: memory by address, and two things to do with words.
 
 Each is a plain Python function, and the instruction or call that compiled code gets in its place:
 callers see one name, and everything also runs uncompiled.
@@ -15,7 +15,6 @@ from mantra.icc.memory import CACHE_LINE
 
 LANES = 8  # Words in a cache line.
 MASK_63 = (1 << 63) - 1
-MASK_64 = (1 << 64) - 1
 WORD = ir.IntType(64)
 
 _libc = ctypes.CDLL(None)
@@ -37,12 +36,6 @@ def free_bytes(address: int) -> None:
 def zero_bytes(address: int, size: int) -> None:
     """Zero `size` bytes at `address`."""
     ctypes.memset(int(address), 0, int(size))
-
-
-def trailing_zeros(word: int) -> int:
-    """Number of the lowest set bit, 0 to 63. `word` must not be 0."""
-    bits = int(word) & MASK_64
-    return (bits & -bits).bit_length() - 1
 
 
 def multiply_modulo(a: int, b: int) -> int:
@@ -78,11 +71,6 @@ def _free_bytes_compiled(address):
 @overload(zero_bytes)
 def _zero_bytes_compiled(address, size):
     return lambda address, size: _memset(address, 0, size)
-
-
-@emits(trailing_zeros, types.int64, types.int64)
-def _emit_trailing_zeros(builder, word):
-    return builder.cttz(word, ir.Constant(ir.IntType(1), 1))
 
 
 @emits(multiply_modulo, types.int64, types.int64, types.int64)

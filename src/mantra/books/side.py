@@ -7,10 +7,10 @@ import numpy as np
 
 from mantra.books import window
 from mantra.books.layout import BUCKET_BYTES, LEVELS_PER_BUCKET, SIDE, VOLUME_OFFSET
-from mantra.books.machine import allocate_bytes, free_bytes, trailing_zeros, zero_bytes
-from mantra.books.table import NO_ROOM, place, slot_at, slot_count, stash_buckets, word_at
+from mantra.books.machine import allocate_bytes, free_bytes, zero_bytes
+from mantra.books.table import NO_ROOM, place, slot_at, slot_count, stash_buckets
 from mantra.compiled import compiled
-from mantra.icc.memory import records_at
+from mantra.icc.memory import records_at, trailing_zeros, word_at
 
 BUCKETS_MIN = 8  # 32 levels before it grows: most instruments are thin
 

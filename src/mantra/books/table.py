@@ -10,9 +10,9 @@ one back, and nobody who finds a free slot in a bucket need look further.
 import numpy as np
 
 from mantra.books.layout import BUCKET_BYTES, SIDE, VOLUME_OFFSET, WORD, WORD_BYTES
-from mantra.books.machine import LANES, lanes_equal, multiply_modulo, trailing_zeros
+from mantra.books.machine import LANES, lanes_equal, multiply_modulo
 from mantra.compiled import compiled
-from mantra.icc.memory import records_at
+from mantra.icc.memory import records_at, trailing_zeros, word_at
 
 FIRST_FACTOR = 5700357409661599243  # 2**63 / golden ratio, odd
 SECOND_FACTOR = 0x27D4EB2F165667C5  # odd, bits mixed
@@ -131,9 +131,3 @@ def slot_count(side):
 def slot_at(table, number):
     """Address of a slot: its price is there (0: free), its volume VOLUME_OFFSET further."""
     return table + (number // LANES) * BUCKET_BYTES + (number % LANES) * WORD_BYTES
-
-
-@compiled
-def word_at(address):
-    """The word at an address."""
-    return records_at(address, 1, WORD)[0]

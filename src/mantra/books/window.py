@@ -18,10 +18,10 @@ from math import gcd
 import numpy as np
 
 from mantra.books.layout import LEVELS_PER_BUCKET, SIDE, WORD, WORD_BITS, WORD_BYTES
-from mantra.books.machine import LANES, allocate_bytes, multiply_modulo, trailing_zeros, zero_bytes
-from mantra.books.table import slot_at, slot_count, word_at
+from mantra.books.machine import LANES, allocate_bytes, multiply_modulo, zero_bytes
+from mantra.books.table import slot_at, slot_count
 from mantra.compiled import compiled
-from mantra.icc.memory import records_at
+from mantra.icc.memory import records_at, trailing_zeros, word_at
 
 TICKS_PER_BUCKET = 128  # 16 bytes of window for the 128 of a bucket
 TICKS_MIN = WORD_BITS * WORD_BITS  # one word of the second row

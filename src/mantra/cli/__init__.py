@@ -6,8 +6,10 @@ Must not know: how anything is done: each command calls one function of another 
 
 main.py        the group; commands load what they need only when called, so --help is quick
 runs.py        demo, backtest, run, halt, replay
+capture.py     capture
 data.py        import, archive
 simulate.py    simulate
+instruments.py instruments
 machine.py     doctor, shm, bench
 status.py      the live line of a run, and progress bars
 """

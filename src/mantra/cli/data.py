@@ -16,7 +16,10 @@ CAPTURE = click.Path(exists=True, dir_okay=False, path_type=Path)
 OUT = click.Path(path_type=Path)
 DIRECTORY = click.argument("directory", type=FOLDER)
 LIMIT = 20
-IMPORTS = ("binance", "bitstamp", "coinbase", "coinbase-exchange")  # the table's: not loaded here
+IMPORTS = (  # the table's, which is not loaded here
+    *("binance", "bitfinex", "bitstamp", "coinbase", "coinbase-exchange", "kraken", "kraken-v1"),
+    "tardis",
+)
 
 
 @click.command("import")
@@ -42,8 +45,9 @@ def import_command(
 ) -> None:
     """Read raw VENUE captures into an archive.
 
-    Lines are `<local time> <json>` or those of a cryptofeed raw dump, gzip or plain.
-    FILES are one session, in this order. Every line is accounted for; malformed ones are named.
+    Lines are `<local time> <json>`, those of `mantra capture --raw`, or of a cryptofeed raw dump,
+    gzip or plain. FILES are one session, in this order. Every line is accounted for; malformed ones
+    are named. With `tardis`: its incremental_book_L2 and trades CSV files, merged by time.
     """
     from mantra.backtest.importer import import_captures, parse_instrument
 
@@ -52,9 +56,14 @@ def import_command(
     except ValueError as error:
         raise click.BadParameter(str(error)) from None
     with progress_bar(f"import {venue}", as_json) as progress:
-        report = import_captures(
-            files, out, source=venue, venue=name, exponents=exponents, progress=progress
-        )
+        if venue == "tardis":
+            from mantra.backtest.import_tardis import import_tardis
+
+            report = import_tardis(files, out, exponents=exponents, progress=progress)
+        else:
+            report = import_captures(
+                files, out, source=venue, venue=name, exponents=exponents, progress=progress
+            )
     facts, bad = report.as_dict(), bool(report.malformed or report.gaps or report.damaged)
     answer(as_json, facts, lambda: _show_import(facts, out), bad)
 

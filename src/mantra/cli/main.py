@@ -22,6 +22,7 @@ COMMANDS = {
     "run": ("runs", "Show what a config makes of this machine (--dry)."),
     "halt": ("runs", "Pull the kill switch of a run: cancel all, send nothing."),
     "replay": ("runs", "Feed a recorded run's inputs back into one actor and compare."),
+    "instruments": ("instruments", "List what trades spot on five venues: tick, lot, status."),
     "import": ("data", "Read recorded WebSocket captures into an archive."),
     "capture": ("capture", "Record market data of venues, until Ctrl-C."),
     "archive": ("data", "List, print and verify archives."),
@@ -31,6 +32,7 @@ COMMANDS = {
     "bench": ("machine", "Measure, beside the alternatives; exit 1 when a bar does not hold."),
 }
 USER_ERRORS = ("ConfigError", "ModelError", "ArchiveError", "CaptureError", "SegmentError")
+USER_ERRORS += ("ListingError",)  # type: ignore[assignment]
 
 JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object, nothing else.")
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)

@@ -6,7 +6,8 @@ Must not know: sockets, files, queues, clocks. A codec does no I/O and makes no 
 
 eight_bytes.py   text eight bytes at a time
 json_scanner.py  what all JSON venues share: strings, numbers, values, with bounds respected
-fields.py        what is in them: walks, numbers, times; levels and trades into records
+fields.py        what is in them: walks, words, numbers; levels and trades into records
+times.py         text of a time -> ns
 listing.py       a venue's listing of instruments, in one form for all
 decoded.py       what a decoder says of a message: kinds, reasons of refusal, the result record
 symbols.py       a venue's symbol -> instrument and exponents, by hash

@@ -42,26 +42,18 @@ import numpy as np
 
 from mantra.compiled import compiled
 from mantra.exchanges.decoded import NO_ID
-from mantra.icc.memory import records_at
+from mantra.icc.memory import record_type, records_at
 
-# States.
-WAITING = 0  # no base
-ANCHORED = 1  # a snapshot, and nothing after it yet
-FOLLOWING = 2
-EMPTY = 3  # told to begin with an empty book
+# States: no base; a snapshot, and nothing after it yet; told to begin with an empty book.
+WAITING, ANCHORED, FOLLOWING, EMPTY = range(4)
 STATES = ("waiting", "anchored", "following", "empty")
 
 # What a message is to the book.
-OLD = 0
-NEXT = 1
-AHEAD = 2
+OLD, NEXT, AHEAD = range(3)
 RELATIONS = ("old", "next", "ahead")
 
 # What to do with it.
-DROP = 0
-APPLY = 1
-GAP = 2
-WAIT_SNAPSHOT = 3
+DROP, APPLY, GAP, WAIT_SNAPSHOT = range(4)
 ACTIONS = ("drop", "apply", "gap", "wait snapshot")
 
 #               OLD            NEXT           AHEAD
@@ -82,15 +74,10 @@ NEXT_STATE = np.array(
     ]
 )
 
-BRIDGE = np.dtype(
-    [
-        ("state", "i8"),  # zero is WAITING
-        ("stand", "i8"),  # the last id that is in the book
-        ("gaps", "i8"),
-        ("missed", "i8"),  # ids missing in the last gap; 0 where the venue leaves holes
-    ],
-    align=True,
-)
+# state    zero is WAITING
+# stand    the last id that is in the book
+# missed   ids missing in the last gap; 0 where the venue leaves holes
+BRIDGE = record_type("i8 state stand gaps missed")
 
 
 @compiled

@@ -1,4 +1,4 @@
-"""What is inside a venue's JSON: members, items, numbers, times, levels, trades. Shared by venues.
+"""What is inside a venue's JSON: members, items, numbers, levels, trades. Shared by venues.
 
 In:        addresses in the text of a message, a venue's SYMBOL slot, the DECODED result.
 Out:       values, records in the room the result names, the reason and place of a refusal.
@@ -18,26 +18,11 @@ import numpy as np
 
 from mantra.compiled import compiled, inlined
 from mantra.exchanges import decoded
+from mantra.exchanges import json_scanner as scan
 from mantra.exchanges.decoded import DECODED, NO_ID
-from mantra.exchanges.json_scanner import ARRAY as ARRAY_BEGIN
-from mantra.exchanges.json_scanner import (
-    COMMA,
-    MINUS,
-    NINE,
-    POINT,
-    QUOTE,
-    ZERO,
-    pack_within,
-    plain_string_end,
-    scan_integer,
-    skip_space,
-    value_begin,
-    value_end,
-    word,
-)
-from mantra.exchanges.json_scanner import OBJECT as OBJECT_BEGIN
-from mantra.exchanges.symbols import SYMBOL
-from mantra.icc.memory import records_at
+from mantra.exchanges.json_scanner import pack_within, skip_space, value_end, word
+from mantra.exchanges.symbols import SYMBOL, find_symbol
+from mantra.icc.memory import records_at, trailing_zeros, word_at
 from mantra.messages.decimals import byte_at, scan_decimal
 from mantra.messages.enums import FIRST, LAST
 from mantra.messages.records import L2_UPDATE, TRADE_UPDATE
@@ -45,15 +30,14 @@ from mantra.messages.records import L2_UPDATE, TRADE_UPDATE
 assert L2_UPDATE.itemsize == TRADE_UPDATE.itemsize, "records are written into one room"
 
 # np.int64, not int: as an argument a Python constant is a type of its own to the compiler.
-OBJECT, ARRAY = np.int64(OBJECT_BEGIN), np.int64(ARRAY_BEGIN)
+OBJECT, ARRAY = np.int64(scan.OBJECT), np.int64(scan.ARRAY)
+QUOTE, MINUS, ZERO, NINE = scan.QUOTE, scan.MINUS, scan.ZERO, scan.NINE
 
+WORD = np.dtype("i8")
 KEY_BYTES = 16  # venues' longest keys that matter
-COLUMNS = 3  # of a key table: first 8 bytes, next 8, length
-
-NS_PER_S = 1_000_000_000
-DASH, COLON, SMALL_T, LARGE_T, LARGE_Z = ord("-"), ord(":"), ord("t"), ord("T"), ord("Z")
-SECOND_BYTES = 19  # 2022-10-19T23:28:22
-FRACTION_MAX = 9
+# Columns of a key table: the first 8 bytes, the next 8, the length. And of `"key":`, where that has
+# no more than 16 bytes, the first 8 and the next 8, with a mask of each; else what nothing equals.
+FIRST_8, NEXT_8, LENGTH, QUOTED_8, QUOTED_16, MASK_8, MASK_16 = range(7)
 
 
 # ---------------------------------------------------------------- a message, from begin to end
@@ -62,16 +46,12 @@ FRACTION_MAX = 9
 @compiled
 def begin(text, records, capacity, result_address):
     """Begin a message at `text`, with room for `capacity` records: nothing found yet."""
+    records_at(result_address, decoded.WORDS, WORD)[:] = 0  # UNKNOWN, and OK
     result = records_at(result_address, 1, DECODED)[0]
-    result["kind"], result["status"], result["position"] = decoded.UNKNOWN, decoded.OK, 0
-    result["instrument"], result["ts_exchange"] = -1, 0
+    result["instrument"] = -1
     result["checksum"], result["connection_id"] = NO_ID, NO_ID
     result["first_id"], result["last_id"], result["previous_id"] = NO_ID, NO_ID, NO_ID
-    result["count"], result["bids"], result["symbol"], result["symbol_length"] = 0, 0, 0, 0
     result["text"], result["records"], result["capacity"] = text, records, capacity
-    scratch = result["scratch"]
-    for i in range(decoded.SCRATCH):
-        scratch[i] = 0
 
 
 @compiled
@@ -128,18 +108,25 @@ def go_on(at, end, opening):
     if at >= end:
         return -end, False
     byte = byte_at(at)
-    if byte == COMMA:
+    if byte == scan.COMMA:
         return skip_space(at + 1, end), True
     return (at + 1 if byte == opening + 2 else -at), False
 
 
 def key_table(*keys: str) -> np.ndarray:
     """Keys for `member`, in the order in which the venue sends them: that is found fastest."""
-    table = np.zeros((len(keys), COLUMNS), np.int64)
+    table = np.zeros((len(keys), MASK_16 + 1), np.int64)
     for row, key in zip(table, keys, strict=True):
         assert len(key) <= KEY_BYTES
-        row[:] = word(key[:8]), word(key[8:]), len(key)
+        quoted = f'"{key}":' if len(key) <= KEY_BYTES - 3 else ""
+        row[:LENGTH] = word(key[:8]), word(key[8:])
+        row[LENGTH:MASK_8] = len(key), word(quoted[:8]) or 1, word(quoted[8:])
+        sizes = len(quoted[:8]), len(quoted[8:])
+        row[MASK_8:] = [-1 if size == 8 else (1 << 8 * size) - 1 for size in sizes]
     return table
+
+
+EVENT_KEYS = key_table("event")
 
 
 @inlined
@@ -149,24 +136,89 @@ def member(at, end, keys, seen, result_address):
     The bit is 1 << its place in the key table, 0 for a key that is not there. `seen` has the bits
     of the keys read before: a key that comes again is refused.
     """
-    key_end = plain_string_end(at, end)
+    row = trailing_zeros(~seen)  # the key that is to come, if they come in the venue's order
+    if row < len(keys) and at + KEY_BYTES < end:
+        value = at + keys[row, LENGTH] + 3
+        if (
+            word_at(at) & keys[row, MASK_8] == keys[row, QUOTED_8]
+            and word_at(at + 8) & keys[row, MASK_16] == keys[row, QUOTED_16]
+            and byte_at(value) > scan.SPACE
+        ):
+            return np.int64(1) << row, value
+    key_end = scan.plain_string_end(at, end)
     if key_end < 0:
         return np.int64(0), key_end
-    value = value_begin(key_end, end)
+    value = scan.value_begin(key_end, end)
     length = key_end - at - 2
     if value < 0 or length > KEY_BYTES:
         return np.int64(0), value
-    first = pack_within(at + 1, length, end)
-    second = pack_within(at + 9, length - 8, end) if length > 8 else np.int64(0)
-    again = False
-    for i in range(len(keys)):
-        if keys[i, 0] == first and keys[i, 2] == length and keys[i, 1] == second:
-            if not (seen >> i) & 1:
-                return np.int64(1) << i, value
-            again = True
-    if again:
+    place = find_word(at + 1, length, end, keys)
+    if place < 0:
+        return np.int64(0), value
+    if (seen >> place) & 1:
         return np.int64(0), refuse(decoded.DUPLICATE_FIELD, at, result_address)
-    return np.int64(0), value
+    return np.int64(1) << place, value
+
+
+@compiled
+def find_word(at, length, end, table):
+    """Place of the `length` bytes at `at` in a key table; -1: they are not there."""
+    first = pack_within(at, min(length, 8), end)
+    second = pack_within(at + 8, length - 8, end) if length > 8 else np.int64(0)
+    for i in range(len(table)):
+        if table[i, FIRST_8] == first and table[i, NEXT_8] == second and table[i, LENGTH] == length:
+            return np.int64(i)
+    return np.int64(-1)
+
+
+@compiled
+def choice(value, end, table):
+    """(place in the key table of the string at `value`, address after it).
+
+    Place -1: another string, or no string. An escape is refused: a word may hide behind it.
+    """
+    if value < 0 or value >= end or byte_at(value) != QUOTE:
+        return np.int64(-1), value_end(value, end)
+    after = scan.plain_string_end(value, end)
+    if after < 0:
+        return np.int64(-1), after
+    return find_word(value + 1, after - value - 2, end, table), after
+
+
+@compiled
+def find_slot(value, end, index_address, result_address):
+    """(SYMBOL slot, address after) of the string at `value`, which becomes the result's symbol."""
+    after = scan.plain_string_end(value, end) if value > 0 else value
+    if after < 0:
+        return np.int64(0), after
+    slot = name_symbol(value + 1, after - value - 2, index_address, result_address)
+    if slot == 0:
+        return slot, refuse(decoded.UNKNOWN_SYMBOL, value + 1, result_address)
+    return slot, after
+
+
+@compiled
+def name_symbol(text, length, index_address, result_address):
+    """SYMBOL slot, 0 if there is none, of the `length` bytes at `text`: the result's symbol now."""
+    result = records_at(result_address, 1, DECODED)[0]
+    result["symbol"], result["symbol_length"] = text, length
+    slot = find_symbol(index_address, text, length)
+    if slot != 0:
+        result["instrument"] = records_at(slot, 1, SYMBOL)[0]["instrument"]
+    return slot
+
+
+@compiled
+def find_event(at, end, result_address):
+    """(address after the object at `at`, address of the value of its member "event", 0: none)."""
+    seen, event = np.int64(0), np.int64(0)
+    at, more = enter(at, end, OBJECT)
+    while more:
+        bit, value = member(at, end, EVENT_KEYS, seen, result_address)
+        seen |= bit
+        event = value if bit else event
+        at, more = go_on(value_end(value, end), end, OBJECT)
+    return at, event
 
 
 # ---------------------------------------------------------------- numbers
@@ -205,82 +257,30 @@ def decimal(value, end, exponent, result_address):
 
 
 @compiled
+def read_price(value, end, slot, result_address):
+    """As `decimal`, in units of the instrument's prices."""
+    exponent = records_at(slot, 1, SYMBOL)[0]["price_exponent"]
+    return decimal(value, end, exponent, result_address)
+
+
+@compiled
+def read_volume(value, end, slot, result_address):
+    """As `decimal`, in units of the instrument's volumes."""
+    exponent = records_at(slot, 1, SYMBOL)[0]["volume_exponent"]
+    return decimal(value, end, exponent, result_address)
+
+
+@compiled
 def integer(value, end):
     """(integer, address after), bare or in a string."""
     if value < 0:
         return np.int64(0), value
     if value < end and byte_at(value) == QUOTE:
-        number, after = scan_integer(value + 1, end)
+        number, after = scan.scan_integer(value + 1, end)
         if after > 0 and (after >= end or byte_at(after) != QUOTE):
             after = -after
         return number, after + 1 if after > 0 else after
-    return scan_integer(value, end)
-
-
-# ---------------------------------------------------------------- times
-
-
-@compiled
-def _two_digits(at):
-    return (byte_at(at) - ZERO) * 10 + byte_at(at + 1) - ZERO
-
-
-@compiled
-def days_since_epoch(year, month, day):
-    """Days from 1970-01-01, Gregorian; a year here begins in March, so that leap days end it."""
-    year -= np.int64(month <= 2)
-    era_year = year % 400
-    day_of_year = (153 * ((month + 9) % 12) + 2) // 5 + day - 1
-    return (
-        (year // 400) * 146_097
-        + era_year * 365
-        + era_year // 4
-        - era_year // 100
-        + (day_of_year - 719_468)
-    )
-
-
-@compiled
-def rfc3339_time(value, end):
-    """(ns since the epoch, address after) of a string "2023-02-09T20:32:50.714964855Z", in UTC."""
-    if value < 0:
-        return np.int64(0), value
-    at = value + 1
-    if at + SECOND_BYTES >= end or byte_at(value) != QUOTE:
-        return np.int64(0), -value
-    for i in range(SECOND_BYTES):
-        byte = byte_at(at + i)
-        mark = COLON if i in (13, 16) else (DASH if i in (4, 7) else LARGE_T)
-        if i in (4, 7, 10, 13, 16):
-            if byte != mark:
-                return np.int64(0), -(at + i)
-        elif not ZERO <= byte <= NINE:
-            return np.int64(0), -(at + i)
-    year = 100 * _two_digits(at) + _two_digits(at + 2)
-    month, day = _two_digits(at + 5), _two_digits(at + 8)
-    hour, minute, second = _two_digits(at + 11), _two_digits(at + 14), _two_digits(at + 17)
-    if not (1970 <= year <= 2261 and 1 <= month <= 12 and 1 <= day <= 31):
-        return np.int64(0), -at
-    if hour > 23 or minute > 59 or second > 60:
-        return np.int64(0), -at
-    at += SECOND_BYTES
-    fraction, digits = np.int64(0), 0
-    if at < end and byte_at(at) == POINT:
-        at += 1
-        while at < end and ZERO <= byte_at(at) <= NINE:
-            if digits < FRACTION_MAX:  # finer than ns is cut: a time is no amount
-                fraction = fraction * 10 + byte_at(at) - ZERO
-                digits += 1
-            at += 1
-        if digits == 0:
-            return np.int64(0), -at
-    for _ in range(FRACTION_MAX - digits):
-        fraction *= 10
-    if at + 1 >= end or byte_at(at) != LARGE_Z or byte_at(at + 1) != QUOTE:
-        return np.int64(0), -at
-    days = days_since_epoch(year, month, day)
-    seconds = days * 86_400 + hour * 3_600 + minute * 60 + second
-    return seconds * NS_PER_S + fraction, at + 2
+    return scan.scan_integer(value, end)
 
 
 # ---------------------------------------------------------------- records
@@ -304,17 +304,14 @@ def put_level(slot, side, price, volume, at, result_address):
 @compiled
 def put_levels(value, end, slot, side, result_address):
     """Write the levels of [[price, volume, …], …] at `value`: the address after it."""
-    symbol = records_at(slot, 1, SYMBOL)[0]
-    price_exponent = np.int64(symbol["price_exponent"])
-    volume_exponent = np.int64(symbol["volume_exponent"])
     at, more = enter(value, end, ARRAY)
     while more:
         item, _ = enter(at, end, ARRAY)
-        price, item = decimal(item, end, price_exponent, result_address)
+        price, item = read_price(item, end, slot, result_address)
         item, inside = go_on(item, end, ARRAY)
         if not inside:
             return item if item < 0 else -item
-        volume, item = decimal(item, end, volume_exponent, result_address)
+        volume, item = read_volume(item, end, slot, result_address)
         item, inside = go_on(item, end, ARRAY)
         while inside:  # a venue may add to its levels
             item = value_end(item, end)

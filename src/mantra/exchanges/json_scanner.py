@@ -220,6 +220,8 @@ def value_end(at, end):
     """Over any value, whatever is nested in it. `at` is its first byte; a refusal stays one."""
     if at < 0:
         return at
+    if at < end and byte_at(at) == QUOTE:
+        return string_end(at, end)
     depth, objects = np.int64(0), np.int64(0)  # bit n of `objects`: level n is an object
     while True:
         if at >= end:

@@ -20,10 +20,11 @@ class Rules:
     sends: tuple[int, float]  # messages, of a connection
     attempts: tuple[int, float]  # connections, of an address
     idle_s: float  # without a byte: the connection is dead
-    ping_s: float = 15.0
+    ping_s: float = 15.0  # ours, where a venue asks for none
     ping_text: str = ""  # the venue's own; "": a ping frame
-    life_s: float = DAY_S - HOUR_S / 2  # then it is replaced, before the venue cuts it
+    # Then it is replaced, before the venue cuts it: Binance's day; ours for those that name none.
+    life_s: float = DAY_S - HOUR_S / 2
     message_bytes: int = 1 << 20  # the longest
     snapshot_url: str = ""  # GET: a base that changes must join; "": it comes in the stream
     snapshot_weight: int = 1
-    requests: tuple[int, float] = (10, 1.0)  # of weight
+    requests: tuple[int, float] = (10, 1.0)  # of weight, by REST; Coinbase's

@@ -11,29 +11,20 @@ a message, btcusdt in the name of its stream).
 import numpy as np
 
 from mantra.compiled import compiled
-from mantra.icc.memory import address_of, aligned_zeros, records_at
+from mantra.icc.memory import address_of, aligned_zeros, record_type, records_at
 from mantra.messages.decimals import byte_at
 from mantra.messages.tables import NAME_BYTES, Tables
 
 WORDS = NAME_BYTES // 8
 SMALL_A, SMALL_Z, CASE_BIT = ord("a"), ord("z"), 0x20
 
-#   0                        24         28              32                40
-#   +------------------------+----------+---------------+-----------------+------
-#   | symbol, folded, packed |instrument| price_exponent| volume_exponent | used
-#   +------------------------+----------+---------------+-----------------+------
-SYMBOL = np.dtype(
-    [
-        ("words", "i8", (WORDS,)),
-        ("instrument", "i4"),
-        ("price_exponent", "i4"),
-        ("volume_exponent", "i4"),
-        ("used", "i4"),
-    ],
-    align=True,
-)
+#   0                        24         32               40                48
+#   +------------------------+----------+----------------+-----------------+------
+#   | symbol, folded, packed |instrument| price_exponent | volume_exponent | used
+#   +------------------------+----------+----------------+-----------------+------
+SYMBOL = record_type(f"({WORDS},)i8 words", "i8 instrument price_exponent volume_exponent used")
 SYMBOL_BYTES = SYMBOL.itemsize
-SYMBOL_INDEX = np.dtype([("slots", "i8"), ("mask", "i8")], align=True)
+SYMBOL_INDEX = record_type("i8 slots mask")
 
 
 @compiled

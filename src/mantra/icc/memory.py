@@ -7,6 +7,8 @@ of records where the fields are needed.
     update = records_at(address, 1, L2_UPDATE)[0]
     update['price'] += 1
 
+Words of eight bytes, aligned or not, are read by `word_at`.
+
 Always `record['field']`, never `record.field`: the latter does not run uncompiled.
 """
 
@@ -14,11 +16,14 @@ import ctypes
 from typing import Any
 
 import numpy as np
+from llvmlite import ir
 from numba import types
 from numba.core.typing import signature
 from numba.core.typing.templates import AbstractTemplate, infer_global
 from numba.extending import lower_builtin
 from numba.np.arrayobj import make_array, populate_array
+
+from mantra.compiled import emits
 
 CACHE_LINE = 64
 
@@ -95,3 +100,23 @@ def _emit_records_at(context, builder, signature, arguments):
         meminfo=None,
     )
     return array._getvalue()
+
+
+def word_at(address: int) -> Any:
+    """The eight bytes at `address`, aligned or not, little-endian."""
+    return ctypes.c_int64.from_address(int(address)).value
+
+
+@emits(word_at, types.int64, types.int64)
+def _emit_word_at(builder, address):
+    return builder.load(builder.inttoptr(address, ir.IntType(64).as_pointer()), align=1)
+
+
+def trailing_zeros(word: int) -> int:
+    """Number of the lowest set bit, 0 to 63. `word` must not be 0."""
+    return (int(word) & -int(word)).bit_length() - 1
+
+
+@emits(trailing_zeros, types.int64, types.int64)
+def _emit_trailing_zeros(builder, word):
+    return builder.cttz(word, ir.Constant(ir.IntType(1), 1))

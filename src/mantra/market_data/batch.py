@@ -27,8 +27,7 @@ NOTE = record_type("i8 what message instrument status")
 # todo        address of NOTEs, one for each message of a batch
 # count next  messages of the batch in hand, and how many of them are handled
 # deadline    ticks of Python's next turn
-# wait_ms     longest wait in the kernel; 0: spin
-CONTEXT = record_type("i8 track pool feed decoded todo todo_count count next deadline wait_ms")
+CONTEXT = record_type("i8 track pool feed decoded todo todo_count count next deadline")
 
 
 @duty_cycle
@@ -39,7 +38,7 @@ def handle(context_address):
     if context["next"] == context["count"]:
         if context["todo_count"] > 0 or read_tsc() > context["deadline"]:
             return CALL_PYTHON
-        count = poll(context["pool"], context["wait_ms"])
+        count = poll(context["pool"], np.int64(0))
         if count <= 0:
             return np.int64(CALL_PYTHON if count < 0 else 0)
         context["count"], context["next"] = count, 0

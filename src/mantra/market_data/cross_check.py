@@ -25,8 +25,8 @@ from mantra.exchanges.bitstamp.subscriptions import RULES as BITSTAMP
 from mantra.messages.decimals import to_units
 from mantra.messages.enums import ASK, BID
 
-# Depths are the deepest that cost little; Bitfinex' is the deepest there is. Kraken takes the names
-# of WebSocket v2 for pairs, and 500 levels at most: both ours, by its habit.
+# Depths are ours: the deepest that cost little. Kraken takes the names of WebSocket v2 for pairs,
+# which it does not document: https://github.com/gmosx/kraken-sdk-rust/pull/43.
 BOOK_URLS = {
     "binance": BINANCE.snapshot_url,
     "bitfinex": "https://api-pub.bitfinex.com/v2/book/{symbol}/P0?len=100",

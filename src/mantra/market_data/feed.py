@@ -6,10 +6,10 @@ Must not know: sockets, REST, who asks for what.
 """
 
 import time
+from typing import Protocol
 
 import numpy as np
 
-from mantra.actors.spine import Spine
 from mantra.books.book import Book, new_book
 from mantra.exchanges import codecs
 from mantra.exchanges.bitfinex.checksum import TEXT_BYTES
@@ -31,13 +31,22 @@ from mantra.messages.records import L2_UPDATE
 from mantra.messages.tables import Tables
 
 
+class Outlets(Protocol):
+    """What a feed publishes through: an actor's Spine, or whatever stands in for its queues."""
+
+    @property
+    def track_address(self) -> int: ...
+
+    def outlet(self, queue_name: str) -> np.ndarray: ...
+
+
 class Feed:
     """Owner of a FEED, and the way in for Python. One for each MarketDataHandler.
 
     `spare` instruments more than the tables hold now may be added to them while it is in use.
     """
 
-    def __init__(self, spine: Spine, tables: Tables, connections: int, spare: int = 0):
+    def __init__(self, spine: Outlets, tables: Tables, connections: int, spare: int = 0):
         count = len(tables.instruments) + spare
         self.connections = aligned_zeros(connections, CONNECTION)
         self.followed = aligned_zeros(count, FOLLOWED)

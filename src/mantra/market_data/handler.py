@@ -42,7 +42,7 @@ from mantra.market_data.venues import VENUES, Place, Session
 from mantra.messages import enums
 from mantra.messages.tables import Tables
 from mantra.telemetry.clock import Calibration, read_ticks
-from mantra.transport.connection import OPEN
+from mantra.transport.connection import OPEN, Endpoint
 from mantra.transport.frames import ROWS_MAX
 from mantra.transport.pool import BATCH_MAX, Pool
 
@@ -54,7 +54,7 @@ STATUS_S = 1.0
 class Options(NamedTuple):
     """What a handler does beside following; times in seconds, 0: never."""
 
-    wait_ms: int = 0  # 0 spins; more sleeps in the kernel meanwhile
+    gather_ms: int = 0  # between two reads of all sockets, at least; 0: it spins
     raw: Path | None = None  # folder for raw frames
     listings_s: float = 0.0  # between two looks at the venues' listings
     wanted: Mapping[str, Wanted] = {}  # what of a listing is followed, by venue
@@ -101,7 +101,8 @@ class MarketDataHandler(Actor):
         context = self.context[0]
         context["track"], context["pool"] = spine.track_address, self.pool.address
         context["feed"], context["todo"] = self.feed.address, address_of(self.todo)
-        context["decoded"], context["wait_ms"] = address_of(self.feed.decoded), options.wait_ms
+        context["decoded"] = address_of(self.feed.decoded)
+        self.pool.record["gather_ns"] = options.gather_ms * 1_000_000
         self.clock = Calibration()
         self.turn_ticks = int(TURN_S * float(self.clock.fix["ticks_per_second"]))
         self.by_row: dict[int, int] = {}  # row of a connection -> stream
@@ -126,12 +127,15 @@ class MarketDataHandler(Actor):
 
     def _open_stream(self, venue: str, symbols: Sequence[str], now: float) -> None:
         session = Session(venue, symbols, self.tables)
-        self.pool.open(session.endpoint(self.places.get(venue)), now)
         self.stream_of |= dict.fromkeys(session.symbols, len(self.sessions))
         self.sessions.append(session)
+        self.pool.open(self._endpoint(session), now)
         self.status[session.venue_id]["streams"] += 1
         if self.options.raw and venue not in self.raws:
             self.raws[venue] = raw.RawFiles(self.options.raw, venue)
+
+    def _endpoint(self, session: Session) -> Endpoint:
+        return session.endpoint(self.places.get(session.venue.name))
 
     def _note_tables(self) -> None:
         """Beside the raw frames: what an import of them has to know."""

@@ -57,16 +57,17 @@ def _ask(venue: str, rest: str, ca_file: str | None, skipped: list[str]) -> list
     rules = VENUES[venue].rules
     url = urlsplit(rules.listing_url)
     base = rest or f"{url.scheme}://{url.netloc}"
-    client = RestClient(base, RateLimit(*rules.requests), ca_file or "")
-    answer = client.request("GET", url.path + (f"?{url.query}" if url.query else ""))
     try:
+        client = RestClient(base, RateLimit(*rules.requests), ca_file or "")
+        answer = client.request("GET", url.path + (f"?{url.query}" if url.query else ""))
         if answer.status != 200:
             raise ValueError(f"status {answer.status}: {answer.data[:200]!r}")
         found = VENUES[venue].parse_listing(answer.data, skipped)
         if not found:
             raise ValueError(f"it lists nothing of use: {(skipped or ['no rows'])[0]}")
-    except ValueError as error:
-        raise ListingError(f"GET {base}{url.path}: {error}") from None
+    except (ValueError, OSError) as error:
+        what = f"CA file {ca_file}: " if isinstance(error, OSError) else ""
+        raise ListingError(f"GET {base}{url.path}: {what}{error}") from None
     return found
 
 
@@ -75,17 +76,18 @@ def load(
 ) -> Listing:
     """The listing as kept, if it is of the last 24 hours and not to be refreshed; else a new one.
 
-    `places` by venue, as in `fetch`: (rest, ca_file), for those that are not where they should be.
-    When there is no new one the kept one does, and its `problem` says why. Raises ListingError
-    when there is none of either.
+    `places` by venue, as in `fetch`: (rest, ca_file), for those that are not where they should be;
+    what was kept of another place does not count. When there is no new one the kept one does, and
+    its `problem` says why. Raises ListingError when there is none of either.
     """
     path = cache_folder() / f"{venue}.json"
-    kept, now = _read(path), time.time_ns()
+    rest, ca_file = places.get(venue, ("", None))
+    kept, now = _read(path, rest), time.time_ns()
     if kept and not refresh and 0 <= now - kept.taken_at < FRESH_NS:
         return kept
     try:
         skipped: list[str] = []
-        found = _ask(venue, *places.get(venue, ("", None)), skipped)
+        found = _ask(venue, rest, ca_file, skipped)
     except (TransportError, ListingError) as error:
         if kept:
             return kept._replace(problem=f"{venue}: {error}")
@@ -95,7 +97,7 @@ def load(
         ) from None
     listing = Listing(venue, now, found, skipped, from_cache=False)
     try:
-        _write(path, listing)
+        _write(path, rest, listing)
     except OSError as error:
         return listing._replace(problem=f"{venue}: the listing cannot be kept: {error}")
     return listing
@@ -106,11 +108,11 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mantra" / "listings"
 
 
-def _read(path: Path) -> Listing | None:
-    """A kept listing; None: there is none, or it is damaged or of another version."""
+def _read(path: Path, rest: str) -> Listing | None:
+    """A kept listing; None: there is none, it is damaged, of another version or another place."""
     try:
         kept = json.loads(path.read_bytes())
-        if kept["format"] == CACHE_FORMAT and kept["venue"] == path.stem:
+        if kept["format"] == CACHE_FORMAT and kept["rest"] == rest:
             rows = [Listed(*row) for row in kept["instruments"]]
             return Listing(path.stem, int(kept["taken_at"]), rows, kept["skipped"], True)
     except (OSError, ValueError, TypeError, KeyError):
@@ -118,9 +120,9 @@ def _read(path: Path) -> Listing | None:
     return None
 
 
-def _write(path: Path, listing: Listing) -> None:
+def _write(path: Path, rest: str, listing: Listing) -> None:
     rows = [[*vars(one).values()] for one in listing.instruments]
-    facts = {"format": CACHE_FORMAT, "venue": listing.venue, "taken_at": listing.taken_at}
+    facts = {"format": CACHE_FORMAT, "rest": rest, "taken_at": listing.taken_at}
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(f".{os.getpid()}")
     partial.write_text(json.dumps(facts | {"instruments": rows, "skipped": listing.skipped}))

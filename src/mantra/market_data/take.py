@@ -55,14 +55,14 @@ CONNECTION = record_type(
 # slot        of its SYMBOL
 # depth       levels a side that the venue serves; 0: all
 # levels      published
-# trade_id    of the last one
+# trade_id    of the last one; trade_kind: single or aggregate, whichever came first
 # old         changes that were in the book already, or that nobody asked for (any more)
 # checked     checksums; mismatches of them
 # illegal     happenings that the table of phases does not have
 FOLLOWED = record_type(
     ("bridge", bridging.BRIDGE),
     "i8 phase connection book slot depth messages levels trades trade_id old old_trades gaps",
-    "i8 checked mismatches crossings drifts illegal",
+    "i8 trade_kind checked mismatches crossings drifts illegal",
 )
 
 # l2 … events  outlets
@@ -125,7 +125,7 @@ def take_message(feed_address, connection, text, length, received, unnamed):
             todo = np.int64(CUT_OFF)
     kind = result["kind"]
     if kind in (decoded.DEPTH, decoded.SNAPSHOT):
-        return max(todo, _take_groups(feed_address, connection))
+        return max(todo, take_groups(feed_address, connection))
     if kind in (decoded.TRADE, decoded.AGGREGATE_TRADE):
         _publish_trades(feed_address, connection)
     elif kind == decoded.CHECKSUM:
@@ -188,7 +188,7 @@ def _break_all(feed_address, connection, missed):
 
 
 @compiled
-def _take_groups(feed_address, connection):
+def take_groups(feed_address, connection):
     """Each group of the message by itself: several instruments may share one."""
     feed = records_at(feed_address, 1, FEED)[0]
     result = records_at(feed["decoded"], 1, DECODED)[0]
@@ -278,7 +278,7 @@ def _apply(feed_address, connection, first, count):
     for at in range(first, first + count):
         apply_update(book, feed["records"] + at * L2_BYTES)
     bid, ask = np.int64(enums.BID), np.int64(enums.ASK)
-    if link["codec"] == codecs.KRAKEN:
+    if link["codec"] in (codecs.KRAKEN, codecs.KRAKEN_V1):
         if depth > 0 and max(levels(book, bid), levels(book, ask)) > depth:
             alone = first + count == result["count"]  # a message has one book's group
             if not alone or kraken.truncate(book, depth, feed["decoded"]) != decoded.OK:
@@ -286,7 +286,7 @@ def _apply(feed_address, connection, first, count):
             count = result["count"] - first
         if result["checksum"] != NO_ID:
             followed["checked"] += 1
-            if kraken.checksum(book) != result["checksum"]:
+            if kraken.checksum(book, feed["scratch"]) != result["checksum"]:
                 followed["mismatches"] += 1
                 return np.int64(-1)
         return count
@@ -331,14 +331,17 @@ def _publish_trades(feed_address, connection):
     """Trades as they come; not those that the venue repeats, nor those of a second connection."""
     feed = records_at(feed_address, 1, FEED)[0]
     link = records_at(feed["connections"] + connection * CONNECTION_BYTES, 1, CONNECTION)[0]
-    count = records_at(feed["decoded"], 1, DECODED)[0]["count"]
+    result = records_at(feed["decoded"], 1, DECODED)[0]
+    count, kind = result["count"], result["kind"]
     trades = records_at(feed["records"], max(count, 1), TRADE_UPDATE)
     for at in range(count):
         trade = trades[at]
         address = feed["followed"] + np.int64(trade["instrument"]) * FOLLOWED_BYTES
         followed = records_at(address, 1, FOLLOWED)[0]
+        if followed["trade_kind"] == 0:
+            followed["trade_kind"] = kind
         if link["bridged"]:  # where ids rise; both connections may have it, either may be first
-            again = trade["trade_id"] <= followed["trade_id"]
+            again = kind != followed["trade_kind"] or trade["trade_id"] <= followed["trade_id"]
         else:
             again = followed["connection"] != connection
         if again or followed["connection"] < 0 or trade["flags"] & enums.SNAPSHOT:

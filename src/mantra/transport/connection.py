@@ -26,11 +26,13 @@ from functools import cached_property
 
 import numpy as np
 from websockets.client import ClientProtocol
+from websockets.extensions import permessage_deflate as deflate
 from websockets.uri import WebSocketURI, parse_uri
 
 from mantra.icc.memory import address_of
 from mantra.telemetry.clock import read_ticks
 from mantra.transport.frames import BREACH, CLOSE, ENDED, PING, TLS_FAILED
+from mantra.transport.inflate import Inflater
 from mantra.transport.limits import RateLimit
 from mantra.transport.tls import READ_BYTES, TlsSession, TransportError
 
@@ -57,6 +59,7 @@ class Endpoint:
     idle_s: float = 45.0  # without a byte: the connection is dead
     lifetime_s: float = 23.5 * 3600  # then it is replaced, before the venue cuts it
     buffer_bytes: int = 1 << 20  # bounds a message
+    deflate: bool = False  # offer permessage-deflate (RFC 7692)
     ca_file: str | None = None  # trust these CAs, not the system's
 
     @cached_property
@@ -73,7 +76,9 @@ class Connection:
         self.reason, self.retry_after_s, self.since = "", 0.0, now
         self.socket: socket.socket | None = None
         self.tls: TlsSession | None = None
-        self.protocol = ClientProtocol(endpoint.uri, max_size=None)
+        offers = deflate.enable_client_permessage_deflate(None) if endpoint.deflate else None
+        self.protocol = ClientProtocol(endpoint.uri, extensions=offers, max_size=None)
+        self.inflater: Inflater | None = None
         self.sends = RateLimit(*endpoint.sends)
         self.queue: deque[str] = deque()
         self.unsent, self.buffer = b"", np.empty(0, np.uint8)
@@ -194,6 +199,11 @@ class Connection:
         row["fd"] = self.socket.fileno()
         row["ssl"], row["bio"] = (tls.ssl, tls.bio) if tls else (0, 0)
         row["buffer"], row["capacity"] = address_of(self.buffer), len(self.buffer)
+        row["inflater"] = 0
+        for agreed in self.protocol.extensions:
+            assert isinstance(agreed, deflate.PerMessageDeflate), "nothing else was offered"
+            self.inflater = Inflater(len(self.buffer), agreed.remote_no_context_takeover)
+            row["inflater"] = self.inflater.address
         row["end"] = row["bytes"] = self.bytes_seen = len(rest)
         row["ts_received"], row["open"] = read_ticks(), 1
         self._become(OPEN)
@@ -256,6 +266,8 @@ class Connection:
 
     def _release(self, _: object) -> None:
         """When no thread dials any more: here, or at its end there."""
+        if self.inflater is not None:
+            self.inflater.close()
         if self.tls is not None:
             self.tls.close()
         if self.socket is not None:

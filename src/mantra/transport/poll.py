@@ -15,6 +15,11 @@ Everything is bounded: a connection's buffer, the batch, and what is in OpenSSL'
 nothing is read from the kernel while there is something left to decrypt. What has no room waits in
 the kernel, and TCP holds the sender back. epoll is level-triggered: what was not read now is
 reported again.
+
+Most of what a small message costs is per turn and per read: a wake-up, `epoll_wait`, `recv`. With
+`gather_ns` a thread that need not be prompt sleeps until a turn is due, and then finds many
+connections with several messages each. A turn that is late begins at once: under load there is no
+sleep.
 """
 
 import platform
@@ -28,6 +33,9 @@ from mantra.transport import foreign, frames
 from mantra.transport.frames import compact, parse, put
 
 MSG_DONTWAIT, EPOLLERR, EPOLLHUP = 0x40, 8, 16
+CLOCK_MONOTONIC, TIMER_ABSTIME = np.int64(1), np.int64(1)
+SECOND_NS = 1_000_000_000
+TIMESPEC_AT = frames.POLL.fields["seconds"][1]  # type: ignore[index]
 
 # struct epoll_event is packed on x86-64 only; `row` is the low half of its 64 bits of user data.
 _padding = [] if platform.machine() == "x86_64" else [("padding", "i4")]
@@ -38,9 +46,9 @@ READY = np.dtype([("events", "u4"), *_padding, ("row", "i4"), ("unused", "i4")])
 def poll(poll_address, timeout_ms):
     """Fill the batch from all connections that are ready; how much is in it.
 
-    Returns when the batch is full or nothing is left, or after `timeout_ms` (-1: no limit). If the
-    batch has `events`, Python's turn comes before the next call: -1 until then, and the batch stays
-    as it is.
+    Returns when the batch is full or nothing is left, or after `timeout_ms` (-1: no limit); where
+    turns are to gather, that is what is waited for, and nothing else. If the batch has `events`,
+    Python's turn comes before the next call: -1 until then, and the batch stays as it is.
     """
     batch = records_at(poll_address, 1, frames.POLL)[0]
     if batch["events"] > 0:
@@ -51,12 +59,29 @@ def poll(poll_address, timeout_ms):
     if unfinished:
         resume(poll_address)
         timeout_ms = np.int64(0)
+    elif batch["gather_ns"] > 0:
+        gather(poll_address)
+        timeout_ms = np.int64(0)
     ready, most = records_at(batch["ready"], frames.READY_MAX, READY), np.int64(frames.READY_MAX)
     count = foreign.epoll_wait(batch["epoll"], batch["ready"], most, timeout_ms)
     for i in range(count):
         if batch["count"] < batch["capacity"]:
             visit(poll_address, np.int64(ready[i]["row"]), np.int64(ready[i]["events"]))
     return batch["count"]
+
+
+@compiled
+def gather(poll_address):
+    """Sleep until this turn is due, if it is not yet."""
+    batch = records_at(poll_address, 1, frames.POLL)[0]
+    timespec = poll_address + TIMESPEC_AT
+    foreign.clock_gettime(CLOCK_MONOTONIC, timespec)
+    now = batch["seconds"] * SECOND_NS + batch["nanoseconds"]
+    if now < batch["due"]:
+        now = batch["due"]
+        batch["seconds"], batch["nanoseconds"] = now // SECOND_NS, now % SECOND_NS
+        foreign.clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, timespec, np.int64(0))
+    batch["due"] = now + batch["gather_ns"]
 
 
 @compiled

@@ -1,20 +1,17 @@
 """A venue with some instruments around the decoder, and one frame of each kind."""
 
-import numpy as np
-
 from mantra.compiled import JIT
 from mantra.exchanges import decoded
 from mantra.exchanges.binance import public
-from mantra.exchanges.decoded import DECODED, STATUSES
-from mantra.exchanges.symbols import SymbolIndex
-from mantra.icc.memory import address_of, aligned_zeros
 from mantra.messages.enums import FIRST, LAST, SNAPSHOT
-from mantra.messages.records import L2_UPDATE, TRADE_UPDATE
-from mantra.messages.tables import Tables
+from mantra.messages.records import TRADE_UPDATE
+from tests.exchanges import decoding
 from tests.exchanges.binance import naive
+from tests.exchanges.decoding import assert_same_as_naive
+
+__all__ = ["assert_same_as_naive"]
 
 EXAMPLES = 400 if JIT else 60
-CAPACITY = 12_000 if JIT else 3_000
 
 DEPTH = (
     b'{"stream":"btcusdt@depth@100ms","data":{"e":"depthUpdate","E":1723161255208,"s":"BTCUSDT",'
@@ -48,32 +45,11 @@ FRAMES = [DEPTH, USDM, TRADE, AGGREGATE, BOOK, TICKER, TRADES]
 FRAME_IDS = ["depth", "usdm", "trade", "aggregate", "book", "ticker", "trades"]
 
 
-class Venue:
-    """Instruments with a decoder around them."""
+class Venue(decoding.Venue):
+    """Instruments with the decoder around them."""
 
     def __init__(self, exponents: dict[str, tuple[int, int]], unnamed: str = ""):
-        self.tables = Tables()
-        venue, asset = self.tables.add_venue("binance"), self.tables.add_asset("?", 18)
-        self.symbols = {}
-        for symbol, (price, volume) in exponents.items():
-            facts = {"price_exponent": price, "volume_exponent": volume}
-            number = self.tables.add_instrument(venue, symbol, asset, asset, **facts)
-            self.symbols[symbol] = number, price, volume
-        self.index = SymbolIndex(self.tables, venue)
-        self.unnamed = unnamed
-        self.records = aligned_zeros(CAPACITY, L2_UPDATE)
-        self.result = aligned_zeros(1, DECODED)
-
-    def decode_at(self, address: int, length: int, unnamed: str = "", capacity: int = CAPACITY):
-        slot = self.index.slot(unnamed or self.unnamed) if unnamed or self.unnamed else 0
-        rooms = address_of(self.records), capacity, address_of(self.result)
-        status = public.decode(address, length, self.index.address, slot, *rooms)
-        assert status == self.result[0]["status"]
-        return self.result[0]
-
-    def decode(self, raw: bytes, unnamed: str = "", capacity: int = CAPACITY):
-        text = np.frombuffer(raw + b" ", np.uint8)
-        return self.decode_at(address_of(text), len(raw), unnamed, capacity)
+        super().__init__("binance", public.decode, naive.decode, exponents, unnamed)
 
     def said(self) -> dict:
         """The last result in the naive twin's words."""
@@ -108,9 +84,3 @@ class Venue:
             | {name: int(result[name]) for name in ids}
             | {"levels": list(zip(*columns, strict=True))}
         )
-
-
-def assert_same_as_naive(venue: Venue, raw: bytes, unnamed: str = "") -> None:
-    result = venue.decode(raw, unnamed)
-    assert result["status"] == decoded.OK, (STATUSES[result["status"]], raw[:200])
-    assert venue.said() == naive.decode(raw, venue.symbols, unnamed or venue.unnamed), raw[:200]

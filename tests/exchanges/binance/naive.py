@@ -1,32 +1,17 @@
 """Binance market data by `json` and `decimal`: slow, obvious, independent of the decoder."""
 
-import json
 from typing import Any
 
 from mantra.exchanges import decoded
-from mantra.messages.decimals import OK
 from mantra.messages.enums import ASK, BID
-from tests.messages import naive as numbers
+from tests.exchanges.naive import RefusedError, load, units
 
 SPELLED_OUT = {"pu", "lastUpdateId", "bids", "asks", "symbol"}
 
 
-class RefusedError(Exception):
-    """The message is not one."""
-
-
-class Bare(str):
-    """The text of a JSON number that is no integer."""
-
-    __slots__ = ()
-
-
 def decode(raw: bytes, symbols: dict[str, tuple[int, int, int]], unnamed: str = "") -> dict:
     """What the message says. `symbols`: (instrument, price exponent, volume exponent) by symbol."""
-    try:
-        frame = json.loads(raw.decode("latin-1"), object_pairs_hook=Members, parse_float=Bare)
-    except ValueError as error:
-        raise RefusedError(str(error)) from None
+    frame = load(raw)
     if isinstance(frame, list):
         return _trades(frame, symbols, unnamed)
     stream, message = "", frame
@@ -46,15 +31,6 @@ def decode(raw: bytes, symbols: dict[str, tuple[int, int, int]], unnamed: str = 
         raise RefusedError(repr(error)) from None
 
 
-class Members(dict):
-    """An object's members; `twice`: the keys it says more than once."""
-
-    def __init__(self, pairs: list[tuple[str, Any]]):
-        super().__init__(pairs)
-        keys = [key for key, _ in pairs]
-        self.twice = {key for key in keys if keys.count(key) > 1}
-
-
 def _payload(message: dict, stream: str, symbols: dict, unnamed: str) -> dict:
     kind = _kind(message, stream)
     if kind in (decoded.UNKNOWN, decoded.BOOK_TICKER):
@@ -70,8 +46,8 @@ def _payload(message: dict, stream: str, symbols: dict, unnamed: str) -> dict:
             "instrument": instrument,
             "trades": [
                 (
-                    _units(message["p"], price_exponent),
-                    _units(message["q"], volume_exponent),
+                    units(message["p"], price_exponent),
+                    units(message["q"], volume_exponent),
                     _integer(number),
                     {True: ASK, False: BID}[_boolean(message["m"])],
                     _nanoseconds(message["T"]),
@@ -79,7 +55,7 @@ def _payload(message: dict, stream: str, symbols: dict, unnamed: str) -> dict:
             ],
         }
     levels = [
-        (side, _units(level[0], price_exponent), _units(level[1], volume_exponent))
+        (side, units(level[0], price_exponent), units(level[1], volume_exponent))
         for side, names in ((BID, ("b", "bids")), (ASK, ("a", "asks")))
         for level in _list(next(message[name] for name in names if name in message))
     ]
@@ -128,15 +104,6 @@ def _kind(message: dict, stream: str) -> int:
     if found and levels[:1].isdigit() and kind in (decoded.DEPTH, decoded.SNAPSHOT):
         return decoded.PARTIAL_DEPTH
     return kind
-
-
-def _units(text: Any, exponent: int) -> int:
-    if type(text) not in (str, int, Bare):
-        raise TypeError("not a number")
-    value, status = numbers.parse_decimal(str(text), exponent)
-    if status != OK or value < 0:
-        raise ValueError(text)
-    return value
 
 
 def _list(levels: Any) -> list:

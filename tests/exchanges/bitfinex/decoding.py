@@ -1,16 +1,14 @@
 """A connection with some channels around the decoder, and one frame of each kind."""
 
-import numpy as np
+import json
 
 from mantra.compiled import JIT
 from mantra.exchanges import decoded
 from mantra.exchanges.bitfinex import channels, public
-from mantra.exchanges.decoded import DECODED, STATUSES
-from mantra.exchanges.symbols import SymbolIndex
 from mantra.icc.memory import address_of, aligned_zeros
 from mantra.messages.enums import FIRST, LAST, SNAPSHOT
-from mantra.messages.records import L2_UPDATE, TRADE_UPDATE
-from mantra.messages.tables import Tables
+from mantra.messages.records import TRADE_UPDATE
+from tests.exchanges import decoding
 from tests.exchanges.bitfinex import naive
 
 EXAMPLES = 400 if JIT else 60
@@ -45,22 +43,14 @@ NAMED = {
 FRAMES, FRAME_IDS = list(NAMED.values()), list(NAMED)
 
 
-class Connection:
+class Connection(decoding.Venue):
     """Channels with a decoder around them, and the same channels for the naive twin."""
 
     def __init__(self, exponents: dict[str, tuple[int, int]]):
-        self.tables = Tables()
-        venue, asset = self.tables.add_venue("bitfinex"), self.tables.add_asset("?", 18)
-        self.symbols = {}
-        for symbol, (price, volume) in exponents.items():
-            facts = {"price_exponent": price, "volume_exponent": volume}
-            number = self.tables.add_instrument(venue, symbol, asset, asset, **facts)
-            self.symbols[symbol] = {"instrument": number} | facts
-        self.index = SymbolIndex(self.tables, venue)
+        super().__init__("bitfinex", public.decode, naive.decode, exponents, capacity=CAPACITY)
         self.channels = aligned_zeros(channels.SLOTS, channels.CHANNEL)
+        self.index_address = address_of(self.channels)
         self.naive: dict[int, dict] = {}
-        self.records = aligned_zeros(CAPACITY, L2_UPDATE)
-        self.result = aligned_zeros(1, DECODED)
 
     def open(self, number: int, channel: str, symbol: str, prec: str = "P0") -> None:
         answer = {"event": "subscribed", "channel": channel, "chanId": number, "symbol": symbol}
@@ -71,24 +61,15 @@ class Connection:
         channels.open_channel(self.channels, self.index, answer)
         raw = answer.get("prec", "P0") == "R0"
         kind = answer["channel"] if answer["channel"] in ("book", "trades") and not raw else "other"
-        known = self.symbols.get(answer.get("symbol", ""), {})
-        self.naive[int(answer["chanId"])] = {"kind": kind, "has_snapshot": False} | known
+        known = self.symbols.get(answer.get("symbol", ""), ())
+        facts = dict(zip(("instrument", "price_exponent", "volume_exponent"), known, strict=False))
+        self.naive[int(answer["chanId"])] = {"kind": kind, "has_snapshot": False} | facts
 
     def reset(self) -> None:
         """Only the channel BOOK has its snapshot."""
         self.channels["has_snapshot"] = self.channels["number"] == BOOK
         for number, channel in self.naive.items():
             channel["has_snapshot"] = number == BOOK
-
-    def decode_at(self, address: int, length: int, capacity: int = CAPACITY):
-        rooms = address_of(self.records), capacity, address_of(self.result)
-        status = public.decode(address, length, address_of(self.channels), 0, *rooms)
-        assert status == self.result[0]["status"]
-        return self.result[0]
-
-    def decode(self, raw: bytes, capacity: int = CAPACITY):
-        text = np.frombuffer(raw + b"1", np.uint8)
-        return self.decode_at(address_of(text), len(raw), capacity)
 
     def said(self) -> dict:
         """The last result in the naive twin's words."""
@@ -130,8 +111,8 @@ class Connection:
         columns = (rows[name].tolist() for name in ("side", "price", "volume"))
         return said | {"levels": list(zip(*columns, strict=True))}
 
-    def expected(self, raw: bytes) -> dict:
-        """What the naive twin reads; a frame without counters says none."""
+    def expected(self, raw: bytes, unnamed: str = "") -> dict:
+        """A frame without counters says none."""
         said = naive.decode(raw, self.naive)
         if said.get("connection_id") == decoded.NO_ID and said["ts_exchange"] == 0:
             del said["connection_id"], said["ts_exchange"]
@@ -140,7 +121,11 @@ class Connection:
     def note(self, raw: bytes, said: dict) -> None:
         """Let the naive twin know of a snapshot."""
         if said["kind"] == decoded.SNAPSHOT:
-            self.naive[int(naive.load(raw.decode())[0])]["has_snapshot"] = True
+            self.naive[int(json.loads(raw)[0])]["has_snapshot"] = True
+
+    def assert_refused(self, raw: bytes) -> None:
+        super().assert_refused(raw)
+        assert (self.channels["has_snapshot"] == (self.channels["number"] == BOOK)).all()
 
 
 def a_connection() -> Connection:
@@ -155,9 +140,6 @@ def a_connection() -> Connection:
 
 
 def assert_same_as_naive(connection: Connection, raw: bytes) -> dict:
-    expected = connection.expected(raw)
-    result = connection.decode(raw)
-    assert result["status"] == decoded.OK, (STATUSES[result["status"]], raw[:200])
-    assert connection.said() == expected, raw[:200]
+    expected = decoding.assert_same_as_naive(connection, raw)
     connection.note(raw, expected)
     return expected

@@ -1,6 +1,5 @@
 """Bitfinex market data by `json` and `decimal`: slow, obvious, independent of the decoder."""
 
-import json
 import re
 import zlib
 from decimal import Decimal
@@ -9,51 +8,25 @@ from typing import Any
 from mantra.exchanges import decoded
 from mantra.messages.decimals import OK
 from mantra.messages.enums import ASK, BID
+from tests.exchanges.naive import Bare as Number
+from tests.exchanges.naive import Members, RefusedError, load
 from tests.messages import naive as numbers
 
 INTEGER = re.compile(r"-?(0|[1-9][0-9]*)", re.ASCII)
 
 
-class RefusedError(Exception):
-    """The message is not one, or not one of these channels."""
-
-
-class Number(str):
-    """The text of a JSON number."""
-
-    __slots__ = ()
-
-
-class Members(dict):
-    """An object's members; `twice`: an event said more than once."""
-
-    def __init__(self, pairs: list[tuple[str, Any]]):
-        super().__init__(pairs)
-        self.twice = [key for key, _ in pairs].count("event") > 1
-
-
-def load(text: str) -> Any:
-    return json.loads(text, object_pairs_hook=Members, parse_float=Number, parse_int=Number)
-
-
 def decode(raw: bytes, channels: dict[int, dict]) -> dict:
     """What the message says. Of a channel: kind book|trades|other, instrument, price and volume
     exponent, has_snapshot."""
-    try:
-        frame = load(raw.decode("latin-1"))
-        if isinstance(frame, Members):
-            if frame.twice:
-                raise RefusedError("event twice")
-            return {"kind": decoded.CONTROL if "event" in frame else decoded.UNKNOWN}
-        if not isinstance(frame, list):
-            raise RefusedError("neither frame nor event")
-        number = _integer(frame[0]) if frame and isinstance(frame[0], Number) else None
-    except RefusedError as error:
-        if "integer" not in str(error):
-            raise
-        number = None
-    except ValueError as error:
-        raise RefusedError(str(error)) from None
+    frame, number = load(raw, Number), None
+    if isinstance(frame, Members):
+        if "event" in frame.twice:
+            raise RefusedError("event twice")
+        return {"kind": decoded.CONTROL if "event" in frame else decoded.UNKNOWN}
+    if not isinstance(frame, list):
+        raise RefusedError("neither frame nor event")
+    if frame and type(frame[0]) is Number and INTEGER.fullmatch(frame[0]):
+        number = int(frame[0]) if abs(int(frame[0])) < 1 << 63 else None
     if number is None:
         return {"kind": decoded.UNKNOWN}
     try:

@@ -3,7 +3,6 @@
 import json
 from collections import Counter
 
-import numpy as np
 import pytest
 
 from mantra.books.book import apply_update, new_book
@@ -240,19 +239,6 @@ def test_a_message_is_refused_whole_with_reason_and_place(connection, raw, reaso
 def test_a_frame_of_an_unknown_channel_is_refused_but_counted(connection):
     result = connection.decode(UPDATE.replace(b"225206", b"5"))
     assert (STATUSES[result["status"]], result["connection_id"]) == ("unknown symbol", 18)
-
-
-@pytest.mark.parametrize("raw", [BULK, UPDATE, TE, PAST, EMPTY])
-def test_more_than_the_caller_has_room_for_is_refused_and_nothing_written_behind(connection, raw):
-    count = int(connection.decode(raw)["count"])
-    for capacity in range(count):
-        connection.reset()
-        connection.records[capacity:] = 0
-        result = connection.decode(raw, capacity=capacity)
-        assert STATUSES[result["status"]] == "too many levels"
-        assert not connection.records[capacity:].view(np.uint8).any()
-    connection.reset()
-    assert connection.decode(raw, capacity=count)["status"] == decoded.OK
 
 
 # ---------------------------------------------------------------- recorded frames

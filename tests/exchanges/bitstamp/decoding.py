@@ -1,14 +1,11 @@
 """Bitstamp's decoder with some instruments around it, and one frame of each kind."""
 
-from mantra.exchanges import decoded
 from mantra.exchanges.bitstamp import public
-from mantra.exchanges.decoded import STATUSES
-from mantra.icc.memory import address_of, aligned_zeros
-from mantra.messages.records import L2_UPDATE
-from tests.exchanges.binance import decoding
+from tests.exchanges.binance.decoding import Venue as Messages
 from tests.exchanges.bitstamp import naive
+from tests.exchanges.decoding import assert_same_as_naive
 
-CAPACITY = 12_000  # the largest recorded snapshot has 7,389 levels
+__all__ = ["assert_same_as_naive"]
 
 DIFF = (
     b'{"data":{"timestamp":"1618677692","microtimestamp":"1618677692795262",'
@@ -52,22 +49,12 @@ FRAME_IDS = (
 )
 
 
-class Venue(decoding.Venue):
+class Venue(Messages):
     """Instruments with Bitstamp's decoder around them."""
 
     def __init__(self, exponents: dict[str, tuple[int, int]], unnamed: str = ""):
         super().__init__(exponents, unnamed)
-        self.records = aligned_zeros(CAPACITY, L2_UPDATE)
-
-    def decode_at(self, address: int, length: int, unnamed: str = "", capacity: int = CAPACITY):
-        slot = self.index.slot(unnamed or self.unnamed) if unnamed or self.unnamed else 0
-        rooms = address_of(self.records), capacity, address_of(self.result)
-        status = public.decode(address, length, self.index.address, slot, *rooms)
-        assert status == self.result[0]["status"]
-        return self.result[0]
-
-    def decode(self, raw: bytes, unnamed: str = "", capacity: int = CAPACITY):
-        return super().decode(raw, unnamed, capacity)
+        self.read, self.twin = public.decode, naive.decode
 
     def said(self) -> dict:
         """The last result in the naive twin's words."""
@@ -75,9 +62,3 @@ class Venue(decoding.Venue):
             assert self.result[0]["count"] == 0
             return {"kind": int(self.result[0]["kind"])}
         return super().said()
-
-
-def assert_same_as_naive(venue: Venue, raw: bytes, unnamed: str = "") -> None:
-    result = venue.decode(raw, unnamed)
-    assert result["status"] == decoded.OK, (STATUSES[result["status"]], raw[:200])
-    assert venue.said() == naive.decode(raw, venue.symbols, unnamed or venue.unnamed), raw[:200]

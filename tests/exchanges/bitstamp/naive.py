@@ -1,13 +1,10 @@
 """Bitstamp market data by `json` and `decimal`: slow, obvious, independent of the decoder."""
 
-import json
 from typing import Any
 
 from mantra.exchanges import decoded
-from mantra.messages.decimals import OK
 from mantra.messages.enums import ASK, BID
-from tests.exchanges.binance.naive import Bare, Members, RefusedError
-from tests.messages import naive as numbers
+from tests.exchanges.naive import Members, RefusedError, integer, items, load, units
 
 QUIET = (decoded.UNKNOWN, decoded.CONTROL, decoded.HEARTBEAT)
 BOOK_KEYS = ("timestamp", "microtimestamp", "bids", "asks")
@@ -23,10 +20,7 @@ CHANNELS = {
 
 def decode(raw: bytes, symbols: dict[str, tuple[int, int, int]], unnamed: str = "") -> dict:
     """What the message says. `symbols`: (instrument, price exponent, volume exponent) by symbol."""
-    try:
-        frame = json.loads(raw.decode("latin-1"), object_pairs_hook=Members, parse_float=Bare)
-    except ValueError as error:
-        raise RefusedError(str(error)) from None
+    frame = load(raw)
     if not isinstance(frame, dict) or not frame:
         return {"kind": decoded.UNKNOWN}
     try:
@@ -91,40 +85,19 @@ def _book(kind: int, data: Members, symbol: tuple[int, int, int]) -> dict:
 
 
 def _lists(levels: Any) -> list:
-    if not isinstance(levels, list) or not all(isinstance(level, list) for level in levels):
-        raise TypeError("levels are lists")
-    return levels
+    return [items(level) for level in items(levels)]
 
 
 def _trade(data: Members, symbol: tuple[int, int, int]) -> dict:
     _once(data, TRADE_KEYS)
     price, volume = units(data["price_str"], symbol[1]), units(data["amount_str"], symbol[2])
-    side = {0: BID, 1: ASK}[_integer(data["type"])]
+    side = {0: BID, 1: ASK}[integer(data["type"])]
     time = _time(data["microtimestamp"]) * 1_000
-    trade = price, volume, _integer(data["id"]), side, time
+    trade = price, volume, integer(data["id"]), side, time
     return {"kind": decoded.TRADE, "instrument": symbol[0], "trades": [trade]}
 
 
-def units(text: Any, exponent: int) -> int:
-    if type(text) not in (str, int, Bare):
-        raise TypeError("not a number")
-    value, status = numbers.parse_decimal(str(text), exponent)
-    if status != OK or value < 0:
-        raise ValueError(text)
-    return value
-
-
-def _integer(value: Any) -> int:
-    text = str(value) if type(value) is int else value
-    digits = text.removeprefix("-")
-    if type(text) is not str or not (digits.isascii() and digits.isdigit()):
-        raise TypeError("not an integer")
-    if str(int(digits)) != digits or int(digits) >= 1 << 63:
-        raise ValueError("not an integer as the venue writes it")
-    return int(text)
-
-
 def _time(value: Any) -> int:
-    if not 0 <= _integer(value) <= (2**63 - 1) // 1_000:
+    if not 0 <= integer(value) <= (2**63 - 1) // 1_000:
         raise ValueError("no time")
-    return _integer(value)
+    return integer(value)

@@ -2,17 +2,15 @@
 
 import random
 
-import numpy as np
-
 from mantra.compiled import JIT
 from mantra.exchanges import decoded
 from mantra.exchanges.coinbase import exchange, public
-from mantra.exchanges.decoded import DECODED, STATUSES
-from mantra.exchanges.symbols import SymbolIndex
-from mantra.icc.memory import address_of, aligned_zeros
-from mantra.messages.records import L2_UPDATE, TRADE_UPDATE
-from mantra.messages.tables import Tables
+from mantra.messages.records import TRADE_UPDATE
+from tests.exchanges import decoding
 from tests.exchanges.coinbase import naive
+from tests.exchanges.decoding import assert_same_as_naive
+
+__all__ = ["assert_same_as_naive"]
 
 EXAMPLES = 1_500 if JIT else 60
 CAPACITY = 50_000 if JIT else 3_000
@@ -93,32 +91,13 @@ EXCHANGE = [SNAPSHOT, L2UPDATE, MATCH, LAST_MATCH, HEARTBEAT, SUBSCRIBED, PRO_TI
 EXCHANGE_IDS = ["snapshot", "l2update", "match", "last", "heartbeat", "subs", "ticker", "error"]
 
 
-class Venue:
+class Venue(decoding.Venue):
     """Instruments with one form's decoder around them."""
 
     def __init__(self, form: str, exponents: dict[str, tuple[int, int]]):
-        self.read = {"advanced": public.decode, "exchange": exchange.decode}[form]
-        self.naive = {"advanced": naive.advanced, "exchange": naive.exchange}[form]
-        self.tables = Tables()
-        venue, asset = self.tables.add_venue("coinbase"), self.tables.add_asset("?", 18)
-        self.symbols = {}
-        for symbol, (price, volume) in exponents.items():
-            facts = {"price_exponent": price, "volume_exponent": volume}
-            number = self.tables.add_instrument(venue, symbol, asset, asset, **facts)
-            self.symbols[symbol] = number, price, volume
-        self.index = SymbolIndex(self.tables, venue)
-        self.records = aligned_zeros(CAPACITY, L2_UPDATE)
-        self.result = aligned_zeros(1, DECODED)
-
-    def decode_at(self, address: int, length: int, capacity: int = CAPACITY):
-        rooms = address_of(self.records), capacity, address_of(self.result)
-        status = self.read(address, length, self.index.address, 0, *rooms)
-        assert status == self.result[0]["status"]
-        return self.result[0]
-
-    def decode(self, raw: bytes, capacity: int = CAPACITY):
-        text = np.frombuffer(raw + b'"', np.uint8)
-        return self.decode_at(address_of(text), len(raw), capacity)
+        read = {"advanced": public.decode, "exchange": exchange.decode}[form]
+        twin = {"advanced": naive.advanced, "exchange": naive.exchange}[form]
+        super().__init__("coinbase", read, twin, exponents, capacity=CAPACITY)
 
     def said(self) -> dict:
         """The last result in the naive twin's words."""
@@ -130,13 +109,6 @@ class Venue:
             rows, number = rows.view(TRADE_UPDATE), "trade_id"
         columns = ("instrument", "side", "price", "volume", number, "ts_exchange", "flags")
         return said | {"rows": [tuple(int(row[name]) for name in columns) for row in rows]}
-
-
-def assert_same_as_naive(venue: Venue, raw: bytes) -> None:
-    result = venue.decode(raw)
-    reason = STATUSES[result["status"]], raw[int(result["position"]) :][:60]
-    assert result["status"] == decoded.OK, (reason, raw[:200])
-    assert venue.said() == venue.naive(raw, venue.symbols), raw[:200]
 
 
 def shuffled(value, order: random.Random):

@@ -1,14 +1,12 @@
 """Coinbase market data by `json` and `decimal`: slow, obvious, independent of the decoders."""
 
-import json
 from datetime import UTC, datetime, timedelta
 from re import ASCII, fullmatch
 from typing import Any
 
 from mantra.exchanges import decoded
-from mantra.messages.decimals import OK
 from mantra.messages.enums import ASK, BID, FIRST, LAST, SNAPSHOT
-from tests.messages import naive as numbers
+from tests.exchanges.naive import Members, RefusedError, integer, items, load, units
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 TIME = r"(\d{4}-\d\d-\d\dT\d\d:\d\d:)(\d\d)(?:\.(\d+))?Z"
@@ -37,37 +35,18 @@ SIDES = {"bid": BID, "offer": ASK, "buy": BID, "sell": ASK, "BUY": BID, "SELL": 
 Symbols = dict[str, tuple[int, int, int]]  # (instrument, price exponent, volume exponent)
 
 
-class RefusedError(Exception):
-    """The message is not one."""
-
-
-class Bare(str):
-    """The text of a JSON number that is no integer."""
-
-    __slots__ = ()
-
-
-class Members(dict):
-    """An object's members; `twice`: the keys it says more than once."""
-
-    def __init__(self, pairs: list[tuple[str, Any]]):
-        super().__init__(pairs)
-        keys = [key for key, _ in pairs]
-        self.twice = {key for key in keys if keys.count(key) > 1}
-
-
-def advanced(raw: bytes, symbols: Symbols) -> dict:
+def advanced(raw: bytes, symbols: Symbols, unnamed: str = "") -> dict:
     return _decode(raw, symbols, _advanced)
 
 
-def exchange(raw: bytes, symbols: Symbols) -> dict:
+def exchange(raw: bytes, symbols: Symbols, unnamed: str = "") -> dict:
     return _decode(raw, symbols, _exchange)
 
 
 def _decode(raw: bytes, symbols: Symbols, read) -> dict:
     """What the message says, in the words of `decoding.said`."""
     try:
-        frame = json.loads(raw.decode("latin-1"), object_pairs_hook=Members, parse_float=Bare)
+        frame = load(raw)
         if not isinstance(frame, Members):
             raise TypeError("a frame is an object")
         said = {"kind": decoded.UNKNOWN, "ts_exchange": 0, "connection_id": decoded.NO_ID}
@@ -91,7 +70,7 @@ def _advanced(frame: Members, symbols: Symbols) -> dict:
     if "timestamp" in frame:
         said["ts_exchange"] = nanoseconds(frame["timestamp"])
     if "sequence_num" in frame:
-        said["connection_id"] = _integer(frame["sequence_num"], bare=True)
+        said["connection_id"] = _bare(frame["sequence_num"])
     if kind in (decoded.UNKNOWN, decoded.CONTROL):
         return said
     missing = OWN_KEYS[0] - set(frame)
@@ -100,10 +79,10 @@ def _advanced(frame: Members, symbols: Symbols) -> dict:
     if kind == decoded.HEARTBEAT:
         return said
     rows: list[tuple] = []
-    for event in _list(frame["events"]):
+    for event in items(frame["events"]):
         if kind == decoded.TRADE:
             _known_once(event, {"trades"})
-            found = [_trade(trade, symbols) for trade in _list(event["trades"])]
+            found = [_trade(trade, symbols) for trade in items(event["trades"])]
             falls = bool(found) and (found[0][5], found[0][4]) > (found[-1][5], found[-1][4])
             if found:
                 said["instrument"] = found[-1][0]
@@ -116,7 +95,7 @@ def _advanced(frame: Members, symbols: Symbols) -> dict:
         instrument, *exponents = symbols[event["product_id"].upper()]
         said["instrument"] = instrument
         levels = []
-        for level in _list(event["updates"]):
+        for level in items(event["updates"]):
             _known_once(level, OWN_KEYS[2])
             price, volume = level["price_level"], level["new_quantity"]
             levels.append((SIDES[level["side"]], *_units(price, volume, exponents)))
@@ -139,16 +118,16 @@ def _exchange(message: Members, symbols: Symbols) -> dict:
     if kind == decoded.TRADE:
         rows = [_trade(message, symbols)]
         return said | {
-            "first_id": _integer(message["sequence"]),
+            "first_id": integer(message["sequence"]),
             "last_id": rows[0][4],
             "rows": rows,
         }
     if kind == decoded.DEPTH:
-        changes = [_list(change) for change in _list(message["changes"])]
+        changes = [items(change) for change in items(message["changes"])]
     else:
-        bids, asks = _list(message["bids"]), _list(message["asks"])
-        changes = [["buy", *_list(level)] for level in bids]
-        changes += [["sell", *_list(level)] for level in asks]
+        bids, asks = items(message["bids"]), items(message["asks"])
+        changes = [["buy", *items(level)] for level in bids]
+        changes += [["sell", *items(level)] for level in asks]
     levels = []
     for side, price, volume, *_ in changes:
         levels.append((SIDES[side], *_units(price, volume, exponents)))
@@ -173,8 +152,14 @@ def _trade(trade: Members, symbols: Symbols) -> tuple:
     _known_once(trade, OWN_KEYS[3])
     instrument, *exponents = symbols[trade["product_id"].upper()]
     price, volume = _units(trade["price"], trade["size"], exponents)
-    number, time = _integer(trade["trade_id"]), nanoseconds(trade["time"])
+    number, time = integer(trade["trade_id"]), nanoseconds(trade["time"])
     return instrument, 1 - SIDES[trade["side"]], price, volume, number, time, FIRST | LAST
+
+
+def _bare(number: Any) -> int:
+    if type(number) is not int:
+        raise TypeError("a sequence number is no string")
+    return integer(number)
 
 
 def _word(text: Any, kinds: dict[str, int], other: int) -> int:
@@ -182,29 +167,7 @@ def _word(text: Any, kinds: dict[str, int], other: int) -> int:
 
 
 def _units(price: Any, volume: Any, exponents: list[int]) -> tuple[int, int]:
-    both = []
-    for text, exponent in zip((price, volume), exponents, strict=True):
-        if type(text) not in (str, int, Bare):
-            raise TypeError("not a number")
-        value, status = numbers.parse_decimal(str(text), exponent)
-        if status != OK or value < 0:
-            raise ValueError(text)
-        both.append(value)
-    return both[0], both[1]
-
-
-def _list(items: Any) -> list:
-    if not isinstance(items, list):
-        raise TypeError("not a list")
-    return items
-
-
-def _integer(value: Any, bare: bool = False) -> int:
-    if type(value) is str and not bare and fullmatch(r"-?(0|[1-9]\d*)", value, ASCII):
-        value = int(value)
-    if type(value) is not int or abs(value) >= 1 << 63:
-        raise TypeError("not an integer")
-    return value
+    return units(price, exponents[0]), units(volume, exponents[1])
 
 
 def nanoseconds(text: Any) -> int:

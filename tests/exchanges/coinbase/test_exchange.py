@@ -3,12 +3,10 @@
 import json
 import random
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mantra.exchanges import decoded
 from mantra.exchanges.coinbase import exchange
 from mantra.exchanges.decoded import KINDS, NO_ID, STATUSES
 from mantra.messages.enums import ASK, BID, FIRST, LAST
@@ -145,17 +143,6 @@ def test_a_message_is_refused_whole_with_reason_and_place(venue, raw, reason, pl
     assert result["count"] == 0
     if place is not None:
         assert raw[result["position"] :].startswith(place), raw[result["position"] :]
-
-
-@pytest.mark.parametrize("raw", [SNAPSHOT, L2UPDATE, MATCH])
-def test_more_than_the_caller_has_room_for_is_refused_and_nothing_written_behind(venue, raw):
-    count = int(venue.decode(raw)["count"])
-    for capacity in range(count):
-        venue.records[capacity:] = 0
-        result = venue.decode(raw, capacity=capacity)
-        assert STATUSES[result["status"]] == "too many levels"
-        assert not venue.records[capacity:].view(np.uint8).any()
-    assert venue.decode(raw, capacity=count)["status"] == decoded.OK
 
 
 # ---------------------------------------------------------------- recorded

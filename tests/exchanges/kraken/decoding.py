@@ -1,20 +1,18 @@
 """A venue with some instruments around the decoders, one frame of each kind, a book's handler."""
 
-from collections.abc import Callable
-
 import numpy as np
 
 from mantra.books.book import apply_update, level_price, levels, new_book, volume_at
 from mantra.compiled import JIT
 from mantra.exchanges import decoded
-from mantra.exchanges.decoded import DECODED, STATUSES
 from mantra.exchanges.kraken import legacy, public
 from mantra.exchanges.kraken.checksum import checksum, truncate
-from mantra.exchanges.symbols import SymbolIndex
-from mantra.icc.memory import address_of, aligned_zeros
+from mantra.icc.memory import address_of
 from mantra.messages.enums import FIRST, LAST, SNAPSHOT
-from mantra.messages.records import L2_UPDATE, TRADE_UPDATE
-from mantra.messages.tables import Tables
+from mantra.messages.records import TRADE_UPDATE
+from tests.exchanges import decoding
+from tests.exchanges.decoding import assert_same_as_naive
+from tests.exchanges.guarded import TEXT
 from tests.exchanges.kraken import naive
 
 EXAMPLES = 1_500 if JIT else 60
@@ -64,32 +62,19 @@ LEGACY_IDS = ["snapshot", "update", "trades", "heartbeat"]
 PAIRS = {"BTC/USD": (1, 8), "ETH/USD": (2, 8)}
 
 
-class Venue:
+class Venue(decoding.Venue):
     """Instruments with a decoder around them."""
 
     def __init__(self, exponents: dict[str, tuple[int, int]], *, v1: bool = False):
-        self.tables = Tables()
-        venue, asset = self.tables.add_venue("kraken"), self.tables.add_asset("?", 18)
-        self.symbols = {}
-        for symbol, (price, volume) in exponents.items():
-            facts = {"price_exponent": price, "volume_exponent": volume}
-            number = self.tables.add_instrument(venue, symbol, asset, asset, **facts)
-            self.symbols[symbol] = number, price, volume
-        self.index = SymbolIndex(self.tables, venue)
-        self.records = aligned_zeros(CAPACITY, L2_UPDATE)
-        self.result = aligned_zeros(1, DECODED)
-        self.decoder: Callable = legacy.decode if v1 else public.decode
-        self.twin = naive.decode_legacy if v1 else naive.decode
+        read, twin = (legacy, naive.decode_legacy) if v1 else (public, naive.decode)
+        super().__init__("kraken", read.decode, twin, exponents, capacity=CAPACITY)
 
-    def decode_at(self, address: int, length: int, capacity: int = CAPACITY):
-        rooms = address_of(self.records), capacity, address_of(self.result)
-        status = self.decoder(address, length, self.index.address, 0, *rooms)
-        assert status == self.result[0]["status"]
-        return self.result[0]
-
-    def decode(self, raw: bytes, capacity: int = CAPACITY):
-        text = np.frombuffer(raw + b" ", np.uint8)
-        return self.decode_at(address_of(text), len(raw), capacity)
+    def expected(self, raw: bytes, unnamed: str = "") -> dict:
+        """Of a group without levels no record says anything."""
+        said = super().expected(raw, unnamed)
+        if "groups" in said:
+            said["groups"] = [group for group in said["groups"] if any(group["levels"].values())]
+        return said
 
     def said(self) -> dict:
         """The last result in the naive twin's words."""
@@ -122,30 +107,6 @@ class Venue:
         return said | {"checksum": int(result["checksum"]), "groups": groups}
 
 
-def assert_same_as_naive(venue: Venue, raw: bytes) -> dict:
-    result = venue.decode(raw)
-    assert result["status"] == decoded.OK, (STATUSES[result["status"]], raw[:200])
-    expected = venue.twin(raw, venue.symbols)
-    if "groups" in expected:  # of a group without levels no record says anything
-        groups = [group for group in expected["groups"] if any(group["levels"].values())]
-        expected = expected | {"groups": groups}
-    assert venue.said() == expected, raw[:200]
-    return expected
-
-
-def assert_never_misread(venue: Venue, raw: bytes) -> None:
-    """Whatever is accepted is sound JSON, and says what the naive twin reads in it."""
-    result = venue.decode(raw)
-    if result["status"] == decoded.OK:
-        try:
-            assert_same_as_naive(venue, raw)
-        except naive.RefusedError as error:
-            raise AssertionError(f"accepted {raw!r}; the naive twin: {error}") from None
-    else:
-        assert 0 <= result["position"] <= len(raw)
-        assert result["count"] == 0
-
-
 class Handler:
     """What the market data handler does with a venue's messages: books, cut and checked."""
 
@@ -165,7 +126,7 @@ class Handler:
         self.cut += int(result["count"]) - count
         for group in said["groups"]:
             self.naive[number].apply(group["levels"], group["snapshot"])
-        return int(checksum(book)), said["checksum"]
+        return int(checksum(book, TEXT.begin)), said["checksum"]
 
     def assert_equal(self, number: int) -> None:
         for side in (0, 1):

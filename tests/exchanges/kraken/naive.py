@@ -1,6 +1,5 @@
 """Kraken market data by `json` and `decimal`: slow, obvious, independent of the decoders."""
 
-import json
 import re
 import zlib
 from datetime import UTC, datetime
@@ -8,47 +7,25 @@ from decimal import Decimal
 from typing import Any
 
 from mantra.exchanges import decoded
-from mantra.messages.decimals import OK
 from mantra.messages.enums import ASK, BID
-from tests.messages import naive as numbers
+from tests.exchanges.naive import RefusedError, integer, items, load, units
 
 TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d+))?Z", re.ASCII)
 
 
-class RefusedError(Exception):
-    """The message is not one."""
-
-
-class Bare(str):
-    """The text of a JSON number that is no integer."""
-
-    __slots__ = ()
-
-
-class Members(dict):
-    """An object's members; `twice`: the keys it says more than once."""
-
-    def __init__(self, pairs: list[tuple[str, Any]]):
-        super().__init__(pairs)
-        keys = [key for key, _ in pairs]
-        self.twice = {key for key in keys if keys.count(key) > 1}
-
-
-def decode(raw: bytes, symbols: dict[str, tuple[int, int, int]]) -> dict:
+def decode(raw: bytes, symbols: dict, unnamed: str = "") -> dict:
     """What a v2 message says. `symbols`: (instrument, price, volume exponent) by symbol."""
     return _guarded(_modern, raw, symbols)
 
 
-def decode_legacy(raw: bytes, symbols: dict[str, tuple[int, int, int]]) -> dict:
+def decode_legacy(raw: bytes, symbols: dict, unnamed: str = "") -> dict:
     """What a v1 message says."""
     return _guarded(_legacy, raw, symbols)
 
 
 def _guarded(function, raw: bytes, symbols: dict) -> dict:
     try:
-        text = raw.decode("latin-1")
-        message = json.loads(text, object_pairs_hook=Members, parse_float=Bare)
-        return function(message, symbols)
+        return function(load(raw), symbols)
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
         raise RefusedError(repr(error)) from None
 
@@ -56,9 +33,8 @@ def _guarded(function, raw: bytes, symbols: dict) -> dict:
 def _modern(message: Any, symbols: dict) -> dict:
     _once(message, "channel", "type", "data")
     if "channel" not in message:
-        _text(message.get("type", ""))
         return {"kind": decoded.CONTROL}
-    channel, kind = _text(message["channel"]), _text(message.get("type", ""))
+    channel, kind = message["channel"], message.get("type", "")
     if channel in ("status", "instrument"):
         return {"kind": decoded.CONTROL}
     if channel == "heartbeat":
@@ -66,10 +42,10 @@ def _modern(message: Any, symbols: dict) -> dict:
     if channel not in ("book", "trade"):
         return {"kind": decoded.UNKNOWN}
     snapshot = {"update": False, "snapshot": True}[kind]
-    items = _list(message["data"])
+    data = items(message["data"])
     if channel == "trade":
-        return _all_trades([_modern_trade(item, symbols) for item in items])
-    found = [_modern_book(item, symbols, snapshot) for item in items]
+        return _all_trades([_modern_trade(item, symbols) for item in data])
+    found = [_modern_book(item, symbols, snapshot) for item in data]
     last = found[-1] if found else {"instrument": -1, "ts_exchange": 0, "checksum": decoded.NO_ID}
     return {
         "kind": decoded.SNAPSHOT if snapshot else decoded.DEPTH,
@@ -81,7 +57,7 @@ def _modern_book(item: Any, symbols: dict, snapshot: bool) -> dict:
     _once(item, "symbol", "bids", "asks", "checksum", "timestamp", "side", "trade_id")
     symbol = symbols[_text(item["symbol"]).upper()]
     levels = {
-        side: [_level(level, symbol) for level in _list(item[key])]
+        side: [_level(level, symbol) for level in items(item[key])]
         for side, key in ((BID, "bids"), (ASK, "asks"))
     }
     return _group(symbol, levels, snapshot, _time(item.get("timestamp")), item["checksum"])
@@ -89,13 +65,13 @@ def _modern_book(item: Any, symbols: dict, snapshot: bool) -> dict:
 
 def _level(level: Any, symbol: tuple) -> tuple[int, int]:
     _once(level, "price", "qty")
-    return _units(level["price"], symbol[1]), _units(level["qty"], symbol[2])
+    return units(level["price"], symbol[1]), units(level["qty"], symbol[2])
 
 
 def _group(symbol: tuple, levels: dict, snapshot: bool, time: int, checksum: Any) -> dict:
     if snapshot and not any(levels.values()):
         levels[BID] = [(0, 0)]
-    checksum = decoded.NO_ID if checksum is None else _integer(checksum)
+    checksum = decoded.NO_ID if checksum is None else integer(checksum)
     group = {"instrument": symbol[0], "levels": levels, "snapshot": snapshot, "ts_exchange": time}
     return {"instrument": symbol[0], "ts_exchange": time, "checksum": checksum, "group": group}
 
@@ -103,10 +79,10 @@ def _group(symbol: tuple, levels: dict, snapshot: bool, time: int, checksum: Any
 def _modern_trade(item: Any, symbols: dict) -> tuple:
     _once(item, "symbol", "side", "price", "qty", "trade_id", "timestamp", "bids", "asks")
     symbol = symbols[_text(item["symbol"]).upper()]
-    price, volume = _units(item["price"], symbol[1]), _units(item["qty"], symbol[2])
+    price, volume = units(item["price"], symbol[1]), units(item["qty"], symbol[2])
     side = {"buy": BID, "sell": ASK}[_text(item["side"])]
     time = _time(item["timestamp"])
-    return symbol[0], price, volume, _integer(item["trade_id"]), side, time
+    return symbol[0], price, volume, integer(item["trade_id"]), side, time
 
 
 def _all_trades(trades: list[tuple]) -> dict:
@@ -117,7 +93,7 @@ def _all_trades(trades: list[tuple]) -> dict:
 def _legacy(message: Any, symbols: dict) -> dict:
     if isinstance(message, dict):
         _once(message, "event")
-        beat = next(iter(message.items()), None) == ("event", "heartbeat")
+        beat = message.get("event") == "heartbeat"
         return {"kind": decoded.HEARTBEAT if beat else decoded.CONTROL}
     if not isinstance(message, list) or not 4 <= len(message) <= 5:
         return {"kind": decoded.UNKNOWN}
@@ -131,7 +107,7 @@ def _legacy(message: Any, symbols: dict) -> dict:
         trades = [
             (symbol[0], price, volume, 0, {"b": BID, "s": ASK}[_text(rest[0])], time)
             for part in parts
-            for price, volume, time, rest in (_row(row, symbol) for row in _list(part))
+            for price, volume, time, rest in (_row(row, symbol) for row in items(part))
         ]
         times = [trade[-1] for trade in trades]
         found = _all_trades(trades) | {"instrument": symbol[0]}
@@ -142,7 +118,7 @@ def _legacy(message: Any, symbols: dict) -> dict:
         _once(part, "as", "bs", "a", "b", "c")
         for key, value in part.items():
             if key in ("as", "bs", "a", "b"):
-                rows = [_row(row, symbol) for row in _list(value)]
+                rows = [_row(row, symbol) for row in items(value)]
                 levels[BID if key in ("bs", "b") else ASK] += [row[:2] for row in rows]
                 times += [row[2] for row in rows]
             elif key == "c":
@@ -157,8 +133,8 @@ def _legacy(message: Any, symbols: dict) -> dict:
 
 
 def _row(row: Any, symbol: tuple) -> tuple:
-    price, volume, time, *rest = _list(row)
-    return _units(price, symbol[1]), _units(volume, symbol[2]), _units(time, 9), rest
+    price, volume, time, *rest = items(row)
+    return units(price, symbol[1]), units(volume, symbol[2]), units(time, 9), rest
 
 
 def _once(members: Any, *keys: str) -> None:
@@ -166,30 +142,6 @@ def _once(members: Any, *keys: str) -> None:
         raise TypeError("not an object")
     if members.twice & set(keys):
         raise ValueError("a field twice")
-
-
-def _units(text: Any, exponent: int) -> int:
-    if type(text) not in (str, int, Bare):
-        raise TypeError("not a number")
-    value, status = numbers.parse_decimal(str(text), exponent)
-    if status != OK or value < 0:
-        raise ValueError(text)
-    return value
-
-
-def _integer(value: Any) -> int:
-    """Bare or in a string: digits alone."""
-    if type(value) is str and re.fullmatch(r"-?(0|[1-9][0-9]*)", value, re.ASCII):
-        value = int(value)
-    if type(value) is not int or not -(1 << 63) < value < 1 << 63:
-        raise TypeError("not an integer")
-    return value
-
-
-def _list(value: Any) -> list:
-    if not isinstance(value, list):
-        raise TypeError("not a list")
-    return value
 
 
 def _text(value: Any) -> str:

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from mantra.books.book import apply_level, new_book
 from mantra.compiled import JIT
 from mantra.exchanges import decoded
-from mantra.exchanges.kraken import checksum as under_test
-from mantra.exchanges.kraken.checksum import checksum, truncate
+from mantra.exchanges.kraken.checksum import TEXT_BYTES, checksum, truncate
 from mantra.icc.memory import address_of, aligned_zeros
 from mantra.messages.enums import ASK, BID, FIRST, LAST, SNAPSHOT
 from tests.exchanges import recorded
+from tests.exchanges.guarded import Guarded
 from tests.exchanges.kraken import naive, reencode
 from tests.exchanges.kraken.decoding import (
     BOOK_SNAPSHOT,
@@ -26,8 +26,11 @@ from tests.exchanges.kraken.decoding import (
     apply,
     levels_of,
 )
+from tests.exchanges.naive import units
 
 SPOT_DEPTH = 25
+TEXT = Guarded(TEXT_BYTES)
+ROOM = TEXT.end - TEXT_BYTES
 
 
 def checksum_of(levels: dict[int, dict[int, int]]) -> int:
@@ -35,7 +38,7 @@ def checksum_of(levels: dict[int, dict[int, int]]) -> int:
         for side, prices in levels.items():
             for price, volume in prices.items():
                 apply_level(book.address, np.int64(side), np.int64(price), np.int64(volume))
-        return int(checksum(book.address))
+        return int(checksum(book.address, ROOM))
 
 
 AMOUNTS = st.integers(0, 60).flatmap(lambda bits: st.integers(1, 1 << bits))
@@ -148,7 +151,7 @@ def test_a_recorded_binance_book_reencoded_matches_through_the_cut():
 
 
 def _units(level: list[str]) -> tuple[int, int]:
-    return tuple(naive._units(text, places) for text, places in zip(level, (2, 6), strict=False))
+    return tuple(units(text, places) for text, places in zip(level, (2, 6), strict=False))
 
 
 def _difference(before: dict[int, int], after: list[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -208,15 +211,6 @@ def test_no_room_for_the_cut_is_said(capacity):
         venue.result[0]["capacity"], venue.result[0]["count"] = capacity, min(capacity, 3)
         status = truncate(book.address, np.int64(1), address_of(venue.result))
         assert status == decoded.TOO_MANY_LEVELS
-
-
-def test_the_table_is_that_of_the_polynomial():
-    for byte in range(256):
-        crc = byte
-        for more in range(8):
-            for _ in range(8):
-                crc = crc >> 1 ^ (0xEDB88320 if crc & 1 else 0)
-            assert under_test.CRC_TABLE[more, byte] == crc
 
 
 @pytest.mark.needs_jit

@@ -87,7 +87,7 @@ def test_other_messages_are_sorted_by_who_handles_them(venue, raw, kind):
         (LEGACY_UPDATE.replace(b'{"b"', b'{"a"'), "duplicate field", b'"a":[["5541.2"'),
         (LEGACY_UPDATE.replace(b'"974942666"', b'"c"'), "malformed", None),
         (LEGACY_UPDATE.replace(b'"974942666"', b'"0123"'), "malformed", None),
-        (LEGACY_UPDATE.replace(b"BTC/USD", b"XBT/USD"), "unknown symbol", b'"XBT/USD'),
+        (LEGACY_UPDATE.replace(b"BTC/USD", b"XBT/USD"), "unknown symbol", b"XBT/USD"),
         (b'[3,[],"book-10","BTC/USD"]', "malformed", b"[]"),
         (LEGACY_TRADES.replace(b'"s"', b'"S"'), "malformed", None),
         (LEGACY_TRADES.replace(b',"s","l",""', b""), "malformed", None),

@@ -5,7 +5,8 @@ public.py         market data: combined-stream frames, bare payloads, REST depth
 instruments.py    the listing -> Listed
 subscriptions.py  what to send to get market data; the limits
 
-Facts the venue does not say in its market data. Fees are those of an account without discounts.
+Facts the venue does not say in its market data. Fees are those of an account without discounts,
+and ours: no text at hand confirms them.
 """
 
 from mantra.exchanges.listing import split_by_quote

@@ -19,58 +19,12 @@ snapshot on spot, but is neither: only the stream's name tells (PARTIAL_DEPTH).
 import numpy as np
 
 from mantra.compiled import compiled
-from mantra.exchanges import decoded
-from mantra.exchanges.binance.wire import (
-    ASKS,
-    AT_SIGN,
-    BIDS,
-    BUYER_IS_MAKER,
-    DONE_BIDS,
-    EVENT,
-    EVENT_TIME,
-    FIELDS,
-    FIRST_ID,
-    LAST_ID,
-    LAST_UPDATE_ID,
-    PRICE,
-    PU,
-    STREAM_END,
-    STREAM_NAME,
-    SYMBOL_NAME,
-    TRADE_ID,
-    TRADE_TIME,
-    VOLUME,
-    event_kind,
-    field_of,
-    frame_end,
-    kind_of,
-    payload_of,
-)
+from mantra.exchanges import decoded, fields
+from mantra.exchanges.binance import wire
 from mantra.exchanges.decoded import DECODED
-from mantra.exchanges.fields import (
-    ARRAY,
-    OBJECT,
-    begin,
-    close_group,
-    decimal,
-    enter,
-    finish,
-    go_on,
-    integer,
-    put_levels,
-    put_trade,
-    refuse,
-)
-from mantra.exchanges.json_scanner import (
-    QUOTE,
-    SMALL_F,
-    SMALL_T,
-    plain_string_end,
-    skip_space,
-    value_begin,
-    value_end,
-)
-from mantra.exchanges.symbols import SYMBOL, find_symbol
+from mantra.exchanges.fields import ARRAY, OBJECT, QUOTE, enter, go_on, refuse
+from mantra.exchanges.json_scanner import SMALL_F, SMALL_T, plain_string_end, value_begin, value_end
+from mantra.exchanges.symbols import SYMBOL
 from mantra.icc.memory import records_at
 from mantra.messages.decimals import byte_at
 from mantra.messages.enums import ASK, BID, SNAPSHOT
@@ -88,37 +42,37 @@ def decode(text, length, index_address, unnamed, records, capacity, result_addre
     TRADE_UPDATE. `unnamed` is the SYMBOL slot for messages that name no symbol, as the answers to
     GET depth and GET trades do; 0: such messages are refused.
     """
-    begin(text, records, capacity, result_address)
-    fields = records_at(result_address, 1, DECODED)[0]["scratch"]
+    fields.begin(text, records, capacity, result_address)
+    places = records_at(result_address, 1, DECODED)[0]["scratch"]
     end = text + length
-    at = skip_space(text, end)
+    at = fields.skip_space(text, end)
     payload, after = np.int64(0), np.int64(0)
     if at < end and byte_at(at) == ARRAY:
         after = _list(at, end, index_address, unnamed, result_address)
     else:
-        payload, after = payload_of(at, end, result_address)
+        payload, after = wire.payload_of(at, end, result_address)
     if payload > 0:
         at = _decode_payload(payload, end, index_address, unnamed, result_address)
         if after == 0 and at > 0:
-            after = frame_end(at, end, fields[STREAM_NAME])
+            after = wire.frame_end(at, end, places[wire.STREAM_NAME], result_address)
         elif at < 0:
             after = at
-    return finish(after, end, result_address)
+    return fields.finish(after, end, result_address)
 
 
 @compiled
 def _list(at, end, index_address, unnamed, result_address):
     """Over the list at `at`: the trades that GET trades answers with, or nothing of use."""
     result = records_at(result_address, 1, DECODED)[0]
-    fields = result["scratch"]
+    places = result["scratch"]
     trades, others = 0, 0
     item, more = enter(at, end, ARRAY)
     while more:
         at = item
         result["kind"] = decoded.UNKNOWN
         if item < end and byte_at(item) == OBJECT:
-            for i in range(FIELDS):
-                fields[i] = 0
+            for i in range(wire.FIELDS):
+                places[i] = 0
             item = _decode_payload(item, end, index_address, unnamed, result_address)
         else:
             item = value_end(item, end)
@@ -137,7 +91,7 @@ def _list(at, end, index_address, unnamed, result_address):
 def _decode_payload(at, end, index_address, unnamed, result_address):
     """Decode the object at `at`: the address after it; negative: refused there."""
     result = records_at(result_address, 1, DECODED)[0]
-    fields = result["scratch"]
+    places = result["scratch"]
     kind, slot = np.int64(decoded.UNKNOWN), np.int64(0)
     at, more = enter(at, end, OBJECT)
     if not more:
@@ -147,38 +101,38 @@ def _decode_payload(at, end, index_address, unnamed, result_address):
         value = value_begin(key_end, end) if key_end > 0 else key_end
         if value < 0:
             return value
-        field = field_of(at + 1, key_end - at - 2)
+        field = wire.field_of(at + 1, key_end - at - 2, end)
         if field >= 0:
-            if fields[field] != 0:
+            if places[field] != 0:
                 return refuse(decoded.DUPLICATE_FIELD, at, result_address)
-            fields[field] = value
+            places[field] = value
         # Bids are written first; asks that come before them wait for the end.
-        in_place = slot != 0 and kind == decoded.DEPTH
-        if in_place and (field == BIDS or (field == ASKS and fields[DONE_BIDS] != 0)):
+        is_next = field == wire.BIDS or (field == wire.ASKS and places[wire.DONE_BIDS] != 0)
+        if slot != 0 and kind == decoded.DEPTH and is_next:
             at = _levels(value, end, slot, field, result_address)
-            fields[field], fields[DONE_BIDS] = -1, 1
+            places[field], places[wire.DONE_BIDS] = -1, 1
         else:
             at = value_end(value, end)
-            if at > 0 and field == EVENT:
-                kind = event_kind(value, at)
-                result["kind"] = kind
-            elif at > 0 and field == SYMBOL_NAME and byte_at(value) == QUOTE:
-                result["symbol"], result["symbol_length"] = value + 1, at - value - 2
-                slot = find_symbol(index_address, value + 1, at - value - 2)
+            if at > 0 and field == wire.EVENT:
+                event, at = fields.choice(value, end, wire.EVENTS)
+                kind = wire.KIND_OF[event]
+            elif at > 0 and field == wire.SYMBOL_NAME and byte_at(value) == QUOTE:
+                length = at - value - 2
+                slot = fields.name_symbol(value + 1, length, index_address, result_address)
         at, more = go_on(at, end, OBJECT)
     if at < 0:
         return at
     at -= 1  # the closing brace: where a missing field is refused
-    result["kind"] = kind_of(kind, fields[STREAM_NAME], fields[STREAM_END], result_address)
-    if result["kind"] == decoded.UNKNOWN or result["kind"] == decoded.BOOK_TICKER:
+    result["kind"] = kind = wire.kind_of(kind, result_address)
+    if kind in (decoded.UNKNOWN, decoded.BOOK_TICKER):
         return at + 1
-    if fields[SYMBOL_NAME] == 0:
+    if places[wire.SYMBOL_NAME] == 0:
         slot = _implied_symbol(index_address, unnamed, result_address)
     if slot == 0:
         named = result["symbol"] if result["symbol"] != 0 else at
         return refuse(decoded.UNKNOWN_SYMBOL, named, result_address)
     result["instrument"] = records_at(int(slot), 1, SYMBOL)[0]["instrument"]
-    if result["kind"] == decoded.TRADE or result["kind"] == decoded.AGGREGATE_TRADE:
+    if kind in (decoded.TRADE, decoded.AGGREGATE_TRADE):
         done = _trade(at, end, slot, result_address)
     else:
         done = _group(at, end, slot, result_address)
@@ -188,15 +142,14 @@ def _decode_payload(at, end, index_address, unnamed, result_address):
 @compiled
 def _implied_symbol(index_address, unnamed, result_address):
     """The slot of a message that names no symbol: by its stream's name, else as the caller says."""
-    result = records_at(result_address, 1, DECODED)[0]
-    stream, stream_end = result["scratch"][STREAM_NAME], result["scratch"][STREAM_END]
+    places = records_at(result_address, 1, DECODED)[0]["scratch"]
+    stream, stream_end = places[wire.STREAM_NAME], places[wire.STREAM_END]
     if stream == 0:
         return unnamed
     length = np.int64(0)
-    while stream + length < stream_end and byte_at(stream + length) != AT_SIGN:
+    while stream + length < stream_end and byte_at(stream + length) != wire.AT_SIGN:
         length += 1
-    result["symbol"], result["symbol_length"] = stream, length
-    return find_symbol(index_address, stream, length)
+    return fields.name_symbol(stream, length, index_address, result_address)
 
 
 @compiled
@@ -207,7 +160,7 @@ def _integer(field, at, end, result_address):
         return np.int64(0), refuse(decoded.MISSING_FIELD, at, result_address)
     if byte_at(value) == QUOTE:
         return np.int64(0), -value  # the venue's ids and times are bare
-    return integer(value, end)
+    return fields.integer(value, end)
 
 
 @compiled
@@ -225,8 +178,9 @@ def _time(field, at, end, result_address):
 def _levels(value, end, slot, field, result_address):
     """Write the [[price, volume], …] of a side as records: the address after it."""
     result = records_at(result_address, 1, DECODED)[0]
-    after = put_levels(value, end, slot, np.int64(BID if field == BIDS else ASK), result_address)
-    if field == BIDS:
+    side = np.int64(BID if field == wire.BIDS else ASK)
+    after = fields.put_levels(value, end, slot, side, result_address)
+    if field == wire.BIDS:
         result["bids"] = result["count"]
     return after
 
@@ -235,25 +189,25 @@ def _levels(value, end, slot, field, result_address):
 def _group(at, end, slot, result_address):
     """The rest of a depth message or snapshot whose object ends at `at`: 1, or refused."""
     result = records_at(result_address, 1, DECODED)[0]
-    fields = result["scratch"]
+    places = result["scratch"]
     flags = np.int64(0 if result["kind"] == decoded.DEPTH else SNAPSHOT)
-    for field in (BIDS, ASKS):
-        value = fields[field]
+    for field in (wire.BIDS, wire.ASKS):
+        value = places[field]
         if value == 0:
             return refuse(decoded.MISSING_FIELD, at, result_address)
         if value != -1:
             done = _levels(value, end, slot, np.int64(field), result_address)
             if done < 0:
                 return done
-    last = np.int64(LAST_ID if fields[LAST_UPDATE_ID] == 0 else LAST_UPDATE_ID)
+    last = np.int64(wire.LAST_ID if places[wire.LAST_UPDATE_ID] == 0 else wire.LAST_UPDATE_ID)
     result["last_id"], done = _integer(last, at, end, result_address)
-    if done > 0 and last == LAST_ID:
-        result["first_id"], done = _integer(np.int64(FIRST_ID), at, end, result_address)
-    if done > 0 and fields[PU] != 0:
-        result["previous_id"], done = _integer(np.int64(PU), at, end, result_address)
-    if done > 0 and (fields[EVENT_TIME] != 0 or last == LAST_ID):
-        result["ts_exchange"], done = _time(np.int64(EVENT_TIME), at, end, result_address)
-    close_group(np.int64(0), flags, result["ts_exchange"], result["last_id"], result_address)
+    if done > 0 and last == wire.LAST_ID:
+        result["first_id"], done = _integer(np.int64(wire.FIRST_ID), at, end, result_address)
+    if done > 0 and places[wire.PU] != 0:
+        result["previous_id"], done = _integer(np.int64(wire.PU), at, end, result_address)
+    if done > 0 and (places[wire.EVENT_TIME] != 0 or last == wire.LAST_ID):
+        result["ts_exchange"], done = _time(np.int64(wire.EVENT_TIME), at, end, result_address)
+    fields.close_group(np.int64(0), flags, result["ts_exchange"], result["last_id"], result_address)
     return done
 
 
@@ -261,27 +215,27 @@ def _group(at, end, slot, result_address):
 def _trade(at, end, slot, result_address):
     """The rest of a trade whose object ends at `at`: 1, or refused."""
     result = records_at(result_address, 1, DECODED)[0]
-    fields = result["scratch"]
-    symbol = records_at(slot, 1, SYMBOL)[0]
-    if fields[PRICE] == 0 or fields[VOLUME] == 0 or fields[BUYER_IS_MAKER] == 0:
+    places = result["scratch"]
+    if places[wire.PRICE] == 0 or places[wire.VOLUME] == 0 or places[wire.BUYER_IS_MAKER] == 0:
         return refuse(decoded.MISSING_FIELD, at, result_address)
-    price, done = decimal(fields[PRICE], end, np.int64(symbol["price_exponent"]), result_address)
-    volume, number = np.int64(0), np.int64(0)
-    if done > 0:
-        volume, done = decimal(
-            fields[VOLUME], end, np.int64(symbol["volume_exponent"]), result_address
-        )
-    if done > 0:
-        field = TRADE_ID if result["kind"] == decoded.TRADE else ASKS  # `a` is an aggregate's id
-        number, done = _integer(np.int64(field), at, end, result_address)
-    if done > 0:
-        result["ts_exchange"], done = _time(np.int64(TRADE_TIME), at, end, result_address)
+    # A refusal is handed on as the place to read at. `a` is an aggregate's id.
+    price, done = fields.read_price(places[wire.PRICE], end, slot, result_address)
+    value = places[wire.VOLUME] if done > 0 else done
+    volume, done = fields.read_volume(value, end, slot, result_address)
     if done < 0:
         return done
+    field = np.int64(wire.TRADE_ID if result["kind"] == decoded.TRADE else wire.ASKS)
+    number, done = _integer(field, at, end, result_address)
+    if done < 0:
+        return done
+    time, done = _time(np.int64(wire.TRADE_TIME), at, end, result_address)
+    if done < 0:
+        return done
+    result["ts_exchange"] = time
     # The buyer rested in the book: the seller came and took. A sound value that begins so is a
     # literal.
-    maker = fields[BUYER_IS_MAKER]
+    maker = places[wire.BUYER_IS_MAKER]
     if byte_at(maker) != SMALL_T and byte_at(maker) != SMALL_F:
         return -maker
     side = np.int64(ASK if byte_at(maker) == SMALL_T else BID)
-    return put_trade(slot, side, price, volume, number, result["ts_exchange"], at, result_address)
+    return fields.put_trade(slot, side, price, volume, number, time, at, result_address)

@@ -7,7 +7,8 @@ instruments.py    the venue's listing of pairs -> Listed
 subscriptions.py  the texts that ask for market data, and the limits on asking
 
 Facts the venue does not say in its market data. It takes no trading fees since December 2025; who
-tests a strategy on older days had to pay 1,000 and 2,000 ppm.
+tests a strategy on older days had to pay 1,000 and 2,000 ppm. The first is the press's word, the
+second an old announcement's: ours, until the venue's own text is at hand.
 """
 
 VENUES = {
@@ -15,7 +16,8 @@ VENUES = {
     "bitfinex": {"maker_fee_ppm": 0, "taker_fee_ppm": 0},
 }
 
-# Prices have five significant digits, and at most so many decimals; amounts always so many.
+# Prices have so many significant digits, and at most so many decimals; amounts always so many.
+SIGNIFICANT_DIGITS = 5
 PRICE_EXPONENT, VOLUME_EXPONENT = 8, 8
 
 # Names that others do not use, where the venue's own map is not at hand: as it was in 2021.

@@ -16,7 +16,7 @@ import numpy as np
 
 from mantra.compiled import compiled
 from mantra.exchanges.symbols import SymbolIndex
-from mantra.icc.memory import address_of, records_at
+from mantra.icc.memory import address_of, record_type, records_at
 
 # States of a place. OTHER: nothing this engine reads: tickers, candles, raw books (R0 has orders,
 # not levels).
@@ -29,8 +29,7 @@ MASK = SLOTS - 1
 #   +--------+------+------+--------------+   slot: address of the SYMBOL, 0 for OTHER
 #   | number | slot | kind | has_snapshot |   has_snapshot: a list of levels is a snapshot, once,
 #   +--------+------+------+--------------+   and then an update
-FIELDS = ("number", "slot", "kind", "has_snapshot")
-CHANNEL = np.dtype([(name, "i8") for name in FIELDS], align=True)
+CHANNEL = record_type("i8 number slot kind has_snapshot")
 CHANNEL_BYTES = CHANNEL.itemsize
 
 

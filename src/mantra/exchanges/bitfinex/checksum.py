@@ -57,17 +57,16 @@ def put_number(number, exponent, address):
 def book_checksum(book, slot, room):
     """Checksum of a book of the instrument at `slot`; `room` is the address of TEXT_BYTES."""
     symbol = records_at(slot, 1, SYMBOL)[0]
-    price_exponent = np.int64(symbol["price_exponent"])
-    volume_exponent = np.int64(symbol["volume_exponent"])
     at = room
     price, other = best_price(book, np.int64(BID)), best_price(book, np.int64(ASK))
     for turn in range(2 * LEVELS):
         side = np.int64(ASK if turn & 1 else BID)
         if price != 0:
-            at = put_number(price, price_exponent, at)
+            at = put_number(price, symbol["price_exponent"], at)
             mark = records_at(at, 2, BYTE)
             mark[0], mark[1] = COLON, MINUS
-            at = put_number(volume_at(book, side, price), volume_exponent, at + 1 + side)
+            volume = volume_at(book, side, price)
+            at = put_number(volume, symbol["volume_exponent"], at + 1 + side)
             records_at(at, 1, BYTE)[0] = COLON
             at += 1
             price = next_price(book, side, price)

@@ -40,7 +40,6 @@ TIME_MIN = 10**12
 MS_MAX = 9_223_372_036_854  # beyond, ns would not fit an int64: year 2262
 NS_PER_MS = 1_000_000
 
-EVENT_KEYS = fields.key_table("event")
 NO_TAG, HB, CS, TE = 0, word("hb"), word("cs"), word("te")  # an empty tag is no tag either
 
 
@@ -57,27 +56,14 @@ def decode(text, length, index_address, unnamed, records, capacity, result_addre
     end = text + length
     at = json_scanner.skip_space(text, end)
     if at < end and byte_at(at) == OBJECT:
-        at = _event(at, end, result_address)
+        at, event = fields.find_event(at, end, result_address)
+        result["kind"] = decoded.CONTROL if event else decoded.UNKNOWN
     else:
         at = _frame(at, end, index_address, result_address)
     status = fields.finish(at, end, result_address)
     if status == decoded.OK and result["kind"] == decoded.SNAPSHOT:
         records_at(result["scratch"][0], 1, CHANNEL)[0]["has_snapshot"] = 1
     return status
-
-
-@compiled
-def _event(at, end, result_address):
-    """Over the object at `at`."""
-    seen = np.int64(0)
-    at, more = enter(at, end, OBJECT)
-    while more:
-        bit, at = fields.member(at, end, EVENT_KEYS, seen, result_address)
-        seen |= bit
-        at, more = go_on(value_end(at, end), end, OBJECT)
-    if seen != 0:
-        records_at(result_address, 1, DECODED)[0]["kind"] = decoded.CONTROL
-    return at
 
 
 @compiled
@@ -194,10 +180,9 @@ def _next(at, end):
 @compiled
 def _level(item, end, slot, result_address):
     """Write the level PRICE, COUNT, AMOUNT at `item`: the address after it."""
-    symbol = records_at(slot, 1, SYMBOL)[0]
-    price, item = fields.decimal(item, end, np.int64(symbol["price_exponent"]), result_address)
+    price, item = fields.read_price(item, end, slot, result_address)
     count, item = fields.integer(_next(item, end), end)
-    exponent = np.int64(symbol["volume_exponent"])
+    exponent = records_at(slot, 1, SYMBOL)[0]["volume_exponent"]
     amount, item = fields.signed_decimal(_next(item, end), end, exponent, result_address)
     if item < 0 or count < 0 or amount == 0:
         return -abs(item)
@@ -209,13 +194,11 @@ def _level(item, end, slot, result_address):
 def _trade(item, end, slot, result_address):
     """Write the trade ID, MTS, AMOUNT, PRICE at `item`: the address after it."""
     result = records_at(result_address, 1, DECODED)[0]
-    symbol = records_at(slot, 1, SYMBOL)[0]
     number, item = fields.integer(item, end)
     time, item = fields.integer(_next(item, end), end)
-    exponent = np.int64(symbol["volume_exponent"])
+    exponent = records_at(slot, 1, SYMBOL)[0]["volume_exponent"]
     amount, item = fields.signed_decimal(_next(item, end), end, exponent, result_address)
-    exponent = np.int64(symbol["price_exponent"])
-    price, item = fields.decimal(_next(item, end), end, exponent, result_address)
+    price, item = fields.read_price(_next(item, end), end, slot, result_address)
     if item < 0 or amount == 0 or not 0 <= time <= MS_MAX:
         return -abs(item)
     side, time = np.int64(BID if amount > 0 else ASK), time * NS_PER_MS

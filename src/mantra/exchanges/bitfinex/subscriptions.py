@@ -18,9 +18,10 @@ RULES = Rules(
     url="wss://api-pub.bitfinex.com/ws/2",
     listing_url=LISTING_URL,
     symbols_max=CHANNELS_MAX // 2,
-    sends=(10, 1.0),  # no limit is documented; this is a client's habit
+    sends=(10, 1.0),  # ours: no limit is documented; this is a client's habit
     attempts=(20, 60.0),  # more: the address is blocked for a minute
-    idle_s=45.0,  # "hb" every 15 s on a silent channel
+    idle_s=45.0,  # ours: three times the 15 s between two "hb" of a silent channel
+    requests=(15, 60.0),  # of listings, as a client found; of books 30; over: blocked for a minute
 )
 
 FLAGS = 1 << 15 | 1 << 16 | 1 << 17 | 1 << 29  # TIMESTAMP, SEQ_ALL, OB_CHECKSUM, BULK_UPDATES

@@ -4,7 +4,8 @@ public.py         market data: frames, and the answer to GET order_book -> recor
 instruments.py    the listing -> Listed
 subscriptions.py  what to send to get market data; the limits
 
-Facts the venue does not say in its market data. Fees are those of an account without discounts.
+Facts the venue does not say in its market data. Fees are those of an account without discounts,
+and ours: no text at hand confirms them.
 
 A book: subscribe diff_order_book, keep what comes; GET order_book with group=1; drop diffs whose
 microtimestamp is not above the snapshot's, apply the rest (../bridging.py, times as ids). The

@@ -36,7 +36,7 @@ from mantra.exchanges import json_scanner as scan
 from mantra.exchanges.decoded import DECODED
 from mantra.exchanges.fields import OBJECT, member, refuse
 from mantra.exchanges.json_scanner import pack_within, value_end, word
-from mantra.exchanges.symbols import SYMBOL, find_symbol
+from mantra.exchanges.symbols import SYMBOL
 from mantra.icc.memory import records_at
 from mantra.messages.decimals import INT64_MAX, byte_at
 from mantra.messages.enums import ASK, BID, SNAPSHOT
@@ -52,8 +52,8 @@ NUMBER, AMOUNT, PRICE, TAKER, TRADE_TIME, TRADE = 1, 2, 4, 8, 16, 31
 # Places in `scratch`. What is found in the data is kept at the bits of their keys.
 AT_CHANNEL, AT_EVENT, EVENT_BYTES, SEEN = 32, 33, 34, 35
 
-WORD_DATA, WORD_TRADE, WORD_BTS, WORD_CHANNEL = map(word, ("data", "trade", "bts:", '"channel'))
-HEARTBEAT_BYTES, WORD_BTS_HEAR, WORD_EARTBEAT = 13, word("bts:hear"), word("eartbeat")
+EVENTS, HEARTBEAT = fields.key_table("data", "trade", "bts:heartbeat"), 2
+WORD_BTS, WORD_CHANNEL = word("bts:"), word('"channel')
 GUESS_BYTES = 128  # longer is no channel with an event behind it
 CHANNEL_MIN = len('"channel":""}')
 US_MAX = INT64_MAX // 1_000
@@ -146,7 +146,7 @@ def _frame(first, end, channel, index_address, result_address):
         at, more = fields.go_on(at, end, OBJECT)
     if at < 0:
         return at
-    result["kind"] = _kind(kind, found[AT_EVENT], found[EVENT_BYTES])
+    result["kind"] = _kind(kind, found[AT_EVENT], found[EVENT_BYTES], end)
     if kind != decoded.UNKNOWN and found[AT_EVENT] == 0:
         return refuse(decoded.MISSING_FIELD, at - 1, result_address)
     if result["kind"] in (decoded.UNKNOWN, decoded.CONTROL, decoded.HEARTBEAT):
@@ -162,7 +162,6 @@ def _frame(first, end, channel, index_address, result_address):
 @compiled
 def _meaning(channel, end, index_address, result_address):
     """(kind, SYMBOL slot or 0) by the string at `channel`; what it says is not known: UNKNOWN."""
-    result = records_at(result_address, 1, DECODED)[0]
     after = scan.plain_string_end(channel, end) if channel != 0 else np.int64(0)
     length, name = after - channel - 2, channel + 1
     for row in range(len(CHANNELS)):
@@ -173,23 +172,22 @@ def _meaning(channel, end, index_address, result_address):
             and pack_within(name + 8, min(prefix - 8, EIGHT), end) == CHANNELS[row, 1]
             and scan.pack(name + 16, prefix - 16) == CHANNELS[row, 2]
         ):
-            result["symbol"], result["symbol_length"] = name + prefix, length - prefix
-            return CHANNELS[row, 4], find_symbol(index_address, name + prefix, length - prefix)
+            slot = fields.name_symbol(name + prefix, length - prefix, index_address, result_address)
+            return CHANNELS[row, 4], slot
     return np.int64(decoded.UNKNOWN), np.int64(0)
 
 
 @compiled
-def _kind(kind, event, length):
+def _kind(kind, event, length, end):
     """The kind of a frame by the `length` bytes of its event; `kind` is that of its channel."""
-    named = scan.pack(event + 1, length)
-    if length >= 4 and named & 0xFFFFFFFF == WORD_BTS:
-        if length == HEARTBEAT_BYTES and named == WORD_BTS_HEAR:
-            if scan.pack(event + 6, EIGHT) == WORD_EARTBEAT:
-                return np.int64(decoded.HEARTBEAT)
+    if event == 0:
+        return np.int64(decoded.UNKNOWN)
+    place = fields.find_word(event + 1, length, end, EVENTS)
+    if place < 0 and length >= 4 and scan.pack(event + 1, np.int64(4)) == WORD_BTS:
         return np.int64(decoded.CONTROL)
-    if named == (WORD_TRADE if kind == decoded.TRADE else WORD_DATA):
-        return kind
-    return np.int64(decoded.UNKNOWN)
+    if place == HEARTBEAT:
+        return np.int64(decoded.HEARTBEAT)
+    return kind if place == np.int64(kind == decoded.TRADE) else np.int64(decoded.UNKNOWN)
 
 
 @compiled
@@ -258,13 +256,11 @@ def _time(value, end, result_address):
 def _trade(slot, at, end, result_address):
     """Write the trade whose values are found: `at`, or refused."""
     result = records_at(result_address, 1, DECODED)[0]
-    found, symbol = result["scratch"], records_at(slot, 1, SYMBOL)[0]
+    found = result["scratch"]
     if found[SEEN] & TRADE != TRADE:
         return refuse(decoded.MISSING_FIELD, at - 1, result_address)
-    price_exponent = np.int64(symbol["price_exponent"])
-    volume_exponent = np.int64(symbol["volume_exponent"])
-    price, after_price = fields.decimal(found[PRICE], end, price_exponent, result_address)
-    volume, after = fields.decimal(found[AMOUNT], end, volume_exponent, result_address)
+    price, after_price = fields.read_price(found[PRICE], end, slot, result_address)
+    volume, after = fields.read_volume(found[AMOUNT], end, slot, result_address)
     number, after_number = fields.integer(found[NUMBER], end)
     taker, after_taker = fields.integer(found[TAKER], end)
     if after_taker > 0 and taker not in (BID, ASK):
@@ -273,5 +269,5 @@ def _trade(slot, at, end, result_address):
     done = min(after_price, after, after_number, after_taker, time)
     if done < 0:
         return done
-    result["instrument"], time = symbol["instrument"], result["ts_exchange"]
+    time = result["ts_exchange"]
     return fields.put_trade(slot, taker, price, volume, number, time, at, result_address)

@@ -17,11 +17,11 @@ from mantra.exchanges.rules import Rules
 RULES = Rules(
     url="wss://ws.bitstamp.net",
     listing_url="https://www.bitstamp.net/api/v2/markets/",
-    symbols_max=100,
+    symbols_max=100,  # ours, and the next three
     sends=(10, 1.0),
     attempts=(10, 10.0),
     idle_s=30.0,
-    ping_s=8.0,
+    ping_s=8.0,  # a client's custom
     ping_text='{"event":"bts:heartbeat"}',
     snapshot_url="https://www.bitstamp.net/api/v2/order_book/{symbol}/?group=1",
     requests=(10, 1.0),  # of 400 a second, 10,000 in ten minutes, for all uses

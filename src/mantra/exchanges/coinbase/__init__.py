@@ -7,7 +7,8 @@ instruments.py    both forms' listings of products
 subscriptions.py  the texts that ask Advanced Trade for market data, and the limits on asking
 
 Facts the venue does not say in its market data. Fees are those of an account without discounts:
-the lowest tier of the trailing 30 days, at which the venue puts whoever has traded nothing yet.
+the lowest tier of the trailing 30 days, at which the venue puts whoever has traded nothing yet;
+ours, for no text at hand confirms them.
 """
 
 VENUES = {

@@ -22,6 +22,7 @@ from mantra.compiled import compiled
 from mantra.exchanges import decoded, fields
 from mantra.exchanges.coinbase import wire
 from mantra.exchanges.fields import ARRAY, key_table, put_levels, refuse
+from mantra.exchanges.times import rfc3339_time
 from mantra.icc.memory import records_at
 from mantra.messages.enums import ASK, BID, SNAPSHOT
 
@@ -51,15 +52,15 @@ def decode(text, length, index_address, unnamed, records, capacity, result_addre
     seen, at, _ = wire.gather(text, np.int64(0), end, KEYS, values, result_address)
     done, slot = at, np.int64(0)
     if at > 0 and values[TYPE] != 0:
-        place, done = wire.choice(values[TYPE], end, TYPES)
+        place, done = fields.choice(values[TYPE], end, TYPES)
     kind, needed = KINDS[place], NEEDED[place]
     result["kind"] = kind
     if done > 0 and seen & needed != needed:
         done = refuse(decoded.MISSING_FIELD, at - 1, result_address)
     if done > 0 and needed:
-        slot, done = wire.find_product(values[wire.PRODUCT_ID], end, index_address, result_address)
+        slot, done = fields.find_slot(values[wire.PRODUCT_ID], end, index_address, result_address)
     if done > 0 and needed and values[wire.TIME] != 0:  # snapshots had none in 2021
-        result["ts_exchange"], done = fields.rfc3339_time(values[wire.TIME], end)
+        result["ts_exchange"], done = rfc3339_time(values[wire.TIME], end)
     flags = np.int64(SNAPSHOT if kind == decoded.SNAPSHOT else 0)
     if done > 0 and kind == decoded.DEPTH:
         done = wire.put_sided_levels(values[CHANGES], end, slot, ARRAY, result_address)

@@ -35,15 +35,17 @@ import numpy as np
 from mantra.compiled import compiled
 from mantra.exchanges import decoded, fields
 from mantra.exchanges.coinbase import wire
-from mantra.exchanges.coinbase.wire import choice, gather
-from mantra.exchanges.fields import ARRAY, OBJECT, enter, go_on, key_table, refuse
+from mantra.exchanges.coinbase.wire import gather
+from mantra.exchanges.fields import ARRAY, OBJECT, choice, enter, go_on, key_table, refuse
 from mantra.exchanges.json_scanner import scan_integer, value_end
+from mantra.exchanges.times import rfc3339_time
 from mantra.icc.memory import records_at
 from mantra.messages.enums import SNAPSHOT
 from mantra.messages.records import TRADE_UPDATE
 
-ENVELOPE = key_table("channel", "timestamp", "sequence_num", "events")
-CHANNEL, TIMESTAMP, SEQUENCE_NUM, EVENTS = range(4)
+ENVELOPE = key_table("channel", "client_id", "timestamp", "sequence_num", "events")
+CHANNEL, CLIENT_ID, TIMESTAMP, SEQUENCE_NUM, EVENTS = range(5)
+NEEDED = (1 << len(ENVELOPE)) - 1 & ~(1 << CLIENT_ID)
 CHANNELS = key_table("l2_data", "market_trades", "heartbeats", "subscriptions", "status")
 CONTROLS = 2 * (decoded.CONTROL,)
 L2_DATA, MARKET_TRADES, HEARTBEATS = range(3)  # these must have the whole envelope
@@ -76,10 +78,10 @@ def decode(text, length, index_address, unnamed, records, capacity, result_addre
             channel, done = choice(values[CHANNEL], end, CHANNELS)
             result["kind"] = KINDS[channel]
         if done > 0 and seen >> TIMESTAMP & 1:
-            result["ts_exchange"], done = fields.rfc3339_time(values[TIMESTAMP], end)
+            result["ts_exchange"], done = rfc3339_time(values[TIMESTAMP], end)
         if done > 0 and seen >> SEQUENCE_NUM & 1:
             result["connection_id"], done = scan_integer(values[SEQUENCE_NUM], end)
-        if done > 0 and 0 <= channel <= HEARTBEATS and seen != (1 << len(ENVELOPE)) - 1:
+        if done > 0 and 0 <= channel <= HEARTBEATS and seen & NEEDED != NEEDED:
             done = refuse(decoded.MISSING_FIELD, at - 1, result_address)
         elif done > 0 and 0 <= channel <= MARKET_TRADES:
             done = _events(values[EVENTS], end, channel, index_address, result_address)
@@ -107,7 +109,7 @@ def _events(at, end, channel, index_address, result_address):
             kind, _ = choice(values[EVENT_TYPE], end, EVENT_TYPES)
             slot, done = np.int64(0), -values[EVENT_TYPE]
             if kind >= 0:
-                slot, done = wire.find_product(values[PRODUCT], end, index_address, result_address)
+                slot, done = fields.find_slot(values[PRODUCT], end, index_address, result_address)
             if done > 0:
                 done = wire.put_sided_levels(values[UPDATES], end, slot, OBJECT, result_address)
             if kind > 0:

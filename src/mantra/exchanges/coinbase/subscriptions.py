@@ -15,13 +15,13 @@ from mantra.exchanges.rules import Rules
 RULES = Rules(
     url="wss://advanced-trade-ws.coinbase.com",
     listing_url="https://api.coinbase.com/api/v3/brokerage/market/products",
-    # No limit is documented. Few, because a lost message is one of the connection's, of no known
-    # product: all its books begin again, and a snapshot of BTC-USD is 5 MB.
+    # Ours: no limit is documented. Few, because a lost message is one of the connection's, of no
+    # known product: all its books begin again, and a snapshot of BTC-USD is 5 MB.
     symbols_max=10,
     sends=(8, 1.0),  # of all connections of an address; the first within 5 s
-    attempts=(8, 1.0),
-    idle_s=10.0,  # a heartbeat a second
-    message_bytes=16 << 20,
+    attempts=(8, 1.0),  # another of its pages says 750
+    idle_s=10.0,  # ours: ten heartbeats
+    message_bytes=16 << 20,  # ours: three of the longest seen
 )
 CHANNELS = {"book": "level2", "trades": "market_trades", "heartbeats": "heartbeats"}
 

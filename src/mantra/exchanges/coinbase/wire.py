@@ -17,38 +17,21 @@ import numpy as np
 
 from mantra.compiled import compiled
 from mantra.exchanges import decoded, fields
-from mantra.exchanges.fields import ARRAY, OBJECT, decimal, enter, go_on, member, refuse
-from mantra.exchanges.json_scanner import QUOTE, pack, plain_string_end, skip_space, value_end
-from mantra.exchanges.symbols import SYMBOL, find_symbol
-from mantra.icc.memory import records_at
-from mantra.messages.decimals import byte_at
+from mantra.exchanges.fields import ARRAY, OBJECT, choice, enter, find_slot, go_on, member, refuse
+from mantra.exchanges.json_scanner import skip_space, value_end
+from mantra.exchanges.times import rfc3339_time
+from mantra.icc.memory import trailing_zeros
 
 # Keys of a trade, and where `gather` keeps them; a message's own keys begin with these.
 TRADE_KEYS = ("trade_id", "product_id", "price", "size", "side", "time")
 TRADE_ID, PRODUCT_ID, PRICE, SIZE, SIDE, TIME = range(6)
 ALL_OF_TRADE = np.int64((1 << 6) - 1)
 
-LEVEL = fields.key_table("side", "price_level", "new_quantity")
-LEVEL_SIDE, LEVEL_PRICE, LEVEL_VOLUME, LEVEL_MORE = (np.int64(1 << i) for i in range(4))
+LEVEL = fields.key_table("side", "event_time", "price_level", "new_quantity")
+LEVEL_SIDE, LEVEL_TIME, LEVEL_PRICE, LEVEL_VOLUME, LEVEL_MORE = (np.int64(1 << i) for i in range(5))
+LEVEL_NEEDED = LEVEL_SIDE | LEVEL_PRICE | LEVEL_VOLUME
 # Advanced's levels, Exchange's levels and trades, Advanced's trades: the side is the place's bit 0.
 SIDES = fields.key_table("bid", "offer", "buy", "sell", "BUY", "SELL")
-
-
-@compiled
-def choice(value, end, words):
-    """(place in the key table `words` of the string at `value`, address after it).
-
-    Place -1: another string, or no string. An escape is refused: a word may hide behind it.
-    """
-    if value >= end or byte_at(value) != QUOTE:
-        return np.int64(-1), value_end(value, end)
-    after = plain_string_end(value, end)
-    length = after - value - 2
-    first, second = pack(value + 1, length), pack(value + 9, length - 8)
-    for i in range(len(words)):
-        if words[i, 0] == first and words[i, 1] == second and words[i, 2] == length:
-            return np.int64(i), after
-    return np.int64(-1), after
 
 
 @compiled
@@ -64,8 +47,8 @@ def gather(at, seen, end, keys, values, result_address):
     while more:
         bit, value = member(at, end, keys, seen, result_address)
         seen |= bit
-        for i in range(len(keys)):
-            values[i] = value if bit == 1 << i else values[i]
+        if bit:
+            values[trailing_zeros(bit)] = value
         if bit >> (len(keys) - 1) and seen == 2 * bit - 1:
             return seen, value, True
         at, more = go_on(value_end(value, end), end, OBJECT)
@@ -81,48 +64,32 @@ def resume(done, at, more, seen, end, keys, values, result_address):
 
 
 @compiled
-def find_product(value, end, index_address, result_address):
-    """(SYMBOL slot, address after) of the product named at `value`: that is the message's now."""
-    result = records_at(result_address, 1, decoded.DECODED)[0]
-    after = plain_string_end(value, end)
-    if after < 0:
-        return np.int64(0), after
-    result["symbol"], result["symbol_length"] = value + 1, after - value - 2
-    slot = find_symbol(index_address, value + 1, after - value - 2)
-    if slot == 0:
-        return slot, refuse(decoded.UNKNOWN_SYMBOL, value + 1, result_address)
-    result["instrument"] = records_at(slot, 1, SYMBOL)[0]["instrument"]
-    return slot, after
-
-
-@compiled
 def put_sided_levels(at, end, slot, opening, result_address):
     """Write the levels of the array at `at` as records: the address after it.
 
     By `opening` a level is an OBJECT of Advanced Trade, or Exchange's ARRAY [side, price, size].
     """
-    symbol = records_at(slot, 1, SYMBOL)[0]
-    exponents = np.int64(symbol["price_exponent"]), np.int64(symbol["volume_exponent"])
     at, more = enter(at, end, ARRAY)
     while more:
-        level, seen, side = at, np.int64(0), np.int64(-1)
+        level, seen, side = at, LEVEL_TIME if opening == ARRAY else np.int64(0), np.int64(-1)
         price, volume = np.int64(0), np.int64(0)
         at, inside = enter(at, end, opening)
         while inside:
-            bit, value = min(seen + 1, LEVEL_MORE), at  # in an array `seen` is 0, 1, 3, 7, 15, 15
+            # In an array without times `seen` is 2, 3, 7, 15, 31, 31.
+            bit, value = LEVEL_SIDE if seen == LEVEL_TIME else min(seen + 1, LEVEL_MORE), at
             if opening == OBJECT:
                 bit, value = member(at, end, LEVEL, seen, result_address)
             seen |= bit
             if bit == LEVEL_SIDE:
                 side, at = choice(value, end, SIDES)
             elif bit == LEVEL_PRICE:
-                price, at = decimal(value, end, exponents[0], result_address)
+                price, at = fields.read_price(value, end, slot, result_address)
             elif bit == LEVEL_VOLUME:
-                volume, at = decimal(value, end, exponents[1], result_address)
+                volume, at = fields.read_volume(value, end, slot, result_address)
             else:
                 at = value_end(value, end)
             at, inside = go_on(at, end, opening)
-        if at > 0 and seen % LEVEL_MORE != LEVEL_MORE - 1:
+        if at > 0 and seen & LEVEL_NEEDED != LEVEL_NEEDED:
             return refuse(decoded.MISSING_FIELD, at - 1, result_address)
         if at > 0 and side < 0:
             return -level
@@ -143,19 +110,18 @@ def read_trade(seen, values, at, end, index_address, result_address):
         return at
     if seen & ALL_OF_TRADE != ALL_OF_TRADE:
         return refuse(decoded.MISSING_FIELD, at - 1, result_address)
-    slot, done = find_product(values[PRODUCT_ID], end, index_address, result_address)
+    slot, done = find_slot(values[PRODUCT_ID], end, index_address, result_address)
     if done <= 0:
         return done
-    symbol = records_at(slot, 1, SYMBOL)[0]
-    exponents = np.int64(symbol["price_exponent"]), np.int64(symbol["volume_exponent"])
     maker, done = choice(values[SIDE], end, SIDES)
     if maker < 0:
         return -values[SIDE]
     # A refusal is handed on as the place to read at.
     number, done = fields.integer(values[TRADE_ID], end)
-    price, done = decimal(values[PRICE] if done > 0 else done, end, exponents[0], result_address)
-    volume, done = decimal(values[SIZE] if done > 0 else done, end, exponents[1], result_address)
-    time, done = fields.rfc3339_time(values[TIME] if done > 0 else done, end)
+    at_price, at_size = values[PRICE] if done > 0 else done, values[SIZE]
+    price, done = fields.read_price(at_price, end, slot, result_address)
+    volume, done = fields.read_volume(at_size if done > 0 else done, end, slot, result_address)
+    time, done = rfc3339_time(values[TIME] if done > 0 else done, end)
     if done <= 0:
         return done
     return fields.put_trade(slot, 1 - (maker & 1), price, volume, number, time, at, result_address)

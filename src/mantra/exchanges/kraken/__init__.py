@@ -7,7 +7,8 @@ instruments.py    listings: the `instrument` snapshot of v2, the answer to GET A
 subscriptions.py  requests to subscribe, and what the venue asks of a connection
 
 Loss is found by the checksum alone: v2's public channels have no sequence numbers. Fees are those
-of an account without discounts.
+of an account without discounts,
+and ours: no text at hand confirms them.
 """
 
 VENUES = {

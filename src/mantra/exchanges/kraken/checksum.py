@@ -12,79 +12,33 @@ No text is kept for it. A number n written with d decimals is the integer N = n 
 digits with a point before the last d of them, zeros in front where N has fewer than d + 1. Without
 the point and the zeros in front the digits of N are left. And N is what a book holds, so long as
 the instrument's exponents are the decimals that the venue writes (instruments.py sees to it).
-
-CRC-32 is table-driven, eight digits a step ("slicing by 8"): row r of the table says what a byte
-does to the sum when r more bytes follow it in the step.
 """
-
-from zlib import crc32
 
 import numpy as np
 
 from mantra.books.book import apply_level, best_price, level_price, next_price, volume_at
 from mantra.compiled import compiled
 from mantra.exchanges import decoded
+from mantra.exchanges.crc32 import crc32, put_digits
 from mantra.exchanges.decoded import DECODED
 from mantra.icc.memory import records_at
 from mantra.messages.enums import ASK, BID, LAST, SNAPSHOT
 from mantra.messages.records import L2_UPDATE
 
 LEVELS = 10  # a side, whatever the depth
-ONES = (1 << 32) - 1
-STEP_DIGITS, STEP = 8, 10**8
-ASCII_ZEROS = 0x3030303030303030
-# CRC-32 is linear but for what it begins and ends with, which the second term takes away.
-BYTES = [bytes([byte]) for byte in range(256)]
-CRC_TABLE = np.array(
-    [[crc32(byte + bytes(r)) ^ crc32(bytes(1 + r)) for byte in BYTES] for r in range(8)], np.uint32
-)
+TEXT_BYTES = 2 * LEVELS * 2 * 19 + 8
 
 
 @compiled
-def _add_digits(crc, number, padded):
-    """Eight digits of a `number` below STEP; without those zeros in front unless `padded`.
-
-    Digits are made side by side in one word, most significant first: pairs of four, then of two,
-    then of one. 10486 / 2**20 and 103 / 2**10 divide by 100 and 10 exactly there.
-    """
-    fours = number // 10_000 | number % 10_000 << 32
-    hundreds = (fours * 10_486) >> 20 & 0x7F_0000_007F
-    twos = hundreds | (fours - 100 * hundreds) << 16
-    tens = (twos * 103) >> 10 & 0xF_000F_000F_000F
-    digits = tens | (twos - 10 * tens) << 8
-    count, bound = np.int64(1), np.int64(10)
-    for _ in range(STEP_DIGITS - 1):
-        count += np.int64(number >= bound or padded)
-        bound *= 10
-    # The sum so far meets the first digits; where there are fewer than four, the rest of it stays.
-    missing = 8 * (STEP_DIGITS - count)
-    word = digits + (ASCII_ZEROS >> missing << missing) ^ crc << missing
-    after = crc >> 4 * count >> 4 * count
-    for i in range(STEP_DIGITS):
-        after ^= np.int64(CRC_TABLE[STEP_DIGITS - 1 - i, word >> 8 * i & 0xFF])
-    return after
-
-
-@compiled
-def _add_number(crc, number):
-    """All digits of a positive number."""
-    if number >= STEP:  # divisors are constants: then they are multiplications
-        if number >= STEP * STEP:
-            crc = _add_digits(crc, number // (STEP * STEP), False)
-        crc = _add_digits(crc, number // STEP % STEP, number >= STEP * STEP)
-    return _add_digits(crc, number % STEP, number >= STEP)
-
-
-@compiled
-def checksum(book):
-    """The venue's checksum of a book as it is now."""
-    crc = np.int64(ONES)
+def checksum(book, room):
+    """The venue's checksum of a book as it is now; `room` is the address of TEXT_BYTES."""
+    at = room
     for side in (ASK, BID):
         price, missing = best_price(book, side), LEVELS
         while price != 0 and missing > 0:
-            crc = _add_number(_add_number(crc, price), volume_at(book, side, price))
+            at = put_digits(volume_at(book, side, price), put_digits(price, at))
             price, missing = next_price(book, side, price), missing - 1
-    return crc ^ ONES
+    return crc32(room, at - room)
 
 
 @compiled

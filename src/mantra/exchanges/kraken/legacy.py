@@ -21,18 +21,16 @@ import numpy as np
 from mantra.compiled import compiled
 from mantra.exchanges import decoded, fields, json_scanner
 from mantra.exchanges.decoded import DECODED
-from mantra.exchanges.fields import ARRAY, OBJECT, decimal, enter, go_on, member
-from mantra.exchanges.kraken.public import NONE, choice, end_group, find_slot
-from mantra.exchanges.symbols import SYMBOL
+from mantra.exchanges.fields import ARRAY, OBJECT, choice, decimal, enter, find_slot, go_on, member
+from mantra.exchanges.kraken.public import NONE, end_group
 from mantra.icc.memory import records_at
 from mantra.messages.decimals import byte_at
-from mantra.messages.enums import ASK
 
-EVENT_KEYS, HEARTBEATS = fields.key_table("event"), fields.key_table("heartbeat")
+HEARTBEATS = fields.key_table("heartbeat")
 KEYS, SIDES = fields.key_table("as", "bs", "a", "b", "c"), fields.key_table("b", "s")
 BIDS, SNAPSHOTS, LEVELS, CHECKSUM = 2 | 8, 1 | 2, 15, 16
 CHANNELS = fields.key_table("trade", "book-10", "book-25", "book-100", "book-500", "book-1000")
-TRADES, UNKNOWN = 0, np.int64(len(CHANNELS))
+TRADES, UNKNOWN = 0, np.int64(-1)
 TIME_EXPONENT = np.int64(9)  # seconds -> ns
 PARTS_MAX = 5  # channel, one or two payloads, name, symbol
 
@@ -47,9 +45,11 @@ def decode(text, length, index_address, unnamed, records, capacity, result_addre
     after = at = json_scanner.value_end(start, end)
     count, name, slot, seen, more = NONE, UNKNOWN, NONE, NONE, False
     if after > 0 and byte_at(start) == OBJECT:
-        bit, value = member(enter(start, end, OBJECT)[0], end, EVENT_KEYS, NONE, result_address)
-        beats = bit != 0 and choice(value, end, HEARTBEATS)[0] == 0
-        result["kind"] = decoded.HEARTBEAT if beats else decoded.CONTROL
+        after, event = fields.find_event(start, end, result_address)
+        result["kind"] = decoded.CONTROL
+        if after > 0 and event != 0:
+            beat, at = choice(event, end, HEARTBEATS)
+            result["kind"] = decoded.HEARTBEAT if beat == 0 else decoded.CONTROL
     elif after > 0 and byte_at(start) == ARRAY:
         at, more = enter(start, end, ARRAY)
     while more:
@@ -57,7 +57,7 @@ def decode(text, length, index_address, unnamed, records, capacity, result_addre
         count += 1
         at, more = go_on(json_scanner.value_end(at, end), end, ARRAY)
     if 4 <= count <= PARTS_MAX:
-        name, _ = choice(parts[count - 2], end, CHANNELS)
+        name, at = choice(parts[count - 2], end, CHANNELS)
     if name != UNKNOWN:
         slot, at = find_slot(parts[count - 1], end, index_address, result_address)
         result["kind"] = decoded.TRADE
@@ -91,20 +91,19 @@ def _rows(value, end, slot, side, result_address):
     A row that ends too early ends the walk: behind its bracket stands no number and no string.
     """
     result = records_at(result_address, 1, DECODED)[0]
-    symbol = records_at(slot, 1, SYMBOL)[0]
     at, more = enter(value, end, ARRAY)
     while more:
         row = at
         at, _ = enter(row, end, ARRAY)
-        price, at = decimal(at, end, np.int64(symbol["price_exponent"]), result_address)
+        price, at = fields.read_price(at, end, slot, result_address)
         at, _ = go_on(at, end, ARRAY)
-        volume, at = decimal(at, end, np.int64(symbol["volume_exponent"]), result_address)
+        volume, at = fields.read_volume(at, end, slot, result_address)
         at, _ = go_on(at, end, ARRAY)
         time, at = decimal(at, end, TIME_EXPONENT, result_address)
         result["ts_exchange"] = max(time, result["ts_exchange"])
         if side < 0 and at > 0:
             taker, at = choice(go_on(at, end, ARRAY)[0], end, SIDES)
-            at = at if taker <= ASK else -abs(at)
+            at = at if taker >= 0 else -abs(at)
             if at > 0:
                 at = fields.put_trade(slot, taker, price, volume, NONE, time, at, result_address)
         elif at > 0:

@@ -25,10 +25,10 @@ import numpy as np
 from mantra.compiled import compiled
 from mantra.exchanges import decoded, fields, json_scanner
 from mantra.exchanges.decoded import DECODED
-from mantra.exchanges.fields import ARRAY, OBJECT, decimal, enter, go_on, member, refuse
-from mantra.exchanges.symbols import SYMBOL, find_symbol
+from mantra.exchanges.fields import ARRAY, OBJECT, choice, enter, find_slot, go_on, member, refuse
+from mantra.exchanges.times import rfc3339_time
 from mantra.icc.memory import records_at
-from mantra.messages.enums import ASK, BID, SNAPSHOT
+from mantra.messages.enums import BID, SNAPSHOT
 
 FRAME_KEYS = fields.key_table("channel", "type", "data")
 CHANNEL, TYPE, DATA = 1, 2, 4
@@ -38,10 +38,13 @@ NAME, BIDS, ASKS, CHECKSUM, TIME, TAKER, TRADE_ID = (1 << i for i in range(7))
 NEEDED = NAME | BIDS | ASKS | CHECKSUM, NAME | TIME | TAKER | TRADE_ID
 LEVEL_KEYS, PRICE, QTY = fields.key_table("price", "qty"), 1, 2
 
-# Known strings: each is its place here, so a taker's side is BID or ASK; the next is all others.
+# Known strings: each is its place here, so a taker's side is BID or ASK. Any other is -1: of
+# channels that is the last kind, UNKNOWN.
 TYPES, SIDES = fields.key_table("update", "snapshot"), fields.key_table("buy", "sell")
 CHANNELS = fields.key_table("book", "trade", "heartbeat", "status", "instrument")
-KINDS = decoded.DEPTH, decoded.TRADE, decoded.HEARTBEAT, decoded.CONTROL, decoded.CONTROL, 0
+KINDS = np.array(
+    [decoded.DEPTH, decoded.TRADE, decoded.HEARTBEAT, *2 * [decoded.CONTROL], decoded.UNKNOWN]
+)
 BOOK, TRADES = 0, 1
 # What names no channel answers a request: CONTROL, as the status is.
 ANSWER, NONE = np.int64(3), np.int64(0)
@@ -56,7 +59,7 @@ def decode(text, length, index_address, unnamed, records, capacity, result_addre
     """
     fields.begin(text, records, capacity, result_address)
     result = records_at(result_address, 1, DECODED)[0]
-    end, seen, later, channel, snapshot = text + length, NONE, NONE, ANSWER, np.int64(len(TYPES))
+    end, seen, later, channel, snapshot = text + length, NONE, NONE, ANSWER, np.int64(-1)
     at, more = enter(json_scanner.skip_space(text, end), end, OBJECT)
     while more:
         bit, value = member(at, end, FRAME_KEYS, seen, result_address)
@@ -65,14 +68,14 @@ def decode(text, length, index_address, unnamed, records, capacity, result_addre
             channel, at = choice(value, end, CHANNELS)
         elif bit == TYPE:
             snapshot, at = choice(value, end, TYPES)
-        elif bit == DATA and channel <= TRADES and snapshot <= 1:
+        elif bit == DATA and 0 <= channel <= TRADES and snapshot >= 0:
             at = _items(value, end, index_address, channel, snapshot, result_address)
         else:
             later = value if bit == DATA else later
             at = json_scanner.value_end(value, end)
         at, more = go_on(at, end, OBJECT)
-    if channel <= TRADES and at > 0:
-        if snapshot > 1 or seen & DATA == 0:
+    if 0 <= channel <= TRADES and at > 0:
+        if snapshot < 0 or seen & DATA == 0:
             at = refuse(decoded.MISSING_FIELD, at - 1, result_address)
         elif later != 0:
             done = _items(later, end, index_address, channel, snapshot, result_address)
@@ -81,32 +84,6 @@ def decode(text, length, index_address, unnamed, records, capacity, result_addre
     if channel == BOOK and snapshot == 1:
         result["kind"] = decoded.SNAPSHOT
     return fields.finish(at, end, result_address)
-
-
-@compiled
-def choice(value, end, table):
-    """(place of a string in a key table, or its length if it is none of them; address after)."""
-    after = json_scanner.plain_string_end(value, end)
-    length = after - value - 2
-    first, second = json_scanner.pack(value + 1, length), json_scanner.pack(value + 9, length - 8)
-    for i in range(len(table)):
-        if table[i, 0] == first and table[i, 1] == second and table[i, 2] == length:
-            return np.int64(i), after
-    return np.int64(len(table)), after
-
-
-@compiled
-def find_slot(value, end, index_address, result_address):
-    """(SYMBOL slot, address after) of the string at `value`, which becomes the result's symbol."""
-    after = json_scanner.plain_string_end(value, end)
-    length = max(after - value - 2, NONE)
-    result = records_at(result_address, 1, DECODED)[0]
-    result["symbol"], result["symbol_length"] = value + 1, length
-    slot = find_symbol(index_address, value + 1, length)
-    if slot == 0:
-        return slot, refuse(decoded.UNKNOWN_SYMBOL, value, result_address)
-    result["instrument"] = records_at(slot, 1, SYMBOL)[0]["instrument"]
-    return slot, after
 
 
 @compiled
@@ -151,10 +128,10 @@ def _item(begin, end, index_address, channel, snapshot, result_address):
         elif bit == CHECKSUM:
             result["checksum"], at = fields.integer(value, end)
         elif bit == TIME:
-            result["ts_exchange"], at = fields.rfc3339_time(value, end)
+            result["ts_exchange"], at = rfc3339_time(value, end)
         elif bit == TAKER:
             side, at = choice(value, end, SIDES)
-            at = -abs(value) if side > ASK else at
+            at = -abs(value) if side < 0 else at
         elif bit == TRADE_ID:
             number, at = fields.integer(value, end)
         else:
@@ -192,16 +169,15 @@ def _levels(value, end, slot, side, result_address):
 @compiled
 def _level(at, end, slot, result_address):
     """(price, volume, address after) of {"price":…,"qty":…}, whatever else is in it."""
-    symbol = records_at(slot, 1, SYMBOL)[0]
     price, volume, seen = NONE, NONE, NONE
     at, more = enter(at, end, OBJECT)
     while more:
         bit, value = member(at, end, LEVEL_KEYS, seen, result_address)
         seen |= bit
         if bit == PRICE:
-            price, at = decimal(value, end, np.int64(symbol["price_exponent"]), result_address)
+            price, at = fields.read_price(value, end, slot, result_address)
         elif bit == QTY:
-            volume, at = decimal(value, end, np.int64(symbol["volume_exponent"]), result_address)
+            volume, at = fields.read_volume(value, end, slot, result_address)
         else:
             at = json_scanner.value_end(value, end)
         at, more = go_on(at, end, OBJECT)

@@ -22,7 +22,8 @@ RULES = Rules(
     symbols_max=200,  # ours: the venue names none below level3's 200
     sends=(5, 1.0),  # ours: the venue's limit moves ("Exceeded msg rate")
     attempts=(150, 600.0),  # REST counts too; a ban as long
-    idle_s=10.0,  # a heartbeat a second, once subscribed
+    idle_s=10.0,  # ours: ten heartbeats, one a second once subscribed
+    requests=(1, 1.0),  # ours: no limit of public requests is confirmed
     ping_s=30.0,  # it closes after a minute without traffic
     ping_text='{"method":"ping"}',
 )

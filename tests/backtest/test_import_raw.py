@@ -1,0 +1,148 @@
+"""Raw captures of this engine: what comes out is what the live capture had."""
+
+import json
+
+import numpy as np
+import pytest
+
+from mantra.backtest.importer import import_captures
+from mantra.messages.tables import Tables
+from tests.backtest.live_raw import LiveRaw
+from tests.backtest.made_captures import T0, Imported, depth, snapshot
+from tests.exchanges.bitfinex import reencode as bitfinex
+from tests.exchanges.coinbase import decoding
+from tests.exchanges.kraken import reencode as kraken
+from tests.market_data.test_handler import FAULTS, Following, certificate  # noqa: F401
+
+COLUMNS = ["ts_exchange", "price", "volume", "instrument", "side", "flags"]
+LIVE_S = 4.0
+
+
+@pytest.mark.needs_jit
+@pytest.mark.processes
+def test_a_raw_capture_of_all_five_venues_gives_what_the_live_one_had(certificate, tmp_path):  # noqa: F811
+    with Following(certificate, FAULTS) as following:
+        raw = LiveRaw(following.handler, following.stepper.run)
+        step = following.stepper.step
+
+        def kept_step():
+            step()
+            raw.keep()
+
+        following.stepper.step = kept_step
+        following.follow(LIVE_S)
+        gaps = following.handler.feed.followed["gaps"].sum()
+    raw.write(tmp_path)
+    tables = following.tables
+    assert gaps > 3
+    for venue in raw.lines:
+        report = import_captures([tmp_path / f"{venue}.0"], tmp_path / venue, source=venue)
+        done = Imported(report, tmp_path / venue)
+        here = np.flatnonzero(tables.instruments["venue"] == tables.venue(venue))
+        assert report.lines == len(raw.lines[venue])
+        for stream, found in (("l2", done.l2), ("trades", done.trades)):
+            expected = raw.published(stream, here)
+            assert len(expected) > 10, (venue, stream)
+            for name in COLUMNS:
+                assert found[name].tolist() == expected[name].tolist(), (venue, stream, name)
+        assert done.tables.instrument_names() == tables.instrument_names()
+
+
+# ---------------------------------------------------------------- made-up connections
+
+
+def raw_import(folder, venue: str, symbol: str, lines: list[tuple[str, bytes]]) -> Imported:
+    """Lines as (mark, message) of a venue with one instrument."""
+    tables = Tables()
+    asset = tables.add_asset("?", 18)
+    tables.add_instrument(
+        tables.add_venue(venue), symbol, asset, asset, price_exponent=1, volume_exponent=8
+    )
+    folder.mkdir(exist_ok=True)
+    (folder / "tables.json").write_text(json.dumps(tables.as_dict()))
+    text = [f"{T0 + i} {mark} ".encode() + message for i, (mark, message) in enumerate(lines)]
+    (folder / "raw.0").write_bytes(b"\n".join(text) + b"\n")
+    report = import_captures([folder / "raw.0"], folder / "archive", source=venue)
+    return Imported(report, folder / "archive")
+
+
+def diff(first: int, last: int, bids: str) -> bytes:
+    return json.dumps(depth(first, last, bids)).encode()
+
+
+BASE = ("@BTCUSDT", json.dumps(snapshot(10, "1:1", "9:1")).encode())
+
+
+def test_ids_carry_a_book_over_to_the_connection_that_takes_over(tmp_path):
+    lines = [
+        *[
+            ("#1", diff(9, 10, "1:1")),
+            BASE,
+            ("#1", diff(11, 11, "1:2")),
+            ("#2", diff(11, 11, "1:2")),
+        ],
+        *[("#2", diff(12, 12, "1:3")), ("#1", diff(12, 12, "1:3")), ("#1", b"")],
+        *[("#2", diff(13, 13, "1:4"))],
+    ]
+    done = raw_import(tmp_path / "a", "binance", "BTCUSDT", lines)
+    assert [group[:3] for group in done.groups()] == ["10*", "11:", "12:", "13:"]
+    assert done.report.skipped["connection ended"] == 1
+    assert done.report.gaps == []
+    without = [line for line in lines if line[0] != "#2"] + [lines[-1]]
+    done = raw_import(tmp_path / "b", "binance", "BTCUSDT", without)
+    assert [group[:3] for group in done.groups()] == ["10*", "11:", "12:"], "needs a new base"
+    assert done.report.skipped["depth without a snapshot"] == 1
+
+
+def test_numbers_of_messages_belong_to_their_connection(tmp_path):
+    def frame(number: int, kind: str, price: str) -> bytes:
+        return decoding.advanced(
+            "l2_data", decoding.event(kind, "BTC-USD", decoding.level("bid", price, "1")), number
+        )
+
+    lines = [
+        *[("#4", frame(0, "snapshot", "1")), ("#4", frame(1, "update", "2")), ("#4", b"")],
+        *[("#5", frame(0, "snapshot", "3")), ("#5", frame(1, "update", "4"))],
+        *[("#5", frame(3, "update", "5")), ("#5", frame(4, "snapshot", "6"))],
+    ]
+    done = raw_import(tmp_path / "a", "coinbase", "BTC-USD", lines)
+    assert done.l2["price"].tolist() == [10, 20, 30, 40, 60]
+    assert [gap.line for gap in done.report.gaps] == [6]
+    assert done.report.skipped["depth without a snapshot"] == 1
+
+
+def test_a_capture_that_ends_in_the_middle_of_a_line_has_all_before_it(tmp_path):
+    lines = [("#1", diff(9, 10, "1:1")), BASE, ("#1", diff(11, 11, "1:2")), ("#1", b'{"stream"')]
+    done = raw_import(tmp_path / "a", "binance", "BTCUSDT", lines)
+    assert len(done.l2) == 3
+    assert done.report.refused == {"malformed": 1}
+    with pytest.raises(ValueError, match="tables"):
+        import_captures([tmp_path / "a" / "raw.0"], tmp_path / "b", exponents={"BTCUSDT": (1, 1)})
+
+
+# ---------------------------------------------------------------- re-encoded sessions
+
+
+@pytest.mark.needs_jit
+def test_a_kraken_v2_session_finds_its_decimals_and_depth_and_verifies(tmp_path):
+    frames = [raw for _, raw in kraken.modern(kraken.legacy_frames())]
+    text = b"".join(b"%d %b\n" % (T0 + i, raw) for i, raw in enumerate(frames))
+    (tmp_path / "v2").write_bytes(text)
+    report = import_captures([tmp_path / "v2"], tmp_path / "a", source="kraken")
+    assert (report.checksums, report.mismatches, report.gaps) == (len(frames), 0, [])
+    assert report.instruments["XBT/CHF@kraken"]["price_exponent"] == 5
+    assert report.instruments["XBT/CHF@kraken"]["tick_size"] == "0.10000"
+
+
+@pytest.mark.needs_jit
+def test_checksums_of_a_bitfinex_session_verify_until_a_frame_is_lost(tmp_path):
+    opened = {"event": "subscribed", "channel": "book", "prec": "P0", "symbol": "tBTCUSDT"}
+    frames = [json.dumps(opened | {"chanId": bitfinex.CHANNEL}).encode()]
+    frames += bitfinex.frames(100, 200, bulk=True)
+    for name, kept in (("a", frames), ("b", frames[:60] + frames[61:])):
+        text = b"".join(b"%d %b\n" % (T0 + i, raw) for i, raw in enumerate(kept))
+        (tmp_path / f"{name}.txt").write_bytes(text)
+        report = import_captures([tmp_path / f"{name}.txt"], tmp_path / name, source="bitfinex")
+        assert report.mismatches == 0
+        assert len(report.gaps) == len(frames) - len(kept)
+        assert report.checksums == 201 if name == "a" else 0 < report.checksums < 100
