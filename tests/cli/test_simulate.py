@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from websockets.sync.client import connect
 
-from mantra.cli.simulate import VENUES
+from mantra.cli.simulate import FAULT_HELP, VENUES
 from mantra.simulators.dialects import DIALECTS
+from mantra.simulators.faults import FAULTS
 
 COMMAND = (sys.executable, "-c", "from mantra.cli import main; main()", "simulate")
 ASK = '{"method":"subscribe","params":{"channel":"book","symbol":["ADA/USD"],"depth":10}}'
@@ -71,5 +72,6 @@ def test_what_there_is_not_is_said(mantra, arguments, said):
     assert said in ended.err
 
 
-def test_every_venue_can_be_simulated():
+def test_every_venue_can_be_simulated_and_every_fault_is_named():
     assert sorted(VENUES) == sorted(DIALECTS)
+    assert all(name in FAULT_HELP for name in FAULTS)

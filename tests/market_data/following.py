@@ -9,6 +9,7 @@ truth.
 import dataclasses
 import time
 from collections import Counter
+from typing import ClassVar
 
 import numpy as np
 
@@ -66,6 +67,8 @@ def be_impatient(monkeypatch) -> None:
 class Reader:
     """Keeps books of what is published, and nothing else. `wrong` is what must not have been."""
 
+    queues: ClassVar = ("l2", "events")
+
     def __init__(self, run: str, count: int):
         self.books: list[tuple[dict, dict]] = [({}, {}) for _ in range(count)]
         self.broken = [True] * count  # no base yet, or told as broken
@@ -73,7 +76,7 @@ class Reader:
         self.wrong: list[str] = []
         self.events: Counter[tuple[int, int]] = Counter()  # kind, instrument
         self._queues = {}
-        for name in ("l2", "events"):
+        for name in self.queues:
             record = QUEUE_RECORDS[name]
             queue = queue_segment.attach(run, name, record)
             consumer = queue_segment.consumer(queue, "reader", from_oldest=True, shown=False)
@@ -89,7 +92,7 @@ class Reader:
                 new = rows[:count]
                 found.append((new["ts_origin"] + (new["published"] >> PUBLISHER_BITS), new))
         if len(found) == 1 and "price" in found[0][1].dtype.names:
-            self._levels(found[0][1])
+            self.levels(found[0][1])
         elif found:
             self._merge(found)
 
@@ -97,13 +100,13 @@ class Reader:
         rows = [(at, row) for times, new in found for at, row in zip(times, new, strict=True)]
         for _, row in sorted(rows, key=lambda one: one[0]):
             if "price" in row.dtype.names:
-                self._levels(row.reshape(1) if row.ndim else np.array([row]))
+                self.levels(row.reshape(1) if row.ndim else np.array([row]))
             else:
                 self.events[int(row["kind"]), int(row["instrument"])] += 1
                 if row["kind"] == EVENT_GAP:
                     self.broken[row["instrument"]] = True
 
-    def _levels(self, rows) -> None:
+    def levels(self, rows) -> None:
         columns = (rows[name].tolist() for name in ("instrument", "flags", "side", "price"))
         for instrument, flags, side, price, volume in zip(
             *columns, rows["volume"].tolist(), strict=True

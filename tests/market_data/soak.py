@@ -29,8 +29,9 @@ def main() -> int:
     asked = parser.parse_args()
     be_impatient(pytest.MonkeyPatch())
     faults = all_faults(0.001 * asked.odds, 0.0005 * asked.odds, 0.2)
-    checks, failed, end = 0, [], time.monotonic() + 60 * asked.minutes
+    checks, failed = 0, []
     with Following(asked.streams, 2, asked.rate, faults) as following:
+        end = time.monotonic() + 60 * asked.minutes
         while time.monotonic() < end:
             following.follow(CHECK_EVERY_S)
             checks += 1

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 VENUES = ("binance", "bitfinex", "bitstamp", "coinbase", "kraken")  # the table's: not loaded here
 EVERY_S = 1.0
+FAULT_HELP = (
+    "drop=0.001 loses one message in a thousand. Also: duplicate, reorder, corrupt, cut, stall, "
+    "half-open, close, reset, split; of connections and requests: refuse, slow-tls."
+)
 
 
 @click.command("simulate")
@@ -27,10 +31,10 @@ EVERY_S = 1.0
 @click.option("--rate", type=click.FloatRange(0), default=100.0, help="Changes a second (100).")
 @click.option("--reach", type=click.IntRange(1), default=60, help="Ticks a change is deep (60).")
 @click.option("--seed", default=1, help="The same seed is the same market (1).")
-@click.option("--fault", "faults", multiple=True, metavar="NAME=ODDS", help="drop=0.001: one in …")
+@click.option("--fault", "faults", multiple=True, metavar="NAME=ODDS", help=FAULT_HELP)
 @click.option("--deflate", is_flag=True, help="Compress for those who offer permessage-deflate.")
 @click.option("--no-tls", is_flag=True, help="Plain ws:// and http://.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line, nothing else.")
+@click.option("--json", "as_json", is_flag=True, help="Say where it is as one JSON object.")
 def simulate_command(
     venue: str,
     port: int,

@@ -216,6 +216,8 @@ class Session:
 
     def _send(self, raw: bytes, fault: str, now: float) -> None:
         faults = self.server.faults
+        if self.ending or self.protocol.state is not State.OPEN:
+            return
         if fault == "stall":
             self.due = now + STALL_S
         elif fault == "half-open":
