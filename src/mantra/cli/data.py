@@ -76,7 +76,9 @@ def _show_import(report: dict[str, Any], out: Path) -> None:
     for what in ("refusals", "gaps", "empty_starts", "damaged"):
         for line in report[what][:LIMIT]:
             console.print(f"[red]{what}[/]: {line}")
-    for name, facts in report["instruments"].items():
+    if report["checksums"]:
+        console.print(f"{report['checksums']:,} checksums, {report['mismatches']:,} wrong")
+    for name, facts in list(report["instruments"].items())[:LIMIT]:
         console.print(f"{name}: {facts}")
 
 
