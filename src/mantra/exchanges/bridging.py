@@ -87,13 +87,10 @@ def relation(state, stand, first_id, last_id, previous_id):
         if last_id <= stand:
             return np.int64(OLD)
         return np.int64(NEXT if first_id <= stand + 1 else AHEAD)
-    if state == ANCHORED:
-        if last_id < stand:
-            return np.int64(OLD)
-        return np.int64(NEXT if first_id <= stand or previous_id == stand else AHEAD)
-    if last_id <= stand:
+    if last_id < stand or (last_id == stand and state != ANCHORED):
         return np.int64(OLD)
-    return np.int64(NEXT if previous_id == stand else AHEAD)
+    joins = previous_id == stand or (first_id <= stand and state == ANCHORED)
+    return np.int64(NEXT if joins else AHEAD)
 
 
 @compiled
