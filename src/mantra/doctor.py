@@ -17,8 +17,7 @@ from mantra.machine import CPU, ROOT, UNKNOWN, read, shared_memory_bytes, soft_l
 
 GOOD_CLOCKS = ("tsc", "arch_sys_counter", "kvm-clock", "hyperv_clocksource_tsc_page")
 
-GOOD = "good"
-COSTS = "costs"
+GOOD, COSTS = "good", "costs"
 State = tuple[str, bool]
 
 CORES_WANTED = 4  # market data, models, Overseer with accounts, all the rest

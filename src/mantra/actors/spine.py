@@ -87,8 +87,7 @@ class Spine:
         self._timers = timers.attach(self.run, self.actor.name, writable=True)
         self.publisher = self.control.names().index(self.actor.name)
         self.track = aligned_zeros(1, tracked.TRACK)
-        self.track["publisher"] = self.publisher
-        self.track["enabled"] = self.timings
+        self.track["publisher"], self.track["enabled"] = self.publisher, self.timings
         if self.actor.timers:
             first = self._timers.histogram_address("business", self.actor.timers[0])
             self.track["histograms"] = first

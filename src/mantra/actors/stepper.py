@@ -18,10 +18,7 @@ class Stepper:
     """A run of its own, without processes. A context manager: shared memory goes at the end."""
 
     def __init__(
-        self,
-        actors: list[Actor],
-        capacities: dict[str, int] | None = None,
-        timings: bool = True,
+        self, actors: list[Actor], capacities: dict[str, int] | None = None, timings: bool = True
     ):
         self.run = f"step-{os.getpid()}-{next(_runs)}"
         self.actors = actors

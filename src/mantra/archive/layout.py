@@ -194,8 +194,7 @@ def pack_block(
     directory["crc"] = [zlib.crc32(body) for _, body in columns]
     directory["encoding"] = [encoding for encoding, _ in columns]
     header = np.zeros(1, BLOCK_HEADER)
-    header["magic"] = BLOCK_MAGIC
-    header["header_bytes"] = BLOCK_HEADER.itemsize + directory.nbytes
+    header["magic"], header["header_bytes"] = BLOCK_MAGIC, BLOCK_HEADER.itemsize + directory.nbytes
     header["columns"], header["body_bytes"] = len(columns), directory["bytes"].sum(dtype=np.int64)
     header["first_row"], header["rows"] = first_row, rows
     header["ts_min"], header["ts_max"] = ts_min, ts_max

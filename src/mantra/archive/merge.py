@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+Chunks = Iterator[tuple[list[np.ndarray], np.ndarray]]
+
 
 @dataclass
 class Source:
@@ -41,7 +43,7 @@ class Source:
         return rows, places
 
 
-def interleaved(sources: list[Source]) -> Iterator[tuple[list[np.ndarray], np.ndarray]]:
+def interleaved(sources: list[Source]) -> Chunks:
     """Chunks of (rows of each source, order): order[k] is the source of the chunk's k-th row.
 
     Compiled code walks `order` (int8) and takes the next row of the source it names. A source's

@@ -24,6 +24,7 @@ from mantra.archive.columns import decode, decoding_order, dtype_of, put_column
 from mantra.archive.layout import RUN_FILE, ArchiveError, Block, Damage, segment_files
 
 LOG = logging.getLogger("mantra.archive")
+Time = int | None  # None: open
 TIME_MIN, TIME_MAX = -(1 << 63), 1 << 63
 
 
@@ -62,8 +63,8 @@ class ArchiveReader:
     def read(
         self,
         stream: str,
-        start: int | None = None,
-        end: int | None = None,
+        start: Time = None,
+        end: Time = None,
         columns: Sequence[str] | None = None,
         skip_damaged: bool = False,
     ) -> np.ndarray:
@@ -76,8 +77,8 @@ class ArchiveReader:
     def blocks(
         self,
         stream: str,
-        start: int | None = None,
-        end: int | None = None,
+        start: Time = None,
+        end: Time = None,
         columns: Sequence[str] | None = None,
         skip_damaged: bool = False,
     ) -> Iterator[np.ndarray]:
@@ -115,12 +116,8 @@ class ArchiveReader:
                 yield rows
 
     def interleaved(
-        self,
-        streams: Sequence[str],
-        start: int | None = None,
-        end: int | None = None,
-        skip_damaged: bool = False,
-    ) -> Iterator[tuple[list[np.ndarray], np.ndarray]]:
+        self, streams: list[str], start: Time = None, end: Time = None, skip_damaged: bool = False
+    ) -> merge.Chunks:
         """Several streams in order of time: chunks of (rows of each stream, order).
 
         order[k] (int8) is the index in `streams` of the chunk's k-th row; take that stream's next

@@ -16,7 +16,6 @@ histogram "lag" of this actor's timers.
      trades   row row …
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -27,6 +26,7 @@ from mantra.actors import actor, control, pacing
 from mantra.actors.pacing import L2, LEAD, TRADES, has_room
 from mantra.actors.spine import Spine
 from mantra.archive import ArchiveError, ArchiveReader
+from mantra.archive.merge import Chunks
 from mantra.compiled import compiled, duty_cycle
 from mantra.icc.atomics import load_relaxed, store_relaxed
 from mantra.icc.memory import address_of, record_type, records_at
@@ -161,9 +161,6 @@ def begin_origin(context, lag):
     if context["paced"]:
         context["lag_max"] = max(context["lag_max"], lag)
         histogram.record_value(records_at(context["track"], 1, tracked.TRACK)[0]["histograms"], lag)
-
-
-Chunks = Iterator[tuple[list[np.ndarray], np.ndarray]]
 
 
 @dataclass

@@ -36,6 +36,11 @@ class Position:
         return self.bought - self.sold
 
 
+def _count(into: dict[str, int], names: tuple[str, ...], values: np.ndarray) -> None:
+    for value, count in zip(*np.unique(values, return_counts=True), strict=True):
+        into[names[value]] = into.get(names[value], 0) + int(count)
+
+
 class Tally:
     """Adds up a run's queues; `update` reads what is new."""
 
@@ -77,16 +82,11 @@ class Tally:
             self.last_prices[int(instrument)] = int(last)
 
     def _take_requests(self, requests: np.ndarray) -> None:
-        for kind, count in zip(*np.unique(requests["kind"], return_counts=True), strict=True):
-            self.requests[enums.KINDS[kind]] += int(count)
+        _count(self.requests, enums.KINDS, requests["kind"])
 
     def _take_orders(self, updates: np.ndarray) -> None:
-        for event, count in zip(*np.unique(updates["event"], return_counts=True), strict=True):
-            self.order_events[enums.ORDER_EVENTS[event]] += int(count)
-        given = updates["reason"][updates["reason"] > 0]
-        for reason, count in zip(*np.unique(given, return_counts=True), strict=True):
-            name = enums.REASONS[reason]
-            self.reasons[name] = self.reasons.get(name, 0) + int(count)
+        _count(self.order_events, enums.ORDER_EVENTS, updates["event"])
+        _count(self.reasons, enums.REASONS, updates["reason"][updates["reason"] > 0])
 
     def _take_fills(self, fills: np.ndarray) -> None:
         self.fills += len(fills)

@@ -25,9 +25,10 @@ from mantra.icc.memory import address_of, aligned_zeros, records_at
 from mantra.messages import enums, records
 
 # What apply_update says.
-REFUSED = -1  # not a level: counted, nothing changed
-IN_GROUP = 0  # more of the group is to come
-CONSISTENT = 1  # the group is complete
+#   REFUSED     not a level: counted, nothing changed
+#   IN_GROUP    more of the group is to come
+#   CONSISTENT  the group is complete
+REFUSED, IN_GROUP, CONSISTENT = -1, 0, 1
 
 PRICE_MAX = 1 << 60  # Differences of prices, and steps beyond them, stay inside int64.
 VOLUME_MAX = (1 << 63) - 1  # sums of volumes stop here

@@ -254,8 +254,7 @@ def wait_or_heal(consumer_address, slot, version):
     """
     consumer = records_at(consumer_address, 1, CONSUMER)[0]
     if version != consumer["stuck_version"]:
-        consumer["stuck_version"] = version
-        consumer["stuck_polls"] = 0
+        consumer["stuck_version"], consumer["stuck_polls"] = version, 0
     consumer["stuck_polls"] += 1
     if consumer["stuck_polls"] < STUCK_POLLS or version >> NUMBER_SHIFT != consumer["next"]:
         return

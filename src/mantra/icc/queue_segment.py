@@ -223,7 +223,6 @@ def _register(of: Queue, name: str, cursor: int, paces: bool) -> int:
         if not exchange(address + PROCESS_AT, seen, shm.this_process()):
             continue  # Another was faster.
         line["cursor"], line["lost"] = cursor, 0
-        line["name"] = name.encode()[:NAME_BYTES]
-        line["paces"] = paces
+        line["name"], line["paces"] = name.encode()[:NAME_BYTES], paces
         return address
     raise shm.SegmentError(f"queue {of.segment.path} has {CONSUMERS_MAX} consumers already")

@@ -38,9 +38,10 @@ from mantra.icc.memory import record_type, records_at
 from mantra.messages.records import IDEAL_ORDER
 
 # What an event is.
-BOOK = 0  # a group of levels was applied: the book is consistent
-TRADE = 1  # somebody traded: price, volume, side of the aggressor
-FILL = 2  # this model traded: price, volume, side; the position is up to date already
+#   BOOK   a group of levels was applied: the book is consistent
+#   TRADE  somebody traded: price, volume, side of the aggressor
+#   FILL   this model traded: price, volume, side; the position is up to date already
+BOOK, TRADE, FILL = range(3)
 
 # kind         BOOK, TRADE, FILL
 # at           index into `market`

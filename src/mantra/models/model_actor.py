@@ -114,8 +114,7 @@ def drain_levels(context):
             market["trusted"] = 1
         status = apply_update(market["book"], address_of(update))
         if status == CONSISTENT and market["trusted"]:
-            event["kind"], event["at"] = BOOK, at
-            event["ts_exchange"] = update["ts_exchange"]
+            event["kind"], event["at"], event["ts_exchange"] = BOOK, at, update["ts_exchange"]
             if call_model(context, start, in_group):
                 return np.int64(work + 1)
             in_group = 0

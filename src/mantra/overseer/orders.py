@@ -122,9 +122,8 @@ def end_order(context, order, before):
     model = model_at(context, order["model"])
     row = records_at(model["first_row"], model["rows"], state.ROW)[order["row"]]
     after = order["state"]
-    row["slot"] = state.NOWHERE
+    row["slot"], row["blocked"] = state.NOWHERE, state.FREE
     row["freed"] = records_at(context["track"], 1, WORD)[0]  # its origin word
-    row["blocked"] = state.FREE
     unasked = before in (lifecycle.NEW_SENT, lifecycle.OPEN, lifecycle.AMEND_SENT)
     if after == lifecycle.FILLED or (order["ends_itself"] and after == lifecycle.ENDED_EXPIRED):
         row["blocked"] = state.UNTIL_REWRITTEN

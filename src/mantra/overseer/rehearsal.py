@@ -33,9 +33,7 @@ AHEAD = 4  # orders: slots of the table and of the queue that are asked for
 
 UNDERSTUDY = "understudy"
 CAPACITIES = dict.fromkeys((*records.QUEUE_RECORDS, f"timings-{UNDERSTUDY}"), 64)
-PRICE = 1000
-VOLUME = 10
-PLENTY = 10**15
+PRICE, VOLUME, PLENTY = 1000, 10, 10**15
 BASE, QUOTE = 0, 1  # assets of `one_market`
 
 #   step, context      of the understudy

@@ -32,9 +32,9 @@ assert OPEN_MAX + KEPT <= CAPACITY
 NOWHERE = -1  # no slot
 
 # Why a row's ideal order is not sent again.
-FREE = 0
-UNTIL_REWRITTEN = 1  # it was done: until the row's version is above `blocked_version`
-UNTIL_CHANGED = 2  # it was refused by the venue: until its content or revision differs
+#   UNTIL_REWRITTEN  it was done: until the row's version is above `blocked_version`
+#   UNTIL_CHANGED    it was refused by the venue: until its content or revision differs
+FREE, UNTIL_REWRITTEN, UNTIL_CHANGED = range(3)
 
 #   state          of lifecycle.py
 #   price, volume  as last sent, or amended

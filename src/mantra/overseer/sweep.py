@@ -150,8 +150,7 @@ def try_new(context, model, index, row, now):
     order["venue"] = limits.instrument_in_hand(context)["venue"]
     order["ends_itself"] = ideal["type"] == MARKET or ideal["time_in_force"] == IOC
     order["cost"] = order["reserved"] = context["cost"]
-    order["asset"] = context["cost_asset"]
-    order["row_version"] = row["version"]
+    order["asset"], order["row_version"] = context["cost_asset"], row["version"]
     row["blocked"] = state.FREE
     orders.work(context, order, order["volume"])
     balance = orders.balance_of(context, order["venue"], order["asset"])
@@ -185,8 +184,7 @@ def may_amend(context, order):
 def request(context, order, kind, now):
     """Send a request for an order: from here on it waits for the answer."""
     message = context["request"]
-    message["order_id"] = order["order_id"]
-    message["kind"] = kind
+    message["order_id"], message["kind"] = order["order_id"], kind
     message["model"], message["row"] = order["model"], order["row"]
     message["instrument"], message["side"] = order["instrument"], order["side"]
     message["type"] = order["terms"] >> TYPE_SHIFT & 0xFF

@@ -75,8 +75,7 @@ class Calibration:
         rate = span_ticks / span_ns * 1e9
         fix = np.zeros((), CLOCK_FIX)
         fix["ticks_at"], fix["utc_ns_at"] = sample.ticks, sample.utc_ns
-        fix["ticks_per_second"] = rate
-        fix["error_ns"] = sample.gap_ticks / 2 / rate * 1e9
+        fix["ticks_per_second"], fix["error_ns"] = rate, sample.gap_ticks / 2 / rate * 1e9
         both_ns = (sample.gap_ticks + self.first.gap_ticks) / 2 / rate * 1e9
         fix["error_ppb"] = both_ns / (span_ns / 1e9)
         fix["drift_ppb"] = (rate / self.first_rate - 1) * 1e9 if self.first_rate else 0.0

@@ -99,9 +99,7 @@ EXCHANGE = record_type(
 ACCOUNT = record_type("i8 total held")
 
 # The queue a report is for.
-TO_ORDERS = 0
-TO_FILLS = 1
-TO_BALANCES = 2
+TO_ORDERS, TO_FILLS, TO_BALANCES = range(3)
 
 #   0     8      16                  136
 #   +-----+------+-------------------+

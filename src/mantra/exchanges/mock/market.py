@@ -32,8 +32,7 @@ def on_update(exchange, update_address):
     if flags & (enums.FIRST | enums.SNAPSHOT) == enums.FIRST | enums.SNAPSHOT:
         market["lost"] = 0
     apply_update(market["book"], update_address)
-    exchange["ts_exchange"] = update["ts_exchange"]
-    market["sequence"] = update["sequence"]
+    exchange["ts_exchange"], market["sequence"] = update["ts_exchange"], update["sequence"]
     side = 1 - (np.int64(update["side"]) & 1)  # ours, that rests opposite
     if (1 - 2 * side) * update["price"] <= market["keys"][side] and update["volume"] > 0:
         market["touched"] = 1
