@@ -16,12 +16,11 @@ from tests.exchanges import recorded
 def test_every_part_takes_time_and_refuses_nothing(monkeypatch, tmp_path):
     recorded.path("cryptofeed")
     monkeypatch.setenv("MANTRA_DATA", str(recorded.ROOT))
-    monkeypatch.setattr(ingest_parts, "ROUNDS", 1)
     mix, (certificate, ca_file) = Mix(part=100), certify(tmp_path)
     actor = Ingest(mix, "wss://localhost", ca_file)
     worker = Worker(0, ingest_parts.Parts(mix, certificate, ca_file, actor))
     try:
-        worker.ask("measure")
+        worker.ask("measure", 1)
         found = worker.answer(300)
     finally:
         worker.end()

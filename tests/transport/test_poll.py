@@ -242,7 +242,7 @@ def test_each_function_is_compiled_once(bench):
     bench.send(0, frame(TEXT, b"a", last=False) + frame(0, b"b") + frame(PING))
     assert bench.turns() == [(0, TEXT, b"ab"), (0, PING, frame(PING))]
     for function in (poll, resume, visit, receive, decrypt, put, parse, join, compact, refuse):
-        assert len(function.signatures) == 1, function
+        assert len(function.signatures) <= 1, function  # 0: loaded with its caller
 
 
 def test_turns_that_gather_begin_so_long_apart():

@@ -5,6 +5,7 @@ import random
 import pytest
 
 from mantra.transport import pool as pool_module
+from mantra.transport.connection import Endpoint
 from tests.transport.conftest import Client
 from tests.transport.server import is_binary, message
 
@@ -132,3 +133,19 @@ def test_a_server_that_says_when_to_come_back_is_obeyed(server, client):
     assert len(client.said) == 1
     client.skipped_s += 1.1
     client.until_said("closed", 2)
+
+
+def test_timers_of_many_streams_are_looked_at_a_few_a_turn(monkeypatch):
+    pool, seen = pool_module.Pool(), []
+    monkeypatch.setattr(pool, "_advance", lambda stream, now: seen.append(stream.number))
+    for _ in range(10):
+        pool.open(Endpoint("ws://localhost/"), 0.0)
+    pool.turn(0.0)
+    assert sorted(seen) == list(range(10))  # those that are new do not wait for their turn
+    seen.clear()
+    for number in range(1, 4):
+        pool.turn(number * pool_module.TURN_S)
+        assert len(seen) <= number * pool_module.TURN_STREAMS
+    pool.turn(4 * pool_module.TURN_S)
+    assert set(seen) == set(range(10))
+    pool.shut()

@@ -32,7 +32,7 @@ from mantra.transport.frames import CONNECTION, MESSAGE, POLL, parse
 from mantra.transport.poll import MSG_DONTWAIT, READY, decrypt
 from mantra.transport.tls import TlsSession
 
-ROUND, ROUNDS = 20_480, 4  # messages; a multiple of PAIRS
+ROUND = 20_480  # messages; a multiple of PAIRS
 PAIRS = 64  # TCP connections
 EPOLL_CTL_ADD, EPOLLIN = 1, 1
 ROOM = ROUND * 1024
@@ -157,14 +157,14 @@ class Parts:
     def __init__(self, mix: Mix, certificate: str, ca_file: str, actor: MarketDataHandler):
         self.mix, self.certificate, self.ca_file, self.actor = mix, certificate, ca_file, actor
 
-    def measure(self) -> dict[str, list[float]]:
-        """us a message, by part, of ROUNDS."""
+    def measure(self, repeats: int) -> dict[str, list[float]]:
+        """us a message, by part."""
         found: dict[str, list[float]] = {}
         with Stepper([self.actor], {"l2": 1 << 16, "trades": 1 << 16}):
             for stream in range(len(self.mix.streams)):
                 self.actor._opened(stream, stream, 0.0)
             self._prepare()
-            for number in range(ROUNDS + 1):
+            for number in range(repeats + 1):
                 for name, us in self._round(number * ROUND + 1).items():
                     found.setdefault(name, []).append(us)
         return {name: values[1:] for name, values in found.items()}

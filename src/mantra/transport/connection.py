@@ -101,6 +101,11 @@ class Connection:
         if self.state == OPEN:
             self.step(now)
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether there is something to do in the next turn."""
+        return self.state != OPEN or bool(self.queue or self.unsent)
+
     def close(self, now: float, reason: str = "closed by us") -> None:
         """Begin the closing handshake, or just end what is not open."""
         if self.state == OPEN:

@@ -9,7 +9,7 @@ another is made, which takes over: for OVERLAP_S both carry messages (`connectio
 venues' sequence numbers say what is double), then the old one is closed.
 
 An actor calls the compiled `poll` with `pool.address` in its step, and `turn` on Python's turn:
-when the batch has events, and every TURN_S. Other programs call `step`, which is both.
+when the batch has events, and a few times every TURN_S. Other programs call `step`, which is both.
 """
 
 import random
@@ -28,7 +28,8 @@ from mantra.transport.poll import READY, poll
 
 EPOLL_CTL_ADD = 1
 BATCH_MAX = 4096  # messages; and of `happened`, which somebody may never read
-TURN_S = 0.05  # between two looks at the timers of open connections
+TURN_S = 0.05  # between two looks at the timers of open connections, while they are few
+TURN_STREAMS = 4  # looked at in one turn: of hundreds each waits, up to 1 s, and no message does
 OVERLAP_S = 5.0
 STABLE_S = 30.0  # a connection that was open so long was no failure
 DIALERS_MAX = 64  # threads, while so many connections are being made
@@ -66,7 +67,7 @@ class Pool:
         self.streams: list[Stream] = []
         self.busy: list[Stream] = []  # what cannot wait for the timers
         self.ended: list[Connection] = []  # their buffers: this batch's messages may be there
-        self.timers_at = float("-inf")
+        self.timers_at, self.timers_next = float("-inf"), 0
         poll(self.address, np.int64(0))  # compiled before anybody waits for us
 
     def open(self, endpoint: Endpoint, now: float) -> int:
@@ -74,7 +75,7 @@ class Pool:
         host, number = endpoint.uri.host, len(self.streams)
         attempts = self.attempts.setdefault(host, RateLimit(*endpoint.attempts))
         self.streams.append(Stream(endpoint, number, attempts, now))
-        self.timers_at = now
+        self.busy.append(self.streams[-1])
         return number
 
     def send(self, number: int, text: str, now: float) -> bool:
@@ -83,6 +84,7 @@ class Pool:
         What is still unsent when a connection ends is lost: what each must send is its `hello`.
         """
         connections = self.streams[number].connections
+        self.busy.append(self.streams[number])
         for connection in sorted(connections, key=lambda one: one.state == OPEN)[-1:]:
             connection.send(text, now)
         return bool(connections)
@@ -90,7 +92,8 @@ class Pool:
     def close(self, number: int, now: float) -> None:
         """End a stream; it is gone when nothing of it is in `at`."""
         stream = self.streams[number]
-        stream.wanted, self.timers_at = False, now
+        stream.wanted = False
+        self.busy.append(stream)
         for connection in stream.connections:
             connection.close(now)
 
@@ -117,12 +120,15 @@ class Pool:
                 connection.on_event(event, now)
                 self.busy.append(stream)
             self.record["events"] = 0
+        if now >= self.timers_at and self.streams:
+            some = self.streams[self.timers_next : self.timers_next + TURN_STREAMS]
+            self.timers_next = (self.timers_next + len(some)) % len(self.streams)
+            self.timers_at = now + TURN_S * len(some) / len(self.streams)
+            self.busy += some
         visited = list(dict.fromkeys(self.busy))
-        if now >= self.timers_at:
-            visited, self.timers_at = self.streams, now + TURN_S
         for stream in visited:
             self._advance(stream, now)
-        self.busy = [one for one in visited if any(c.state != OPEN for c in one.connections)]
+        self.busy = [one for one in visited if any(c.is_busy for c in one.connections)]
 
     def _advance(self, stream: Stream, now: float) -> None:
         connections = stream.connections
