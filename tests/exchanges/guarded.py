@@ -47,4 +47,4 @@ class Guarded:
         return self._bytes[begin : self._bytes.size - PAGE].view(dtype)
 
 
-TEXT = Guarded(1 << 22)  # the longest recorded message is a tenth of it
+TEXT = Guarded(1 << 23)  # the longest message of all tests has 5 MB

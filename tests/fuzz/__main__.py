@@ -7,7 +7,7 @@ Must not know: how a target reads.
 Two stages a target, of half its time each. First it runs uncompiled under atheris, which sees the
 branches taken and so finds inputs that go new ways; they are kept in runs/fuzz/<target> and are
 where the next run begins. Then all of them, and quick mutations of them, go through the machine
-code, which has no such eyes but is what runs in earnest, a hundred times as fast. In both a text
+code, which has no such eyes but is what runs in earnest, and some times as fast. In both a text
 lies at the end of readable memory, and an input that takes SECONDS_MAX is a hang.
 
     python -m tests.fuzz [SECONDS [TARGET …]]     600 s and all targets
@@ -20,6 +20,7 @@ import os
 import subprocess
 import sys
 import time
+import zlib
 from pathlib import Path
 
 TARGETS = (
@@ -42,25 +43,31 @@ def stage(which: str, name: str, seconds: float) -> bool:
     except subprocess.TimeoutExpired:
         code = -1
     if code:
-        found = max(ROOM.glob(f"found-{name}-*"), key=lambda path: path.stat().st_mtime)
-        raw = found.read_bytes()
-        if found.name.endswith("compiled"):  # its length stands before it
-            raw = raw[8:][: int.from_bytes(raw[:8], "little")]
-            found = found.with_name(f"found-{name}-{hash(raw):x}")
-            found.write_bytes(raw)
-        print(f"fuzz: {name}, {which}: ended with code {code}; {found}: {raw!r}", flush=True)
+        print(f"fuzz: {name}, {which}: ended with code {code}; {last_input(name)}", flush=True)
     return code == 0
 
 
+def last_input(name: str) -> str:
+    """What the last process of a target was reading as it ended, and where it is kept."""
+    found = max(ROOM.glob(f"found-{name}-*"), key=lambda path: path.stat().st_mtime, default=None)
+    if found is None:
+        return "it read nothing yet"
+    raw = found.read_bytes()
+    if found.name.endswith("compiled"):  # its length stands before it
+        raw = raw[8:][: int.from_bytes(raw[:8], "little")]
+        found = found.with_name(f"found-{name}-{len(raw)}-{zlib.crc32(raw):x}")
+        found.write_bytes(raw)
+    return f"{found}: {raw!r}"
+
+
 def keep() -> None:
-    """Of each target's inputs those that atheris finds enough for all branches reached."""
-    from tests.fuzz.corpus import keep
+    """Add to the kept corpus, of what was found, inputs that together reach all that all reach."""
+    os.environ["NUMBA_DISABLE_JIT"] = "1"  # before the first import of it
+    from tests.fuzz.corpus import keep, new_ways, seeds
 
     for name in TARGETS:
-        merged = ROOM / f"{name}-merged"
-        merged.mkdir(parents=True, exist_ok=True)
-        stage("uncompiled", name, 0)
-        keep(name, [path.read_bytes() for path in sorted(merged.iterdir())])
+        found = [path.read_bytes() for path in sorted((ROOM / name).glob("*"))]
+        keep(name, new_ways(name, seeds(name), found))
 
 
 def main() -> int:

@@ -11,7 +11,7 @@ from tests.fuzz.mutate import TOKEN, mutate, spans
 from tests.fuzz.targets import SEEDS, TARGETS
 
 CORPUS_BYTES_MAX = 200_000
-MUTATIONS = 400 if JIT else 10
+MUTATIONS = 400 if JIT else 40
 KEPT_UNCOMPILED = 40  # of a target's inputs; as machine code all
 
 

@@ -1,8 +1,6 @@
 """First stage of `make fuzz`: one target uncompiled, under atheris, which looks at its branches.
 
-    python -m tests.fuzz.uncompiled TARGET SECONDS FOLDER      with NUMBA_DISABLE_JIT=1
-
-With 0 seconds it only merges: of the target's inputs those that together reach what all reach.
+python -m tests.fuzz.uncompiled TARGET SECONDS FOLDER      with NUMBA_DISABLE_JIT=1
 """
 
 import hashlib
@@ -27,8 +25,7 @@ def main() -> None:
     name, seconds, room = sys.argv[1], float(sys.argv[2]), Path(sys.argv[3])
     folder = room / name
     check, others = TARGETS[name], seeds(name)
-    begin_with = [*others, *recorded_seeds(name)] if seconds else others
-    for raw in begin_with:
+    for raw in [*others, *recorded_seeds(name)]:
         (folder / hashlib.sha1(raw).hexdigest()).write_bytes(raw)
 
     def edit(raw: bytes, size_max: int, seed: int) -> bytes:
@@ -43,11 +40,7 @@ def main() -> None:
         f"-max_len={SEED_BYTES}",
     ]
     options += [f"-artifact_prefix={room}/found-{name}-", "-print_final_stats=1", "-verbosity=0"]
-    folders = [str(folder)]
-    if not seconds:
-        folders.insert(0, str(room / f"{name}-merged"))
-        options = ["-merge=1"]
-    atheris.Setup([sys.argv[0], *options, *folders], check, custom_mutator=edit)
+    atheris.Setup([sys.argv[0], *options, str(folder)], check, custom_mutator=edit)
     atheris.Fuzz()
 
 

@@ -254,7 +254,7 @@ def test_the_recorded_session_is_read_whole_and_its_books_are_those_of_a_dict():
     messages = [raw for _, raw in recorded.cryptofeed_messages(SESSION)]
     answers = [json.loads(raw) for raw in messages if raw.startswith(b'{"event":"subscribed"')]
     connection = Connection({answer["symbol"]: (8, 8) for answer in answers})
-    books = {facts["instrument"]: new_book() for facts in connection.symbols.values()}
+    books = {number: new_book() for number, *_ in connection.symbols.values()}
     ladders: dict[int, tuple[dict, dict]] = {number: ({}, {}) for number in books}
     kinds: Counter[str] = Counter()
     last = 0
