@@ -160,6 +160,7 @@ class Following:
         self.stepper = Stepper([self.handler], CAPACITIES)
 
     def __enter__(self) -> "Following":
+        self.tables.publish(self.stepper.run, self.handler.options.spare)
         self.stepper.__enter__()
         self.reader = Reader(self.stepper.run, self.handler.room)
         return self
