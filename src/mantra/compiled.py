@@ -181,9 +181,7 @@ def _fork_compile(step: DutyCycle) -> int:
     return pid
 
 
-def duty_cycle(py_func: Callable[[int], int]) -> DutyCycle:
-    """Mark a function `(context_address) -> work done` as an actor's step."""
-    return DutyCycle(py_func)
+duty_cycle = DutyCycle  # marks a function `(context_address) -> work done` as an actor's step
 
 
 def call_step(step_address: int, context_address: int) -> int:

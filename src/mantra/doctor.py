@@ -9,7 +9,6 @@ machine does not show it.
 """
 
 import tomllib
-from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,8 +17,7 @@ from mantra.machine import CPU, ROOT, UNKNOWN, read, shared_memory_bytes, soft_l
 
 GOOD_CLOCKS = ("tsc", "arch_sys_counter", "kvm-clock", "hyperv_clocksource_tsc_page")
 
-GOOD = "good"
-COSTS = "costs"
+GOOD, COSTS = "good", "costs"
 State = tuple[str, bool]
 
 CORES_WANTED = 4  # market data, models, Overseer with accounts, all the rest
@@ -138,11 +136,7 @@ def limited(limit: int | None, wanted: int) -> State:
     return f"{limit:,}" if limit >= 0 else "", limit >= wanted
 
 
-CHECKS: dict[str, Callable[[Path], State]] = {
-    name.removeprefix("check_"): value
-    for name, value in globals().items()
-    if name.startswith("check_")
-}
+CHECKS = {n.removeprefix("check_"): f for n, f in globals().items() if n.startswith("check_")}
 CHECKS["locked"] = lambda root: limited(soft_limit("Max locked memory", root), LOCKED_WANTED)
 CHECKS["files"] = lambda root: limited(soft_limit("Max open files", root), FILES_WANTED)
 CHECKS["shared_memory"] = lambda root: limited(shared_memory_bytes(root) or -1, SHM_WANTED)

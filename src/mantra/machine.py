@@ -80,10 +80,8 @@ def allowed_cores(root: Path = ROOT) -> list[int]:
 
 def sibling_groups(root: Path = ROOT) -> list[list[int]]:
     """Groups of logical cores that share one physical core."""
-    groups = {
-        tuple(core_list(read(root, f"{CPU}/cpu{core}/topology/thread_siblings_list")))
-        for core in online_cores(root)
-    }
+    place = f"{CPU}/cpu{{}}/topology/thread_siblings_list"
+    groups = {tuple(core_list(read(root, place.format(core)))) for core in online_cores(root)}
     return [list(group) for group in sorted(groups) if len(group) > 1]
 
 

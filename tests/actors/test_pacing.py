@@ -50,7 +50,7 @@ def test_without_a_pacing_consumer_there_is_always_room(ring):
     queue_segment.consumer(ring, "watcher", paces=False)
     room, sender = room_on(ring, 8), Sender(ring)
     sender.send(100)
-    assert has_room(address_of(room), 8)
+    assert has_room(room[0], 8)
 
 
 def test_room_ends_at_the_lead_and_comes_back_when_the_slowest_shows_progress(ring):
@@ -59,34 +59,34 @@ def test_room_ends_at_the_lead_and_comes_back_when_the_slowest_shows_progress(ri
     room, sender = room_on(ring, 8), Sender(ring)
     assert room["paced_by"][0] == 2
     sender.send(6)
-    assert has_room(address_of(room), 2)
-    assert not has_room(address_of(room), 3)
+    assert has_room(room[0], 2)
+    assert not has_room(room[0], 3)
     fast["next"] = 6
     queue.show_progress(address_of(fast))
-    assert not has_room(address_of(room), 3)
+    assert not has_room(room[0], 3)
     assert room["blocked"][0] == 2
     slow["next"] = 1
     queue.show_progress(address_of(slow))
-    assert has_room(address_of(room), 3)
+    assert has_room(room[0], 3)
     assert room["blocked"][0] == 0
 
 
 def test_more_than_the_limit_has_room_once_all_is_read(ring):
     reader = queue_segment.consumer(ring, "reader", paces=True)
     room, sender = room_on(ring, 8), Sender(ring)
-    assert has_room(address_of(room), 1_000)
+    assert has_room(room[0], 1_000)
     sender.send(1)
-    assert not has_room(address_of(room), 1_000)
+    assert not has_room(room[0], 1_000)
     reader["next"] = 1
     queue.show_progress(address_of(reader))
-    assert has_room(address_of(room), 1_000)
+    assert has_room(room[0], 1_000)
 
 
 def test_a_dead_consumer_is_left_out_when_the_room_is_set_anew(ring):
     queue_segment.consumer(ring, "dying", paces=True)
     room, sender = room_on(ring, 8), Sender(ring)
     sender.send(8)
-    assert not has_room(address_of(room), 1)
+    assert not has_room(room[0], 1)
     ring.consumers["process"][0] = shm.PID_MASK  # no process has the highest id
     set_room(room[0], ring, 8)
-    assert has_room(address_of(room), 1)
+    assert has_room(room[0], 1)

@@ -144,7 +144,7 @@ def test_numbers_are_shown_with_four_digits_that_matter(value, text):
 
 
 def test_an_unknown_bench_is_told_the_known_ones():
-    with pytest.raises(KeyError, match="icc, book, codec, pipeline, startup"):
+    with pytest.raises(KeyError, match="icc, book, codec, ingest, pipeline, startup"):
         harness.run_bench("speed")
 
 

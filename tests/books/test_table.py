@@ -18,7 +18,7 @@ from mantra.books.table import (
     stash_buckets,
 )
 from mantra.compiled import JIT
-from mantra.icc.memory import address_of, aligned_zeros, records_at, word_at
+from mantra.icc.memory import aligned_zeros, word_at
 
 HASH_SHIFT = 60  # of 8 buckets
 ROOM = LANES + LANES  # a bucket's, and the stash's of a small table
@@ -37,19 +37,18 @@ OTHERS = prices_of(5, 12)
 @pytest.fixture
 def side():
     head = aligned_zeros(1, SIDE)
-    open_side(address_of(head), 1, 1)
+    open_side(head[0], 1, 1)
     assert head["buckets"][0] == BUCKETS_MIN
-    yield address_of(head)
-    close_side(address_of(head))
+    yield head[0]
+    close_side(head[0])
 
 
 def content(side):
     """Price -> volume of all slots, with no price in two, and the stash counted right."""
-    head = records_at(side, 1, SIDE)[0]
-    slots = [slot_at(int(head["table"]), number) for number in range(slot_count(side))]
+    slots = [slot_at(int(side["table"]), number) for number in range(slot_count(side))]
     pairs = [(word_at(slot), word_at(slot + VOLUME_OFFSET)) for slot in slots if word_at(slot)]
     assert len(dict(pairs)) == len(pairs)
-    assert sum(word_at(slot) != 0 for slot in slots[BUCKETS_MIN * LANES :]) == head["stashed"]
+    assert sum(word_at(slot) != 0 for slot in slots[BUCKETS_MIN * LANES :]) == side["stashed"]
     return dict(pairs)
 
 
@@ -99,7 +98,7 @@ STEP = st.tuples(st.sampled_from(CROWD[:14] + OTHERS), st.integers(0, 3))
 @given(st.lists(STEP, max_size=120))
 def test_two_crowded_buckets_are_a_dict(steps):
     head, naive = aligned_zeros(1, SIDE), {}
-    side = address_of(head)
+    side = head[0]
     open_side(side, 1, 1)
     for price, volume in steps:
         said = place(side, price, volume)

@@ -22,7 +22,7 @@ from mantra.books.window import (
     window_ticks,
 )
 from mantra.compiled import JIT, compiled
-from mantra.icc.memory import address_of, aligned_zeros, records_at
+from mantra.icc.memory import aligned_zeros
 
 EXAMPLES = 200 if JIT else 30
 SIGNS = pytest.mark.parametrize("sign", [1, -1])
@@ -31,27 +31,27 @@ UNITS = [1, 2, 5, 25, 96, 1000, 832_040, 10**6, 3**20, UNIT_MAX]
 
 @compiled
 def index_at(side, price):
-    return index_of(records_at(side, 1, SIDE)[0], price)
+    return index_of(side, price)
 
 
 @compiled
 def mark_at(side, index, present):
-    mark(records_at(side, 1, SIDE)[0], index, present)
+    mark(side, index, present)
 
 
 @compiled
 def next_at(side, start):
-    return next_index(records_at(side, 1, SIDE)[0], start)
+    return next_index(side, start)
 
 
 @compiled
 def set_unit_at(side, unit):
-    set_unit(records_at(side, 1, SIDE)[0], unit)
+    set_unit(side, unit)
 
 
 @compiled
 def price_at(side, index):
-    return price_of(records_at(side, 1, SIDE)[0], index)
+    return price_of(side, index)
 
 
 class Window:
@@ -59,7 +59,7 @@ class Window:
 
     def __init__(self, sign=1, levels=1):
         self.head = aligned_zeros(1, SIDE)
-        self.side = address_of(self.head)
+        self.side = self.head[0]
         open_side(self.side, sign, levels)
 
     def __enter__(self):

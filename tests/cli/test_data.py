@@ -52,6 +52,18 @@ def test_exponents_and_the_venues_name_may_be_given(mantra, tmp_path):
     assert (instrument["price_exponent"], instrument["volume_exponent"]) == (4, 6)
 
 
+def test_tardis_files_become_an_archive_and_a_bad_line_is_named(mantra, tmp_path):
+    head = "exchange,symbol,timestamp,local_timestamp,id,side,price,amount\n"
+    (tmp_path / "t.csv").write_text(head + f"binance,BTCUSDT,{10**15},{10**15},7,buy,9.5,1\n")
+    ended = mantra("import", "tardis", tmp_path / "t.csv", "--out", tmp_path / "out")
+    assert ended.code == 0
+    assert ArchiveReader(tmp_path / "out").rows("trades") == 1
+    (tmp_path / "t.csv").write_text(head + "binance,BTCUSDT\n")
+    ended = mantra("import", "tardis", tmp_path / "t.csv", "--out", tmp_path / "b")
+    assert ended.code not in (0, None)
+    assert "t.csv: line 2: not a row of eight columns" in ended.err
+
+
 @pytest.mark.parametrize("text", ["BTCUSDT", "BTCUSDT:2", "BTCUSDT:x:5", "BTCUSDT:2:99", "B:-1:2"])
 def test_exponents_that_cannot_be(mantra, tmp_path, text):
     write(tmp_path / "0.gz", GOOD)

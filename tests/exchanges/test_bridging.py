@@ -13,7 +13,6 @@ from mantra.exchanges.bridging import (
     APPLY,
     BRIDGE,
     DROP,
-    EMPTY,
     FOLLOWING,
     GAP,
     NEXT,
@@ -26,7 +25,7 @@ from mantra.exchanges.bridging import (
 from mantra.exchanges.decoded import NO_ID
 from mantra.icc.memory import address_of, aligned_zeros
 
-# A story: `snapshot id`, `empty`, or `first..last` (spot) or `previous<first..last` (futures),
+# A story: `snapshot id`, or `first..last` (spot) or `previous<first..last` (futures),
 # an id left out where the venue has none, and what is done. States follow after "->".
 STORIES = {
     "messages before a snapshot wait": """
@@ -88,11 +87,10 @@ STORIES = {
         snapshot 100 True
         103<105..109 gap            -> waiting
     """,
-    "a book told to begin empty takes the first message whatever it is": """
-        empty                       -> empty
-        50..60      apply           -> following
-        61..61      apply
-        63..63      gap             -> waiting
+    "futures: a first message taken as the base is followed by its next": """
+        snapshot 60 True
+        60<61..65   apply           -> following
+        66<67..69   gap             -> waiting
     """,
     "times that rise: what is not newer than the book is dropped, nothing else is known": """
         snapshot 1618677695291295 True -> anchored
@@ -104,12 +102,6 @@ STORIES = {
         ..1618677698999999 drop     -> following
         snapshot 1618677698999999 False
         snapshot 1618677700000000 True -> anchored
-    """,
-    "times that rise begin an empty book, and wait for a snapshot, like ids": """
-        ..7         wait snapshot   -> waiting
-        empty
-        ..7         apply           -> following
-        ..6         drop
     """,
     "without ids every message is next, and every snapshot is taken": """
         ..          wait snapshot   -> waiting
@@ -147,10 +139,7 @@ class Bridge:
         """Do one line of a story; the line as it came out."""
         words, _, state = line.partition("->")
         what, *rest = words.split()
-        if what == "empty":
-            bridging.begin_empty(self.address)
-            done = "empty"
-        elif what == "snapshot":
+        if what == "snapshot":
             taken = bool(bridging.take_snapshot(self.address, number(rest[0].rstrip("-"))))
             done = f"snapshot {rest[0]} {taken}"
         else:
@@ -178,9 +167,6 @@ EXPECTED = {
     (FOLLOWING, OLD): (DROP, FOLLOWING),
     (FOLLOWING, NEXT): (APPLY, FOLLOWING),
     (FOLLOWING, AHEAD): (GAP, WAITING),
-    (EMPTY, OLD): (APPLY, FOLLOWING),
-    (EMPTY, NEXT): (APPLY, FOLLOWING),
-    (EMPTY, AHEAD): (APPLY, FOLLOWING),
 }
 
 
@@ -223,8 +209,4 @@ def test_whatever_is_lost_the_applied_messages_are_a_chain_without_holes(data, f
         elif action == GAP:
             assert applied is None or i > applied + 1
             bridging.take_snapshot(bridge.address, end)
-            applied = i if not futures else None
-            if futures:
-                bridging.begin_empty(bridge.address)
-                assert bridging.take_depth(bridge.address, first, end, before) == APPLY
-                applied = i
+            applied = i

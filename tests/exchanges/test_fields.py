@@ -84,6 +84,19 @@ def test_a_member_is_its_bit_and_where_its_value_begins():
         assert key(b'"price":1'[:cut])[1] < (0 if cut < 8 else 9)
 
 
+@pytest.mark.parametrize("text", ["price", "qty", "a_key_of_16_byte"])
+def test_a_key_that_is_to_come_is_the_same_key_whatever_stands_behind(text):
+    bit = 1 << ["price", "qty", "a_key_of_16_byte"].index(text)
+    raw = f'"{text}":'.encode()
+    for behind in range(1, 24):
+        assert key(raw + b"1" * behind, seen=bit - 1) == (bit, len(raw))
+        assert key(raw + b" 1" + b"1" * behind, seen=bit - 1) == (bit, len(raw) + 1)
+        for place in range(len(raw)):
+            other = bytearray(raw + b"1" * behind)
+            other[place] ^= 0x80
+            assert key(bytes(other), seen=bit - 1)[0] == 0
+
+
 def test_a_key_that_comes_again_is_refused_with_its_reason():
     assert key(b'"price":1', seen=2) == (1, 8)
     assert key(b'"price":1', seen=1) == (0, -1)

@@ -64,6 +64,7 @@ def as_generators(module: str, *replacements: tuple[str, str], **constants: Any)
     module's own.
     """
     source = (Path(mantra.icc.__file__).parent / f"{module}.py").read_text()
+    source = source.replace("atomics.", "")  # The primitives, by the names they have here.
     for old, new in replacements:
         assert source.count(old) == 1, f"{module}.py holds this {source.count(old)} times: {old}"
         source = source.replace(old, new)

@@ -7,7 +7,7 @@ import threading
 import numpy as np
 import pytest
 
-from mantra.icc import queue, queue_segment, shm
+from mantra.icc import atomics, queue, queue_segment, shm
 from mantra.icc.memory import address_of, aligned_zeros
 
 RECORD = np.dtype([("words", "i8", (7,))])
@@ -121,10 +121,10 @@ def test_a_supervisor_heals_what_the_dead_hold_and_not_what_the_living_hold(dead
     first, _, slot_bytes = queue_segment._ring(of)
     for number, (owner, process) in enumerate([(3, dead_process), (4, shm.this_process())]):
         of.owners[owner] = process
-        queue.store_release(first + number * slot_bytes, queue.writing(number, owner))
+        atomics.store_release(first + number * slot_bytes, queue.writing(number, owner))
     assert queue_segment.heal(of) == 1
-    assert queue.load_acquire(first) == queue.void(0, 0)
-    assert queue.load_acquire(first + slot_bytes) == queue.writing(1, 4)
+    assert atomics.load_acquire(first) == queue.void(0, 0)
+    assert atomics.load_acquire(first + slot_bytes) == queue.writing(1, 4)
     assert of.owners[3:5].tolist() == [0, shm.this_process()]
 
 

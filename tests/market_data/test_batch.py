@@ -78,6 +78,6 @@ def test_raw_frames_are_kept_before_they_are_taken(binance, tmp_path):
     texts = [diff(5, 6), b"{nonsense"]
     Batch(binance, texts).step()
     files.close()
-    with gzip.open(tmp_path / "raw" / "binance.0.gz") as lines:
+    with gzip.open(tmp_path / "raw" / "binance.00000.gz") as lines:
         kept = [line.rstrip(b"\n").split(b" ", 2) for line in lines]
     assert [(mark, text) for _, mark, text in kept] == [(b"#%d" % serial, text) for text in texts]

@@ -77,7 +77,7 @@ def test_frames_snapshots_and_ends_come_back_in_order_with_their_times(tmp_path)
     assert times == sorted(times)
     assert begin - 1_000_000 < times[0] <= times[-1] < end + 1_000_000
     status = raw.status()
-    assert status["bytes"] == (tmp_path / "raw/kraken.0.gz").stat().st_size
+    assert status["bytes"] == (tmp_path / "raw/kraken.00000.gz").stat().st_size
     assert (status["files"], status["dropped"], status["full"]) == (1, 0, False)
 
 
@@ -92,6 +92,9 @@ def test_the_time_of_a_line_is_that_of_its_ticks(tmp_path):
     times = [ns for ns, *_ in lines(tmp_path)]
     for ns, offset in zip(times, [*offsets[:-1], 2.5], strict=True):
         assert abs(ns - utc - int(offset * 1e9)) < 5_000_000
+
+
+DIGITS_BEYOND = 7  # bytes behind a number that writing it may touch: crc32.put_digits
 
 
 @given(
@@ -112,7 +115,8 @@ def test_no_ticks_overflow(ticks, ns_per_tick, utc_ns, ticks_at):
     keep(address_of(record), FRAME, 7, address_of(room), 0, ticks)
     elapsed = min(max(ticks - ticks_at, -ELAPSED_MAX), ELAPSED_MAX)
     expected = max(10**18, utc_ns + (elapsed * multiplier >> shift))
-    assert room.tobytes() == b"%d #7 \n" % expected + bytes(100 - 24)
+    assert room.tobytes()[:24] == b"%d #7 \n" % expected
+    assert not room[24 + DIGITS_BEYOND :].any()
 
 
 def test_what_does_not_fit_is_dropped_counted_and_no_byte_of_it_is_written():
@@ -125,7 +129,7 @@ def test_what_does_not_fit_is_dropped_counted_and_no_byte_of_it_is_written():
     assert record[["filled", "lines", "bytes"]].tolist() == [(2 * 24 + 60, 2, 60)]
     assert record[["dropped", "dropped_bytes"]].tolist() == [(4, 300 + 76 + 75 + 51)]
     assert room[2 * 24 + 60 - 1] == ord("\n")
-    assert (room[2 * 24 + 60 :] == 0xAB).all()
+    assert (room[2 * 24 + 60 + DIGITS_BEYOND :] == 0xAB).all()
 
 
 @pytest.mark.parametrize("size", [100, 40_000])
@@ -290,7 +294,7 @@ def test_a_real_limit_on_the_files_size_is_survived(tmp_path):
     while not full:
         number, full = child.go()
     whole = lines(tmp_path)
-    assert (tmp_path / "raw/kraken.0.gz").stat().st_size <= 20_000
+    assert (tmp_path / "raw/kraken.00000.gz").stat().st_size <= 20_000
     assert len(whole) < number
     while full:
         number, full = child.go("room")
@@ -303,7 +307,7 @@ def test_a_real_limit_on_the_files_size_is_survived(tmp_path):
 
 @pytest.mark.processes
 def test_after_kill_9_all_but_the_last_piece_is_there(tmp_path):
-    child, path = Child(tmp_path, -1), tmp_path / "raw/kraken.0.gz"
+    child, path = Child(tmp_path, -1), tmp_path / "raw/kraken.00000.gz"
     size = number = 0
     while size < 100_000:
         number, _ = child.go()
@@ -320,4 +324,4 @@ def test_after_kill_9_all_but_the_last_piece_is_there(tmp_path):
     successor = RawFiles(tmp_path, "kraken")
     say(successor, 1, b"again")
     successor.close()
-    assert successor.path.name == "kraken.1.gz"
+    assert successor.path.name == "kraken.00001.gz"

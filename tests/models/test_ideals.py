@@ -89,7 +89,7 @@ def test_the_last_words_are_told_at_the_end(desk):
 
 def test_more_rows_than_can_wait_are_told_at_once(desk):
     for _ in range(UNTOLD_MAX + 5):
-        send_ideal(desk.actor.context_address, np.int64(1), np.int64(1))
+        send_ideal(desk.actor.context[0], np.int64(1), np.int64(1))
     assert len(told(desk)) == UNTOLD_MAX
     step(desk)
     assert len(told(desk)) == UNTOLD_MAX + 5

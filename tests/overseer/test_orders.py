@@ -2,7 +2,7 @@
 
 from mantra.messages.enums import ACCEPTED, CANCELED
 from mantra.overseer.orders import find_order
-from mantra.overseer.state import CAPACITY, KEPT, OPEN_MAX
+from mantra.overseer.state import CAPACITY, KEPT, NOWHERE, OPEN_MAX
 from tests.overseer.overseer_desk import Desk
 
 
@@ -15,11 +15,11 @@ def test_an_id_is_a_sequence_and_a_slot_and_finds_its_order():
         assert ids == sorted(set(ids))
         for order_id in ids:
             assert order_id >= CAPACITY
-            found = find_order(desk.overseer.context_address, order_id)
+            found = find_order(desk.overseer.context[0], order_id)
             expected = desk.overseer.arrays["orders"][order_id % CAPACITY]
             assert expected["order_id"] == order_id
-            assert found != 0
-            assert find_order(desk.overseer.context_address, order_id + CAPACITY) == 0
+            assert found == order_id % CAPACITY
+            assert find_order(desk.overseer.context[0], order_id + CAPACITY) == NOWHERE
 
 
 def test_an_ended_order_keeps_its_slot_until_many_others_were_sent():

@@ -23,11 +23,7 @@ def test_all_private_state_is_whole_words():
 
 
 def test_the_terms_of_an_ideal_order_are_one_word():
-    terms = [
-        name
-        for name, (_, at) in IDEAL_ORDER.fields.items()
-        if 0 <= state.IDEAL_AT + at - state.TERMS_AT < 7
-    ]
+    terms = [name for name, (_, at) in IDEAL_ORDER.fields.items() if 0 <= at - state.TERMS_AT < 7]
     assert terms == ["instrument", "side", "type", "time_in_force"]
 
 

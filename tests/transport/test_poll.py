@@ -5,6 +5,7 @@ import random
 import select
 import socket
 import struct
+import time
 
 import numpy as np
 import pytest
@@ -25,7 +26,7 @@ from mantra.transport.frames import (
     put,
     refuse,
 )
-from mantra.transport.poll import READY, decrypt, poll, receive, resume, visit
+from mantra.transport.poll import READY, decrypt, gather, poll, receive, resume, visit
 from mantra.transport.pool import Pool
 from mantra.transport.tls import TlsSession
 from tests.transport.naive import frame, messages
@@ -242,3 +243,24 @@ def test_each_function_is_compiled_once(bench):
     assert bench.turns() == [(0, TEXT, b"ab"), (0, PING, frame(PING))]
     for function in (poll, resume, visit, receive, decrypt, put, parse, join, compact, refuse):
         assert len(function.signatures) == 1, function
+
+
+def test_turns_that_gather_begin_so_long_apart():
+    bench = Bench(2)
+    bench.pool.record["gather_ns"] = 30_000_000
+    bench.turn()
+    began = time.monotonic()
+    for number in (0, 1):
+        bench.send(number, frame(TEXT, b"early"))
+    assert [payload for *_, payload in bench.turn()] == [b"early"] * 2
+    assert time.monotonic() - began > 0.025
+
+
+def test_a_turn_that_is_late_does_not_wait_again():
+    pool = Pool()
+    pool.record["gather_ns"] = 200_000_000
+    pool.record["due"] = time.monotonic_ns() - 1_000_000_000
+    began = time.monotonic()
+    gather(pool.address)
+    assert time.monotonic() - began < 0.15
+    assert pool.record["due"] >= time.monotonic_ns()

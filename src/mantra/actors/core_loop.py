@@ -7,11 +7,10 @@ whether the supervisor lives; a few µs each.
 import numpy as np
 from numba import types
 
-from mantra.actors import control
-from mantra.actors.actor import CALL_PYTHON
+from mantra.actors import actor, control
 from mantra.compiled import call_step, compiled
 from mantra.icc.atomics import cpu_pause, load_relaxed, store_relaxed
-from mantra.icc.memory import address_of, aligned_zeros, record_type, records_at
+from mantra.icc.memory import address_of, aligned_zeros, offsets, record_type, records_at
 from mantra.telemetry.tsc import read_tsc
 
 # What to do when no actor of the core found work.
@@ -35,10 +34,7 @@ CHECK, STOP = -1, -2
 # rows   addresses of the ACTOR_ROWs
 CORE = record_type("i8 count idle check_ticks next", f"({ACTORS_PER_CORE},)i8 steps contexts rows")
 
-STOP_AT = control.ACTOR_ROW.fields["stop"][1]  # type: ignore[index]
-LOOPS_AT = control.ACTOR_ROW.fields["loops"][1]  # type: ignore[index]
-BUSY_LOOPS_AT = control.ACTOR_ROW.fields["busy_loops"][1]  # type: ignore[index]
-WORK_AT = control.ACTOR_ROW.fields["work"][1]  # type: ignore[index]
+STOP_AT, LOOPS_AT, BUSY_LOOPS_AT, WORK_AT = offsets(control.ACTOR_ROW, "stop loops busy_loops work")
 
 _sched_yield = types.ExternalFunction("sched_yield", types.int32())
 _usleep = types.ExternalFunction("usleep", types.int32(types.uint32))
@@ -72,7 +68,7 @@ def step_actors(core_address):
         done = call_step(core["steps"][index], core["contexts"][index])
         row = core["rows"][index]
         store_relaxed(row + LOOPS_AT, load_relaxed(row + LOOPS_AT) + 1)
-        if done == CALL_PYTHON:
+        if done == actor.CALL_PYTHON:
             core["next"] = index + 1
             return index
         if done > 0:

@@ -15,10 +15,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mantra.actors import core_loop
+from mantra.actors import core_loop, spine
 from mantra.actors.actor import Actor
 from mantra.actors.control import ENDED, STARTED, attach
-from mantra.actors.spine import Spine
 from mantra.icc.memory import address_of, aligned_zeros
 
 PR_SET_PDEATHSIG = 1
@@ -44,7 +43,7 @@ def run_core_process(run: str, line: CoreLine, ticks_per_second: float, timings:
     status = 0
     try:
         _settle(line)
-        spines = [Spine(run, actor, timings) for actor in line.actors]
+        spines = [spine.Spine(run, actor, timings) for actor in line.actors]
         for actor, given in zip(line.actors, spines, strict=True):
             actor.on_start(given)
         _loop(run, line, spines, ticks_per_second)
@@ -67,7 +66,7 @@ def _settle(line: CoreLine) -> None:
     gc.disable()
 
 
-def _loop(run: str, line: CoreLine, spines: list[Spine], ticks_per_second: float) -> None:
+def _loop(run: str, line: CoreLine, spines: list[spine.Spine], ticks_per_second: float) -> None:
     control = attach(run)
     rows = [control.rows[given.publisher] for given in spines]
     core = core_record(line, spines, ticks_per_second)
@@ -93,19 +92,16 @@ def _loop(run: str, line: CoreLine, spines: list[Spine], ticks_per_second: float
         row["state"] = ENDED
 
 
-def core_record(line: CoreLine, spines: list[Spine], ticks_per_second: float) -> np.ndarray:
+def core_record(line: CoreLine, spines: list[spine.Spine], ticks_per_second: float) -> np.ndarray:
     """The CORE record of a line whose actors have started. ValueError if it has too many."""
     if len(line.actors) > core_loop.ACTORS_PER_CORE:
-        raise ValueError(
-            f"core line {line.label!r} has {len(line.actors)} actors; "
-            f"{core_loop.ACTORS_PER_CORE} is the limit"
-        )
+        limit = f"{core_loop.ACTORS_PER_CORE} is the limit"
+        raise ValueError(f"core line {line.label!r} has {len(line.actors)} actors; {limit}")
     core = aligned_zeros(1, core_loop.CORE)
-    record = core[0]
-    record["count"], record["idle"] = len(line.actors), line.idle
+    record, count = core[0], len(line.actors)
+    record["count"], record["idle"] = count, line.idle
     record["check_ticks"] = int(core_loop.CHECK_S * ticks_per_second)
-    for index, (actor, given) in enumerate(zip(line.actors, spines, strict=True)):
-        record["steps"][index] = actor.step.address
-        record["contexts"][index] = actor.context_address
-        record["rows"][index] = given.row_address
+    record["steps"][:count] = [actor.step.address for actor in line.actors]
+    record["contexts"][:count] = [actor.context_address for actor in line.actors]
+    record["rows"][:count] = [given.row_address for given in spines]
     return core

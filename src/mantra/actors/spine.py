@@ -15,9 +15,7 @@ from mantra.actors.actor import Actor
 from mantra.icc import queue, queue_segment, seqlock_vector, shm
 from mantra.icc.memory import address_of, aligned_zeros
 from mantra.messages.records import QUEUE_RECORDS, TIMING
-from mantra.telemetry import timers
-from mantra.telemetry.clock import CLOCK_FIX
-from mantra.telemetry.tracked import OUTLET, TRACK
+from mantra.telemetry import clock, timers, tracked
 
 CAPACITY = 1 << 13  # half a megabyte: what is rare stays in the cache
 TIMINGS_PREFIX = "timings-"
@@ -56,7 +54,7 @@ def build(run: str, actors: list[Actor], capacities: dict[str, int] | None = Non
             mode = queue.SPMC if alone else queue.MPMC
             capacity = (capacities or {}).get(name, default_capacity(name))
             queue_segment.create(run, name, record_of(name), capacity, mode)
-        seqlock_vector.create(run, CLOCK_VECTOR, CLOCK_FIX, 1)
+        seqlock_vector.create(run, CLOCK_VECTOR, clock.CLOCK_FIX, 1)
         for actor in actors:
             timers.create(run, actor.name, list(actor.timers), list(actor.writes))
             for vector, (record, rows) in actor.vectors().items():
@@ -88,9 +86,8 @@ class Spine:
         self.control = run_control.attach(self.run)
         self._timers = timers.attach(self.run, self.actor.name, writable=True)
         self.publisher = self.control.names().index(self.actor.name)
-        self.track = aligned_zeros(1, TRACK)
-        self.track["publisher"] = self.publisher
-        self.track["enabled"] = self.timings
+        self.track = aligned_zeros(1, tracked.TRACK)
+        self.track["publisher"], self.track["enabled"] = self.publisher, self.timings
         if self.actor.timers:
             first = self._timers.histogram_address("business", self.actor.timers[0])
             self.track["histograms"] = first
@@ -114,7 +111,7 @@ class Spine:
 
     def outlet(self, queue_name: str) -> np.ndarray:
         """An OUTLET to a queue."""
-        handle = aligned_zeros(1, OUTLET)
+        handle = aligned_zeros(1, tracked.OUTLET)
         handle["producer"] = queue_segment.producer(self.queue(queue_name))
         if queue_name in self.actor.writes:
             handle["latencies"] = self._timers.histogram_address("latency", queue_name)

@@ -8,9 +8,8 @@ with Stepper([venue, model, overseer]) as stepper:
 import os
 from itertools import count
 
-from mantra.actors import spine
+from mantra.actors import control, spine
 from mantra.actors.actor import CALL_PYTHON, Actor
-from mantra.actors.control import DONE, RUNNING, Control, attach
 
 _runs = count()
 
@@ -19,28 +18,25 @@ class Stepper:
     """A run of its own, without processes. A context manager: shared memory goes at the end."""
 
     def __init__(
-        self,
-        actors: list[Actor],
-        capacities: dict[str, int] | None = None,
-        timings: bool = True,
+        self, actors: list[Actor], capacities: dict[str, int] | None = None, timings: bool = True
     ):
         self.run = f"step-{os.getpid()}-{next(_runs)}"
         self.actors = actors
         self._capacities, self._timings = capacities, timings
-        self.control: Control
+        self.control: control.Control
         self.spines: list[spine.Spine] = []
 
     def __enter__(self) -> "Stepper":
         spine.build(self.run, self.actors, self._capacities)
         try:
-            self.control = attach(self.run)
+            self.control = control.attach(self.run)
             self.spines = [spine.Spine(self.run, actor, self._timings) for actor in self.actors]
             for actor, given in zip(self.actors, self.spines, strict=True):
                 actor.on_start(given)
         except BaseException:
             spine.unlink(self.run)
             raise
-        self.control.record["state"] = RUNNING
+        self.control.record["state"] = control.RUNNING
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -74,4 +70,4 @@ class Stepper:
     def sources_done(self) -> bool:
         """Whether every source has sent all it has."""
         states = self.control.rows["state"][[actor.is_source for actor in self.actors]]
-        return bool((states == DONE).all())
+        return bool((states == control.DONE).all())

@@ -17,9 +17,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from mantra.actors import control, spine
-from mantra.actors.core_loop import warm_up
-from mantra.actors.core_process import CoreLine, run_core_process
+from mantra.actors import control, core_loop, core_process, spine
 from mantra.compiled import fill_cache
 from mantra.icc import queue, queue_segment, seqlock_vector, shm
 from mantra.icc.memory import address_of, aligned_zeros
@@ -40,7 +38,7 @@ RESTARTS_MAX = 3
 class Process:
     """A core line and the process that runs it."""
 
-    line: CoreLine
+    line: core_process.CoreLine
     pid: int = 0
     exit_status: int | None = None  # None: runs
     restarts: int = 0
@@ -53,7 +51,7 @@ class Supervisor:
     """Runs the lines of a core map as processes. Use as `with Supervisor(…) as s: s.watch()`."""
 
     run: str
-    lines: list[CoreLine]
+    lines: list[core_process.CoreLine]
     capacities: dict[str, int] = field(default_factory=dict)
     timings: bool = True
     before_start: Callable[[], object] | None = None  # segments of the caller's own
@@ -67,7 +65,7 @@ class Supervisor:
         fill_cache([actor.step for actor in self.actors])
         for actor in self.actors:
             _ = actor.step.address  # Compiled or loaded here, once: the children inherit it.
-        warm_up()
+        core_loop.warm_up()
         self.calibration = Calibration()
         spine.build(self.run, self.actors, self.capacities)
         try:
@@ -139,7 +137,7 @@ class Supervisor:
         if process.pid == 0:
             self._restore_handlers()
             rate = float(self.calibration.fix["ticks_per_second"])
-            run_core_process(self.run, process.line, rate, self.timings)
+            core_process.run_core_process(self.run, process.line, rate, self.timings)
         process.exit_status = None
         process.beat_at = time.monotonic()
 

@@ -47,7 +47,7 @@ CANDIDATES = [(mode, order) for mode in (ModeSpec.classic, ModeSpec.auto) for or
 DEARER_MUST_SAVE = 0.98  # a later candidate is taken if it needs at most this share of the bytes
 
 # field: (plus, minus): the fields of the same record that predict it. TIMING's stamps.
-PREDICTED = {
+PREDICTED: dict[str, tuple[list[str], list[str]]] = {
     "ts_start": (["ts_origin"], []),
     "ts_stop": (["ts_start"], []),
     "published": (["ts_stop"], ["ts_origin"]),
@@ -66,10 +66,8 @@ def describe(stream: str, dtype: np.dtype) -> dict:
         kind, offset = dtype.fields[name][:2]  # type: ignore[index]
         base, shape = kind.subdtype or (kind, ())
         if base.hasobject or base.names:
-            raise ArchiveError(
-                f"stream {stream!r}: field {name!r}: objects and nested records "
-                f"are not kept; use fields of numbers or bytes"
-            )
+            what = f"stream {stream!r}: field {name!r}: objects and nested records are not kept"
+            raise ArchiveError(f"{what}; use fields of numbers or bytes")
         fields.append([name, base.newbyteorder("<").str, offset, list(shape)])
     return {
         "stream": stream,
@@ -103,10 +101,8 @@ def _columns_of(dtype: np.dtype, name: str) -> list[dict]:
         whole |= {"plus": plus, "minus": minus}
     if name != "published":
         return [whole]
-    return [
-        whole | {"part": "high", "shift": PUBLISHER_BITS},
-        whole | {"part": "low", "shift": PUBLISHER_BITS, "plus": [], "minus": []},
-    ]
+    low = {"part": "low", "plus": [], "minus": []}
+    return [whole | {"shift": PUBLISHER_BITS} | part for part in ({"part": "high"}, low)]
 
 
 # ---------------------------------------------------------------- records <-> columns
@@ -211,16 +207,10 @@ class ColumnEncoder:
 
 
 def _compress(values: np.ndarray, mode: Callable[[], ModeSpec], order: int) -> bytes:
-    return standalone.simple_compress(
-        values,
-        ChunkConfig(
-            compression_level=LEVEL,
-            mode_spec=mode(),
-            delta_spec=DeltaSpec.try_consecutive(order) if order else DeltaSpec.no_op(),
-            paging_spec=PagingSpec.equal_pages_up_to(1 << 18),
-            enable_8_bit=True,
-        ),
-    )
+    delta = DeltaSpec.try_consecutive(order) if order else DeltaSpec.no_op()
+    paging = PagingSpec.equal_pages_up_to(1 << 18)
+    config = ChunkConfig(LEVEL, mode(), delta, paging, enable_8_bit=True)
+    return standalone.simple_compress(values, config)
 
 
 def decode(encoding: int, body: bytes, dtype: np.dtype, count: int) -> np.ndarray:

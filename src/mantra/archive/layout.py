@@ -99,10 +99,8 @@ class Damage:
 
     def __str__(self) -> str:
         lost = "an unknown number of rows" if self.rows < 0 else f"{self.rows} rows"
-        return (
-            f"{self.path}: byte {self.offset}, block {self.block}: {self.what} "
-            f"({lost} from row {self.first_row})"
-        )
+        place = f"{self.path}: byte {self.offset}, block {self.block}"
+        return f"{place}: {self.what} ({lost} from row {self.first_row})"
 
 
 @dataclass(frozen=True)
@@ -132,9 +130,8 @@ class Block:
 def segment_path(directory: Path, stream: str, segment: int) -> Path:
     """Path of a stream's segment. Raises ArchiveError for a name that cannot be a file's."""
     if not STREAM_NAME.fullmatch(stream):
-        raise ArchiveError(
-            f"stream {stream!r}: expected letters, digits and '_.+-', at most 121 of them"
-        )
+        expected = "letters, digits and '_.+-', at most 121 of them"
+        raise ArchiveError(f"stream {stream!r}: expected {expected}")
     return directory / f"{stream}.{segment}{SUFFIX}"
 
 
@@ -197,8 +194,7 @@ def pack_block(
     directory["crc"] = [zlib.crc32(body) for _, body in columns]
     directory["encoding"] = [encoding for encoding, _ in columns]
     header = np.zeros(1, BLOCK_HEADER)
-    header["magic"] = BLOCK_MAGIC
-    header["header_bytes"] = BLOCK_HEADER.itemsize + directory.nbytes
+    header["magic"], header["header_bytes"] = BLOCK_MAGIC, BLOCK_HEADER.itemsize + directory.nbytes
     header["columns"], header["body_bytes"] = len(columns), directory["bytes"].sum(dtype=np.int64)
     header["first_row"], header["rows"] = first_row, rows
     header["ts_min"], header["ts_max"] = ts_min, ts_max

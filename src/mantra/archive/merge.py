@@ -7,8 +7,11 @@ first. Memory: a block or two a stream.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+
+Chunks = Iterator[tuple[list[np.ndarray], np.ndarray]]
 
 
 @dataclass
@@ -40,7 +43,7 @@ class Source:
         return rows, places
 
 
-def interleaved(sources: list[Source]) -> Iterator[tuple[list[np.ndarray], np.ndarray]]:
+def interleaved(sources: list[Source]) -> Chunks:
     """Chunks of (rows of each source, order): order[k] is the source of the chunk's k-th row.
 
     Compiled code walks `order` (int8) and takes the next row of the source it names. A source's
@@ -55,12 +58,10 @@ def interleaved(sources: list[Source]) -> Iterator[tuple[list[np.ndarray], np.nd
         # Up to here every stream's rows are at hand; at this very place only those of streams up
         # to the one that ends there: it may have more of them in its next block.
         limit, ending = min((int(sources[i].places[-1]), i) for i in alive)
-        parts = [
-            source.take(
-                int(np.searchsorted(source.places, limit, "right" if i <= ending else "left"))
-            )
-            for i, source in enumerate(sources)
-        ]
+        parts = []
+        for i, source in enumerate(sources):
+            edge: Any = "right" if i <= ending else "left"
+            parts.append(source.take(int(np.searchsorted(source.places, limit, edge))))
         places = np.concatenate([places for _, places in parts])
         owners = np.repeat(np.arange(len(sources), dtype=np.int8), [len(rows) for rows, _ in parts])
         yield [rows for rows, _ in parts], owners[np.argsort(places, kind="stable")]

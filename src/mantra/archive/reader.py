@@ -19,12 +19,12 @@ from typing import Any
 
 import numpy as np
 
+from mantra.archive import merge, segment
 from mantra.archive.columns import decode, decoding_order, dtype_of, put_column
 from mantra.archive.layout import RUN_FILE, ArchiveError, Block, Damage, segment_files
-from mantra.archive.merge import Source, interleaved
-from mantra.archive.segment import StreamIndex, index_stream, read_columns
 
 LOG = logging.getLogger("mantra.archive")
+Time = int | None  # None: open
 TIME_MIN, TIME_MAX = -(1 << 63), 1 << 63
 
 
@@ -41,10 +41,9 @@ class ArchiveReader:
         files = segment_files(self.directory)
         self.metadata = read_metadata(self.directory)
         if not files and not self.metadata:
-            raise ArchiveError(
-                f"{self.directory}: no archive: neither run.json nor <stream>.<n>.mantra files"
-            )
-        self._indexes = {stream: index_stream(stream, files[stream]) for stream in files}
+            sought = "neither run.json nor <stream>.<n>.mantra files"
+            raise ArchiveError(f"{self.directory}: no archive: {sought}")
+        self._indexes = {stream: segment.index_stream(stream, files[stream]) for stream in files}
         self.damages = [d for index in self._indexes.values() for d in index.damages]
         for damage in self.damages:
             LOG.warning("%s", damage)
@@ -64,8 +63,8 @@ class ArchiveReader:
     def read(
         self,
         stream: str,
-        start: int | None = None,
-        end: int | None = None,
+        start: Time = None,
+        end: Time = None,
         columns: Sequence[str] | None = None,
         skip_damaged: bool = False,
     ) -> np.ndarray:
@@ -78,8 +77,8 @@ class ArchiveReader:
     def blocks(
         self,
         stream: str,
-        start: int | None = None,
-        end: int | None = None,
+        start: Time = None,
+        end: Time = None,
         columns: Sequence[str] | None = None,
         skip_damaged: bool = False,
     ) -> Iterator[np.ndarray]:
@@ -117,12 +116,8 @@ class ArchiveReader:
                 yield rows
 
     def interleaved(
-        self,
-        streams: Sequence[str],
-        start: int | None = None,
-        end: int | None = None,
-        skip_damaged: bool = False,
-    ) -> Iterator[tuple[list[np.ndarray], np.ndarray]]:
+        self, streams: list[str], start: Time = None, end: Time = None, skip_damaged: bool = False
+    ) -> merge.Chunks:
         """Several streams in order of time: chunks of (rows of each stream, order).
 
         order[k] (int8) is the index in `streams` of the chunk's k-th row; take that stream's next
@@ -134,8 +129,8 @@ class ArchiveReader:
             if column is None:
                 raise ArchiveError(f"stream {stream!r} has no time column: it cannot be merged")
             blocks = self.blocks(stream, start, end, None, skip_damaged)
-            sources.append(Source(blocks, column, np.empty(0, self.dtype(stream))))
-        return interleaved(sources)
+            sources.append(merge.Source(blocks, column, np.empty(0, self.dtype(stream))))
+        return merge.interleaved(sources)
 
     def _damaged(self, damage: Damage, skip: bool) -> None:
         if not skip:
@@ -147,11 +142,10 @@ class ArchiveReader:
             self.damages.append(damage)
             LOG.warning("%s", damage)
 
-    def _index(self, stream: str) -> StreamIndex:
+    def _index(self, stream: str) -> segment.StreamIndex:
         if stream not in self._indexes:
-            raise ArchiveError(
-                f"{self.directory} has no stream {stream!r}; it has {', '.join(self.streams)}"
-            )
+            there = ", ".join(self.streams)
+            raise ArchiveError(f"{self.directory} has no stream {stream!r}; it has {there}")
         return self._indexes[stream]
 
     def _description(self, stream: str) -> dict:
@@ -194,7 +188,7 @@ def decode_block(description: dict, block: Block, rows: np.ndarray) -> None:
     into = rows
     if decoded != names:  # Fields that predict those wanted come along.
         into = np.zeros(len(rows), fields_of(whole, sorted(decoded), description["stream"]))
-    bodies = read_columns(block, order)
+    bodies = segment.read_columns(block, order)
     for i in order:
         field = whole[columns[i]["field"]]
         count = block.rows * int(np.prod(field.shape, dtype=np.int64))

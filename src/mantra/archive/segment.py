@@ -120,8 +120,7 @@ def _items(path: Path, fd: int, begin: int, size: int) -> Iterator[Block | Damag
             yield found
             offset, number = found.end, number + 1
             continue
-        rows = -1
-        what = found
+        rows, what = -1, found
         if isinstance(found, Block):
             rows = found.rows
             what = f"the block ends at byte {found.end}, the file at byte {size}"

@@ -12,10 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mantra.archive.columns import dtype_of
-from mantra.archive.layout import SEGMENT_NAME, ArchiveError, Block, Damage, segment_files
-from mantra.archive.reader import decode_block
-from mantra.archive.segment import StreamIndex, index_stream, read_columns
+from mantra.archive import columns, layout, reader, segment
 
 
 @dataclass
@@ -34,7 +31,7 @@ class Report:
 
     directory: Path
     streams: dict[str, StreamReport] = field(default_factory=dict)
-    damages: list[Damage] = field(default_factory=list)
+    damages: list[layout.Damage] = field(default_factory=list)
 
     @property
     def ok(self) -> bool:
@@ -44,8 +41,8 @@ class Report:
 def verify(directory: Path | str) -> Report:
     """Read every byte of an archive and report everything that is wrong with it."""
     report = Report(Path(directory))
-    for stream, segments in segment_files(report.directory).items():
-        index = index_stream(stream, segments)
+    for stream, segments in layout.segment_files(report.directory).items():
+        index = segment.index_stream(stream, segments)
         of = report.streams[stream] = StreamReport(len(segments))
         of.bytes = sum(path.stat().st_size for _, path in segments)
         report.damages += index.damages
@@ -58,14 +55,14 @@ def verify(directory: Path | str) -> Report:
     return report
 
 
-def _check_block(index: StreamIndex, block: Block) -> str:
+def _check_block(index: segment.StreamIndex, block: layout.Block) -> str:
     """What is wrong with a block; empty if it is good."""
     if index.description is None:
         return "no readable file header says what its columns are"
-    rows = np.zeros(block.rows, dtype_of(index.description))
+    rows = np.zeros(block.rows, columns.dtype_of(index.description))
     try:
-        decode_block(index.description, block, rows)
-    except ArchiveError as error:
+        reader.decode_block(index.description, block, rows)
+    except layout.ArchiveError as error:
         return str(error)
     name = index.description["time_column"]
     if name and (rows[name].min() != block.ts_min or rows[name].max() != block.ts_max):
@@ -82,16 +79,16 @@ def repair(path: Path | str) -> list[str]:
     path = Path(path)
     if not path.is_dir():
         return repair_segment(path)
-    ends = [segments[-1][1] for segments in segment_files(path).values()]
+    ends = [segments[-1][1] for segments in layout.segment_files(path).values()]
     return [note for end in ends for note in repair_segment(end)]
 
 
 def repair_segment(path: Path) -> list[str]:
     """Cut the unfinished end off one segment, which must be the last of its stream."""
-    match = SEGMENT_NAME.fullmatch(path.name)
+    match = layout.SEGMENT_NAME.fullmatch(path.name)
     if not match:
-        raise ArchiveError(f"{path}: not the name of a segment, <stream>.<n>.mantra")
-    index = index_stream(match[1], [(int(match[2]), path)])
+        raise layout.ArchiveError(f"{path}: not the name of a segment, <stream>.<n>.mantra")
+    index = segment.index_stream(match[1], [(int(match[2]), path)])
     size = end = path.stat().st_size
     blocks = index.blocks
     what = []
@@ -112,10 +109,10 @@ def repair_segment(path: Path) -> list[str]:
     return [note]
 
 
-def _whole(index: StreamIndex, block: Block) -> bool:
+def _whole(index: segment.StreamIndex, block: layout.Block) -> bool:
     """Whether the columns' checksums hold."""
     try:
-        read_columns(block, list(range(len(block.directory))))
-    except ArchiveError:
+        segment.read_columns(block, list(range(len(block.directory))))
+    except layout.ArchiveError:
         return False
     return True

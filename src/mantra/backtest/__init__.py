@@ -11,6 +11,7 @@ import_survey.py   first pass: instruments and their decimals
 import_session.py  second pass: streams, and what is rare
 import_lines.py    the compiled loop of both
 import_venues.py   the venues: names, fees, how books begin
+import_tardis.py   CSV files of Tardis, merged by time
 sink.py            arrays in the place of a run's queues
 replay.py          the actor that sends an archive: at its own pace, a multiple of it, or at most
 default_config.py  a run's config where the user gives none

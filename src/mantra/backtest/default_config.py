@@ -25,17 +25,14 @@ def config_for_archive(data: Path, model: str, changes: dict[str, Any]) -> Confi
     if content is None:
         raise ConfigError(f"--data {data}: this archive holds no instrument tables")
     tables = Tables.from_dict(content)
-    raw: dict[str, Any] = {
-        "source": {"kind": "replay", "data": str(data)},
-        "venues": [
-            {"name": venue["name"].decode(), "balances": _balances(tables, int(venue["id"]))}
-            for venue in tables.venues
-        ],
-        "models": [
-            {"name": f"{_word(model)}-{index}", "model": model} | {"instruments": [name]}
-            for index, name in enumerate(tables.instrument_names())
-        ],
-    }
+    raw: dict[str, Any] = {"source": {"kind": "replay", "data": str(data)}, "venues": []}
+    for venue in tables.venues:
+        balances = _balances(tables, int(venue["id"]))
+        raw["venues"].append({"name": venue["name"].decode(), "balances": balances})
+    raw["models"] = [
+        {"name": f"{_word(model)}-{index}", "model": model, "instruments": [name]}
+        for index, name in enumerate(tables.instrument_names())
+    ]
     for key, value in changes.items():
         table, field = key.split(".")
         raw.setdefault(table, {})[field] = value

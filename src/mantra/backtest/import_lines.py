@@ -14,7 +14,7 @@ from mantra.compiled import compiled
 from mantra.exchanges import bridging, codecs, decoded
 from mantra.exchanges.decoded import DECODED, KINDS, NO_ID
 from mantra.exchanges.symbols import SYMBOL, find_symbol
-from mantra.icc.memory import record, records_at
+from mantra.icc.memory import record_type, records_at
 from mantra.market_data import take
 from mantra.market_data.take import (
     CONNECTION,
@@ -35,8 +35,7 @@ FULL = 1  # a sink may not hold the next message
 REFUSED = 2  # a line that is no line, or a message that is refused: see BATCH.reason
 OPENED = 3  # the line is the first of its connection, and still to be read
 ENDED = 4  # the line says that its connection ended
-TOLD = 5  # a message that Python has to do something about: BATCH.todo, or a snapshot
-CONTROL = 6  # of the survey
+TOLD = 5  # a message that Python has to do something about, or a snapshot
 
 # Why a line is refused: a status of the decoder, or
 NOT_A_LINE = len(decoded.STATUSES)  # no `<16 or 19 digits> [#SERIAL |@SYMBOL ]<message>`
@@ -47,30 +46,29 @@ US_DIGITS, NS_DIGITS = 16, 19
 SPACE, ZERO, NINE, RETURN, ASKED, SERIAL = (ord(mark) for mark in " 09\r@#")
 I8 = np.dtype("i8")
 
-BATCH = record(
+BATCH = record_type(
     # The text: addresses of it and of the offsets where lines end; the next line, where it begins.
-    "text ends lines line begin",
+    "i8 text ends lines line begin",
     # What the lines are decoded with: addresses of the feed and of its DECODED; for the survey the
-    # codec and its index; the SYMBOL_INDEX; the slot for messages without a symbol, or 0.
-    "feed decoded codec channels index unnamed",
+    # codec; the SYMBOL_INDEX; the slot for messages without a symbol, or 0.
+    "i8 feed decoded codec index unnamed",
     # By instrument id: the connection that carried the book before (bridged), or the last one
     # opened when the book's own ended.
-    "before",
-    "latest",  # connection opened last
+    "i8 before",
+    "i8 latest",  # connection opened last
     # The line last read.
-    "message",  # address
-    "length",  # of the message; 0: none, -1: not a line
-    "connection",  # the serial that the line names, else -1
-    "slot",  # of the symbol that the line names, else `unnamed`
-    "ts_first ts_local",  # of the first line and of the last one, ns since the epoch
-    "todo",  # of TOLD: what `take_message` says
-    "reason position",  # of REFUSED: index into REASONS, byte of the line
+    "i8 message",  # address
+    "i8 length",  # of the message; 0: none, -1: not a line
+    "i8 connection",  # the serial that the line names, else -1
+    "i8 slot",  # of the symbol that the line names, else `unnamed`
+    "i8 ts_first ts_local",  # of the first line and of the last one, ns since the epoch
+    "i8 reason position",  # of REFUSED: index into REASONS, byte of the line
     # Counts.
     ("kinds", "i8", (len(KINDS),)),  # messages decoded
-    "clock_back",  # lines whose local time is before the line before
-    "blank",
-    "no_levels",  # depth messages without any level
-    "baseless",  # depth messages of books without a base, where none is kept
+    "i8 clock_back",  # lines whose local time is before the line before
+    "i8 blank",
+    "i8 no_levels",  # depth messages without any level
+    "i8 baseless",  # depth messages of books without a base, where none is kept
 )
 
 
@@ -169,7 +167,6 @@ def import_lines(batch_address):
             waits = state == bridging.WAITING and not link["bridged"]
             batch["baseless"] += np.int64(waits and todo != take.BROKEN)
         if todo != take.NOTHING or kind == decoded.SNAPSHOT:
-            batch["todo"] = todo
             return np.int64(TOLD)
     return np.int64(END)
 
@@ -239,10 +236,10 @@ def begin_here(feed_address, connection):
 
 # ---------------------------------------------------------------- the first pass
 
-SURVEY = record(
-    "price_step volume_step",  # greatest common divisors of all, in the index's units
-    "snapshots",
-    "chained",  # depth messages that say the last id before them, as futures do
+SURVEY = record_type(
+    "i8 price_step volume_step",  # greatest common divisors of all, in the index's units
+    "i8 snapshots",
+    "i8 chained",  # depth messages that say the last id before them, as futures do
 )
 SURVEY_BYTES = SURVEY.itemsize
 
@@ -260,7 +257,7 @@ def survey_lines(batch_address, surveys, records):
             batch["codec"],
             batch["message"],
             batch["length"],
-            batch["channels"],
+            batch["index"],
             batch["slot"],
             records,
             np.int64(LEVELS_MAX),
@@ -269,8 +266,6 @@ def survey_lines(batch_address, surveys, records):
         if status != decoded.OK:
             batch["reason"] = status
             return np.int64(REFUSED)
-        if seen["kind"] == decoded.CONTROL:
-            return np.int64(CONTROL)
         if seen["count"] == 0:
             continue
         survey = records_at(surveys + seen["instrument"] * SURVEY_BYTES, 1, SURVEY)[0]

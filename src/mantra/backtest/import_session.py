@@ -26,14 +26,14 @@ from mantra.exchanges import bridging, decoded
 from mantra.exchanges.bitfinex import channels
 from mantra.exchanges.decoded import KINDS
 from mantra.icc.memory import address_of, aligned_zeros, records_at
-from mantra.market_data import phases, take
+from mantra.market_data import take
 from mantra.market_data.feed import Feed
 from mantra.market_data.venues import VENUES
 from mantra.messages import enums
 from mantra.messages.decimals import BYTE
 from mantra.messages.tables import Tables
 
-HELD_BYTES_MAX = 256 << 20  # of messages waiting for a snapshot
+HELD_MAX = 1 << 16  # messages of a book that wait for a snapshot: some 100 MB
 LISTED_MAX = 20
 NOT_TAKEN = (
     *(decoded.UNKNOWN, decoded.BOOK_TICKER, decoded.PARTIAL_DEPTH),
@@ -110,46 +110,36 @@ class Session:
         self._sink = Sink(self._batch["ts_local"].ctypes.data)
         self._feed = Feed(self._sink, tables, lines.CONNECTIONS_MAX)
         self._seen, self._followed = self._feed.decoded[0], self._feed.followed
-        self._index = self._feed.index(self._venue)
-        count = len(tables.instruments)
+        self._index, count = self._feed.index(self._venue), len(tables.instruments)
         self._before = np.full(max(count, 1), -1)
         self._of_venue = tables.instruments["venue"] == self._venue
-        for row in tables.instruments[self._of_venue]:
-            self._followed[row["id"]]["slot"] = self._index.slot(row["symbol"].decode())
-        self._followed["phase"] = phases.SUBSCRIBING
+        for instrument in np.flatnonzero(self._of_venue):
+            self._feed.ask(-1 if self._raw else 0, instrument)
         batch["feed"], batch["decoded"] = self._feed.address, address_of(self._feed.decoded)
         batch["index"], batch["before"] = self._index.address, address_of(self._before)
         self._channels: dict[int, np.ndarray] = {}
         # Snapshots still to come: a book without a base waits only for those.
         self._to_come = [0] * count
-        live = VENUES.get(source)
         self._followed["depth"] = VENUES["kraken"].depth if source.startswith("kraken") else 0
         if survey is None:
-            self._bridged = bool(live and live.rules.snapshot_url)
+            self._bridged = source in VENUES and bool(VENUES[source].rules.snapshot_url)
         else:
             self._bridged = IMPORT_VENUES[source].begins_empty
             self._to_come = [int(n) for n in survey.surveys["snapshots"][:count]]
-            self._followed["connection"] = 0
             if count == 1:
                 batch["unnamed"] = self._followed[0]["slot"]
         self._held: dict[int, list[tuple[int, bytes]]] = {}  # messages by instrument
-        self._held_bytes = 0
         self._empty: set[int] = set()  # books told to begin with what comes
-        self._skipped: Counter[str] = Counter()
-        self._refused: Counter[str] = Counter()
+        self._skipped, self._refused, self._written = (Counter[str]() for _ in range(3))
         self._file, self._first_line = "", 1
 
     # ------------------------------------------------------------ lines
 
     def take(self, file: str, piece: Piece) -> None:
         """Import some lines of a file."""
-        handlers = {
-            lines.FULL: self._flush,
-            lines.REFUSED: self._on_refused,
-            lines.OPENED: self._on_opened,
-            lines.ENDED: self._on_ended,
-            lines.TOLD: self._on_told,
-        }
+        connections = {lines.OPENED: self._on_opened, lines.ENDED: self._on_ended}
+        messages = {lines.REFUSED: self._on_refused, lines.TOLD: self._on_told}
+        handlers = {lines.FULL: self._flush} | connections | messages
         self._file, self._first_line = file, piece.first_line
         set_piece(self._batch, piece)
         self.report.lines += len(piece.ends)
@@ -177,8 +167,7 @@ class Session:
             rows = self._sink.take(stream)
             if len(rows):
                 self._writer.append(stream, rows)
-            self.report.levels += len(rows) if stream == "l2" else 0
-            self.report.trades += len(rows) if stream == "trades" else 0
+                self._written[stream] += len(rows)
 
     def _on_refused(self) -> None:
         batch = self._batch[0]
@@ -223,9 +212,9 @@ class Session:
                 carried[carried == row] = max(heirs)
         take.cut(self._feed.address, row)
         gone = carried == row
-        carried[gone] = -1
         before[gone] = -1 if self._bridged else self._batch["latest"][0]
-        self._followed["phase"][gone] = phases.SUBSCRIBING
+        for instrument in np.flatnonzero(gone):
+            self._feed.ask(-1, instrument)
         self._sink.take("events")
 
     def _on_control(self) -> None:
@@ -247,15 +236,14 @@ class Session:
     def _on_told(self) -> None:
         """The message just taken is a snapshot, or something is to be done about it."""
         self._note_gaps()
-        todo, kind, instrument = (
-            int(n) for n in (self._batch["todo"][0], self._seen["kind"], self._seen["instrument"])
-        )
-        if todo == take.CONTROL:
+        kind, instrument = int(self._seen["kind"]), int(self._seen["instrument"])
+        if kind == decoded.CONTROL:
             self._on_control()
         elif kind == decoded.SNAPSHOT:
             self._on_snapshot(instrument)
         elif kind == decoded.DEPTH and self._bridged and self._waits(instrument):
-            self._hold(instrument, int(self._batch["connection"][0]), self._text())
+            held = self._held.setdefault(instrument, [])
+            held.append((int(self._batch["connection"][0]), self._text()))
             self._let_go(instrument)
 
     def _waits(self, instrument: int) -> bool:
@@ -265,8 +253,7 @@ class Session:
         for event in self._sink.take("events"):
             if event["kind"] == enums.EVENT_GAP:
                 name = self._tables.instrument_name(int(event["instrument"]))
-                gap = Gap(self._file, self._line(), name, int(event["value"]))
-                self.report.gaps.append(gap)
+                self.report.gaps.append(Gap(self._file, self._line(), name, int(event["value"])))
 
     def _on_snapshot(self, instrument: int) -> None:
         if self._source == "kraken-v1" and (depth := KRAKEN_V1_DEPTH.search(self._text())):
@@ -283,30 +270,24 @@ class Session:
         self._to_come[instrument] -= 1
         self._let_go(instrument)
 
-    def _hold(self, instrument: int, connection: int, text: bytes) -> None:
-        self._held.setdefault(instrument, []).append((connection, text))
-        self._held_bytes += len(text)
-
     def _follow(self, instrument: int) -> None:
         """Apply what was held behind the base the book now has, as far as it goes."""
         held = self._held.pop(instrument, [])
         old = int(self._followed[instrument]["old"])
         while held:
             connection, text = held.pop(0)
-            self._held_bytes -= len(text)
             if not self._feed.connections[connection]["index"]:
                 self._skipped["depth of a connection that ended"] += 1
             elif self._take(connection, text) in (take.KEEP, take.BROKEN):
                 self._held[instrument] = [(connection, text), *held]
-                self._held_bytes += len(text)
                 break
-        after = int(self._followed[instrument]["old"])
-        self._skipped["depth before the snapshot"] += after - old
+        before = "depth before the snapshot"
+        self._skipped[before] += int(self._followed[instrument]["old"]) - old
 
     def _let_go(self, instrument: int) -> None:
         """No snapshot to wait for: the book begins with what was held."""
-        full = self._held_bytes > HELD_BYTES_MAX
-        if self._raw or (self._to_come[instrument] > 0 and not full):
+        waits = self._to_come[instrument] > 0 and len(self._held.get(instrument, ())) < HELD_MAX
+        if self._raw or waits:
             return
         while held := self._held.get(instrument):
             if instrument not in self._empty:
@@ -314,7 +295,6 @@ class Session:
                 place = self._file, self._line(), self._tables.instrument_name(instrument)
                 self.report.empty_starts.append(place)
             connection, text = held.pop(0)
-            self._held_bytes -= len(text)
             self._take(connection, text)
             if self._seen["count"]:
                 self._empty.discard(instrument)
@@ -340,6 +320,7 @@ class Session:
         report.messages = {KINDS[i]: int(n) for i, n in enumerate(kinds) if n}
         report.skipped = {reason: n for reason, n in skipped.items() if n}
         report.refused = dict(self._refused)
+        report.levels, report.trades = self._written["l2"], self._written["trades"]
         report.checksums = int(self._followed["checked"].sum())
         report.mismatches = int(self._followed["mismatches"].sum())
         report.clock_back = int(batch["clock_back"])

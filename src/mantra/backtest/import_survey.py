@@ -5,7 +5,6 @@ Out:       tables: symbols, the fewest decimals and coarsest steps that hold eve
 Must not know: archives, the order of messages.
 """
 
-import json
 import re
 from collections.abc import Callable
 
@@ -14,8 +13,7 @@ import numpy as np
 from mantra.backtest import import_lines as lines
 from mantra.backtest.captures import Piece, piece_of
 from mantra.backtest.import_venues import IMPORT_VENUES, UNKNOWN_VENUE, ImportVenue
-from mantra.exchanges import codecs, decoded
-from mantra.exchanges.bitfinex import channels
+from mantra.exchanges import bitfinex, codecs, decoded
 from mantra.exchanges.decoded import DECODED
 from mantra.exchanges.symbols import SymbolIndex
 from mantra.icc.memory import address_of, aligned_zeros
@@ -28,6 +26,7 @@ INSTRUMENTS_MAX = 4_096
 UNNAMED_MAX = 1_000  # lines kept until the symbols are known
 PROBE_EXPONENT = 8  # venues' finest, but for prices of Kraken that say it themselves
 SYMBOL = re.compile(rf"[\w/:.-]{{1,{NAME_BYTES}}}", re.ASCII)
+BITFINEX_SYMBOL = re.compile(rb'"symbol": ?"(t[\w:]+)"')  # of what was subscribed to
 # A level of Kraken's: its checksums are of the decimals as they are written.
 LEVEL = re.compile(rb'(?:\["|"price":)\d+\.?(\d*)"?,"(?:qty":)?\d+\.?(\d*)')
 
@@ -45,7 +44,6 @@ class Survey:
         self.symbols: list[str] = []
         self._written: list[list[int]] = []  # decimals of price and volume, by symbol
         self._unnamed: list[bytes] = []  # lines that name no symbol
-        self._answers: list[dict] = []  # Bitfinex' channels as they were opened
         self.surveys = aligned_zeros(INSTRUMENTS_MAX, lines.SURVEY)
         self._records = aligned_zeros(LEVELS_MAX, L2_UPDATE)
         self._seen = aligned_zeros(1, DECODED)
@@ -64,43 +62,23 @@ class Survey:
                 venue, symbol, asset, asset, price_exponent=price, volume_exponent=volume
             )
         self._index = SymbolIndex(probe, venue)
-        self._batch["index"] = self._batch["channels"] = self._index.address
-        if self.venue == "bitfinex":
-            self._channels = aligned_zeros(channels.SLOTS, channels.CHANNEL)
-            self._batch["channels"] = address_of(self._channels)
-            for answer in self._answers:
-                channels.open_channel(self._channels, self._index, answer)
+        self._batch["index"] = self._index.address
 
     def take(self, piece: Piece) -> None:
         """Look at some lines."""
-        batch = self._batch[0]
+        if self.venue == "bitfinex":  # frames do not name them, and their decimals are known
+            for name in BITFINEX_SYMBOL.findall(piece.text.tobytes()):
+                self._add(name.decode(), [bitfinex.PRICE_EXPONENT, bitfinex.VOLUME_EXPONENT])
+            return
+        batch, room = self._batch[0], address_of(self._records)
         set_piece(self._batch, piece)
-        room = address_of(self._records)
         while batch["line"] < batch["lines"]:
             event = lines.survey_lines(address_of(self._batch), address_of(self.surveys), room)
-            unknown = event == lines.REFUSED and batch["reason"] == decoded.UNKNOWN_SYMBOL
-            if unknown or event == lines.CONTROL:
+            if event == lines.REFUSED and batch["reason"] == decoded.UNKNOWN_SYMBOL:
                 line = int(batch["line"]) - 1
                 begin = int(piece.ends[line - 1]) + 1 if line else 0
-                text = piece.text[begin : int(piece.ends[line])].tobytes()
-                if event == lines.CONTROL:
-                    self._on_control(text)
-                elif self._learn(text):
+                if self._learn(piece.text[begin : int(piece.ends[line])].tobytes()):
                     batch["line"], batch["begin"] = line, begin
-
-    def _on_control(self, text: bytes) -> None:
-        """A channel is opened, and names its symbol (Bitfinex)."""
-        if self.venue != "bitfinex":
-            return
-        try:
-            answer = json.loads(text[text.index(b"{") :])
-            if answer["event"] == "subscribed" and answer["channel"] in ("book", "trades"):
-                if answer["symbol"] not in self.symbols and not self._add(answer["symbol"], []):
-                    return
-                channels.open_channel(self._channels, self._index, answer)
-                self._answers.append(answer)
-        except (ValueError, LookupError, TypeError):
-            return  # no answer to a subscription
 
     def _learn(self, text: bytes) -> bool:
         """Take note of the symbol of a line that was refused for it; whether it is new."""

@@ -130,18 +130,18 @@ class _Reader:
         text = piece.text.tobytes().decode("latin-1")  # a character a byte
         rows = aligned_zeros(len(cells), L2_UPDATE)
         line, bad = piece.first_line + len(piece.ends) - len(cells), np.zeros(len(cells), np.bool_)
-
         bounds = cells[:, 0].tolist(), (cells[:, TIME] - 1).tolist()
         names = [text[at:after] for at, after in zip(*bounds, strict=True)]
         for name in dict.fromkeys(names):
             if name not in self.instruments:
-                number = self.instruments[name] = len(self.instruments)
-                given = self._given.get(name.partition(",")[2], (DECIMALS, DECIMALS))
-                self.exponents[number] = given
+                self.exponents[len(self.instruments)] = self._given.get(
+                    name.partition(",")[2], (DECIMALS, DECIMALS)
+                )
+                self.instruments[name] = len(self.instruments)
         of = np.array([self.instruments[name] for name in names], np.int64)
         rows["instrument"], rows["unused"] = of, kind
         side, flags = SIDES[piece.text[cells[:, SIDE]]], FLAGS[piece.text[cells[:, ID]]]
-        _refuse(path, line, side < 0, "the side is none")
+        _refuse(path, line, (side < 0) | (side > ASK + kind), "the side is none")
         _refuse(path, line, flags < -kind, "is_snapshot is neither true nor false")
         rows["side"], rows["flags"] = side, FIRST | LAST if kind == TRADES else flags
         time, whole = np.full((2, len(rows)), [[NS_DECIMALS], [0]])
@@ -182,10 +182,8 @@ def merged(files: Sequence[Iterator[np.ndarray]]) -> Iterator[np.ndarray]:
     rest = np.zeros(0, L2_UPDATE)
     sources = [Source(rows, "ts_origin", rest) for rows in files]
     for parts, order in interleaved(sources):
-        rows = np.zeros(len(order), L2_UPDATE)
-        for i, part in enumerate(parts):
-            rows[order == i] = part
-        rows = np.concatenate([rest, rows])
+        rows = np.concatenate([rest, *parts])
+        rows[len(rest) + np.argsort(order, kind="stable")] = np.concatenate(parts)
         cut = int(np.searchsorted(rows["ts_origin"], rows["ts_origin"][-1]))
         rest = rows[cut:]
         yield rows[:cut]
@@ -206,8 +204,8 @@ def import_tardis(
     directory, paths = new_archive(archive_dir), [Path(file) for file in files]
     reader = _Reader(exponents or {}, progress)
     reader.total = sum(path.stat().st_size for path in paths)
-    states, groups = np.zeros(INSTRUMENTS_MAX, np.int64), np.zeros(3, np.int64)
-    report = reader.report
+    report, groups = reader.report, np.zeros(3, np.int64)
+    states = np.zeros(INSTRUMENTS_MAX, np.int64)
     with ArchiveWriter(directory, {"clock": "utc_ns"}) as writer:
         for rows in merged([reader.rows(path) for path in paths]):
             levels, trades = (rows[rows["unused"] == kind] for kind in (LEVELS, TRADES))
@@ -221,11 +219,9 @@ def import_tardis(
                     writer.append(stream, kept)
                     report.ts_first = min(report.ts_first or 1 << 62, int(kept[0]["ts_origin"]))
                     report.ts_last = max(report.ts_last, int(kept[-1]["ts_origin"]))
-        tables = reader.tables()
-        names = [path.name for path in paths]
+        tables, names = reader.tables(), [path.name for path in paths]
         writer.update_metadata({"files": names, "tables": tables.as_dict()})
-    early, depth, snapshots = groups.tolist()
-    report.skipped["depth before the snapshot"] = early
+    report.skipped["depth before the snapshot"], depth, snapshots = groups.tolist()
     report.messages = {"depth": depth, "snapshot": snapshots, "trade": report.trades}
     report.damaged = [str(damage) for damage in reader.damages]
     facts = tables.as_dict()["instruments"]

@@ -16,223 +16,158 @@ histogram "lag" of this actor's timers.
      trades   row row …
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Literal
 
 import numpy as np
 
-from mantra.actors.actor import CALL_PYTHON, Actor
-from mantra.actors.control import DONE, RUNNING
-from mantra.actors.pacing import (
-    BEGINNING,
-    BLOCKED_CALLS,
-    LEAD,
-    OVER,
-    PENDING_AT,
-    ROOM,
-    ROW_STATE_AT,
-    SENDING,
-    STATE_AT,
-    WAITING,
-    has_room,
-    set_room,
-)
+from mantra.actors import actor, control, pacing
+from mantra.actors.pacing import L2, LEAD, TRADES, has_room
 from mantra.actors.spine import Spine
 from mantra.archive import ArchiveError, ArchiveReader
+from mantra.archive.merge import Chunks
 from mantra.compiled import compiled, duty_cycle
 from mantra.icc.atomics import load_relaxed, store_relaxed
-from mantra.icc.memory import address_of, aligned_zeros, records_at
-from mantra.icc.queue_segment import Queue
-from mantra.messages.enums import EVENT_END_OF_DATA, FIRST, LAST
-from mantra.messages.records import L2_UPDATE, SYSTEM_EVENT, TRADE_UPDATE
+from mantra.icc.memory import address_of, record_type, records_at
+from mantra.messages.enums import FIRST, LAST
+from mantra.messages.records import L2_UPDATE, TRADE_UPDATE
 from mantra.messages.tables import Tables
+from mantra.telemetry import histogram, tracked
 from mantra.telemetry.clock import Calibration
-from mantra.telemetry.histogram import record_value
-from mantra.telemetry.tracked import TRACK, originate, send, ticks_now
 
 STREAMS = {"l2": L2_UPDATE, "trades": TRADE_UPDATE}
-L2, TRADES = 0, 1  # in an order
 BATCH = 64  # messages of a step, the rest of a group not counted
 SLACK_MS = 20  # a stage is loaded when nothing is due for so long
-L2_BYTES = L2_UPDATE.itemsize
-TRADE_BYTES = TRADE_UPDATE.itemsize
-
-# A stage is one column of the fields with two values.
-CONTEXT = np.dtype(
-    [
-        ("phase", "i8"),
-        ("track", "i8"),
-        ("l2", "i8"),  # outlets
-        ("trades", "i8"),
-        ("events", "i8"),
-        ("control", "i8"),
-        ("row", "i8"),
-        ("paced", "i8"),  # 0: at most
-        ("ratio", "f8"),  # ticks for one unit of the recorded clock
-        ("slack_ticks", "i8"),
-        ("ticks_begun", "i8"),
-        ("recorded_begun", "i8"),  # recorded time of the first row
-        ("recorded", "i8"),  # of the row sent last
-        ("rows_total", "i8"),
-        ("sent", "i8"),
-        ("exhausted", "i8"),  # 1: the archive has no more rows
-        ("stage", "i8"),  # the one sent from
-        ("at", "i8"),  # positions in it: of the order …
-        ("l2_at", "i8"),  # … and of the rows of each stream
-        ("trades_at", "i8"),
-        ("lag_max", "i8"),  # ticks
-        ("ts_exchange", "i8"),  # of the row sent last
-        ("rows", "i8", (2,)),
-        ("l2_rows", "i8", (2,)),
-        ("orders", "i8", (2,)),  # addresses
-        ("l2_first", "i8", (2,)),
-        ("trades_first", "i8", (2,)),
-        ("room_l2", ROOM),
-        ("room_trades", ROOM),
-        ("event", SYSTEM_EVENT),
-    ],
-    align=True,
-)
-ROOM_L2_AT = CONTEXT.fields["room_l2"][1]  # type: ignore[index]
-ROOM_TRADES_AT = CONTEXT.fields["room_trades"][1]  # type: ignore[index]
-EVENT_AT = CONTEXT.fields["event"][1]  # type: ignore[index]
+ROW_BYTES = L2_UPDATE.itemsize
 OWNER = np.dtype("i1")
+assert TRADE_UPDATE.itemsize == ROW_BYTES
+
+# paced                  0: at most
+# ratio                  ticks for one unit of the recorded clock
+# recorded_begun         recorded time of the first row
+# recorded               of the row sent last
+# exhausted              1: the archive has no more rows
+# stage                  the one sent from
+# at                     positions in it: of the order …
+# taken                  … and of the rows of each stream
+# lag_max                ticks
+# rows, orders           of each stage: how many in all, and the address of their order
+# stream_rows, firsts    of each stage and stream: how many, and the address of the first
+CONTEXT = record_type(
+    *pacing.SOURCE,
+    "i8 paced slack_ticks ticks_begun recorded_begun recorded rows_total exhausted stage at",
+    "f8 ratio",
+    "i8 lag_max",
+    "(2,)i8 taken rows orders",
+    "(2,2)i8 stream_rows firsts",
+)
 
 
 @duty_cycle
 def replay_step(context_address):
     context = records_at(context_address, 1, CONTEXT)[0]
     phase = context["phase"]
-    if phase == OVER or load_relaxed(context["control"] + STATE_AT) < RUNNING:
+    if phase == pacing.OVER or load_relaxed(context["control"] + pacing.STATE_AT) < control.RUNNING:
         return 0
-    if phase == WAITING:
-        return CALL_PYTHON
-    if phase == BEGINNING:
-        context["phase"] = SENDING
-        context["ticks_begun"] = ticks_now(context["track"])
-    if context["at"] == context["rows"][context["stage"]] and not next_stage(context_address):
+    if phase == pacing.WAITING:
+        return actor.CALL_PYTHON
+    if phase == pacing.BEGINNING:
+        context["phase"] = pacing.SENDING
+        context["ticks_begun"] = tracked.ticks_now(context["track"])
+    if context["at"] == context["rows"][context["stage"]] and not next_stage(context):
         if not context["exhausted"]:
-            return CALL_PYTHON
-        end(context_address)
+            return actor.CALL_PYTHON
+        pacing.end(context)
         return 1
-    sent, wait_ticks = send_due(context_address)
+    sent, wait_ticks = send_due(context)
     if sent > 0:
         context["sent"] += sent
         left = max(context["rows_total"] - context["sent"], 1)
-        store_relaxed(context["row"] + PENDING_AT, left)
+        store_relaxed(context["row"] + pacing.PENDING_AT, left)
         return sent
-    idle_stage = 1 - context["stage"]
     if wait_ticks > context["slack_ticks"]:
-        if context["rows"][idle_stage] == 0 and not context["exhausted"]:
-            return CALL_PYTHON
-    elif context["room_l2"]["blocked"] + context["room_trades"]["blocked"] >= BLOCKED_CALLS:
-        return CALL_PYTHON
-    return 0
+        calls = context["rows"][1 - context["stage"]] == 0 and not context["exhausted"]
+    else:
+        calls = pacing.is_blocked(context)
+    return actor.CALL_PYTHON if calls else 0
 
 
 @compiled
-def next_stage(context_address):
+def next_stage(context):
     """The stage in use is empty from here on; go on with the other. False if it is, too."""
-    context = records_at(context_address, 1, CONTEXT)[0]
     context["rows"][context["stage"]] = 0
     context["stage"] = 1 - context["stage"]
     context["at"] = 0
-    context["l2_at"] = 0
-    context["trades_at"] = 0
+    context["taken"][:] = 0
     return context["rows"][context["stage"]] > 0
 
 
 @compiled
-def send_due(context_address):
+def send_due(context):
     """Send what is due and has room, up to a BATCH; (messages, ticks until the next is due)."""
-    context = records_at(context_address, 1, CONTEXT)[0]
     stage, sent, wait_ticks = context["stage"], np.int64(0), np.int64(0)
     order = records_at(context["orders"][stage], context["rows"][stage], OWNER)
     while context["at"] < context["rows"][stage]:
-        is_trade = order[context["at"]] == TRADES
-        if is_trade:
-            row = context["trades_first"][stage] + context["trades_at"] * TRADE_BYTES
-        else:
-            row = context["l2_first"][stage] + context["l2_at"] * L2_BYTES
+        stream = np.int64(order[context["at"]])
+        row = context["firsts"][stage, stream] + context["taken"][stream] * ROW_BYTES
         level = records_at(row, 1, L2_UPDATE)[0]  # A trade has these fields at the same places.
         recorded = level["ts_origin"]
-        if is_trade or level["flags"] & FIRST or recorded != context["recorded"]:
+        if stream == TRADES or level["flags"] & FIRST or recorded != context["recorded"]:
             if sent >= BATCH:
                 break
-            wait_ticks = ticks_until(context_address, recorded)
-            if wait_ticks > 0 or not may_begin(context_address, is_trade):
+            wait_ticks = ticks_until(context, recorded)
+            if wait_ticks > 0 or not may_begin(context, stream):
                 break
-            begin_origin(context_address, -wait_ticks)
-        elif not has_room(context_address + ROOM_L2_AT, np.int64(1)):
+            begin_origin(context, -wait_ticks)
+        elif not has_room(context["rooms"][L2], np.int64(1)):
             break
         context["recorded"], context["ts_exchange"] = recorded, level["ts_exchange"]
-        send(context["track"], context["trades"] if is_trade else context["l2"], row)
+        tracked.send(context["track"], context["outlets"][stream], row)
         context["at"] += 1
-        if is_trade:
-            context["trades_at"] += 1
-        else:
-            context["l2_at"] += 1
+        context["taken"][stream] += 1
         sent += 1
     return sent, wait_ticks
 
 
 @compiled
-def ticks_until(context_address, recorded):
+def ticks_until(context, recorded):
     """Ticks until a recorded time is due; negative if it was earlier, 0 at "max"."""
-    context = records_at(context_address, 1, CONTEXT)[0]
     if not context["paced"]:
         return np.int64(0)
     after = np.int64((recorded - context["recorded_begun"]) * context["ratio"])
-    return context["ticks_begun"] + after - ticks_now(context["track"])
+    return context["ticks_begun"] + after - tracked.ticks_now(context["track"])
 
 
 @compiled
-def may_begin(context_address, is_trade):
+def may_begin(context, stream):
     """Whether there is room for the trade, or for the whole group, that is next."""
-    context = records_at(context_address, 1, CONTEXT)[0]
-    if is_trade:
-        return has_room(context_address + ROOM_TRADES_AT, np.int64(1))
-    stage = context["stage"]
-    rows = records_at(context["l2_first"][stage], context["l2_rows"][stage], L2_UPDATE)
-    first = context["l2_at"]
-    behind = min(context["l2_rows"][stage], first + context["room_l2"]["limit"])
+    room, stage, first = context["rooms"][stream], context["stage"], context["taken"][stream]
+    if stream == TRADES:
+        return has_room(room, np.int64(1))
+    count = context["stream_rows"][stage, L2]
+    rows = records_at(context["firsts"][stage, L2], count, L2_UPDATE)
+    behind = min(count, first + room["limit"])
     last = first
     while last < behind - 1 and rows[last]["flags"] & LAST == 0:
         last += 1
-    return has_room(context_address + ROOM_L2_AT, last + 1 - first)
+    return has_room(room, last + 1 - first)
 
 
 @compiled
-def begin_origin(context_address, lag):
+def begin_origin(context, lag):
     """A new origin; and at a set pace, how late it is."""
-    context = records_at(context_address, 1, CONTEXT)[0]
-    originate(context["track"])
+    tracked.originate(context["track"])
     if context["paced"]:
         context["lag_max"] = max(context["lag_max"], lag)
-        record_value(records_at(context["track"], 1, TRACK)[0]["histograms"], lag)
-
-
-@compiled
-def end(context_address):
-    """Nothing is left: say so to those who read events, and to who runs the actor."""
-    context = records_at(context_address, 1, CONTEXT)[0]
-    context["phase"] = OVER
-    event = context["event"]
-    event["ts_exchange"], event["value"] = context["ts_exchange"], context["sent"]
-    event["kind"], event["instrument"], event["venue"] = EVENT_END_OF_DATA, -1, -1
-    originate(context["track"])
-    send(context["track"], context["events"], context_address + EVENT_AT)
-    store_relaxed(context["row"] + PENDING_AT, 0)
-    store_relaxed(context["row"] + ROW_STATE_AT, DONE)
+        histogram.record_value(records_at(context["track"], 1, tracked.TRACK)[0]["histograms"], lag)
 
 
 @dataclass
 class Recording:
     """What a replay sends. `chunks` is of (rows of l2 and trades, order): see archive/merge.py."""
 
-    chunks: Iterator[tuple[list[np.ndarray], np.ndarray]]
+    chunks: Chunks
     rows: int  # how many there will be, or somewhat more
     units_per_second: float  # of the clock of `ts_origin`
 
@@ -251,10 +186,8 @@ def open_archive(
         raise ArchiveError(f"{directory}: no market data; it has {', '.join(reader.streams)}")
     for stream in streams:
         if reader.dtype(stream) != STREAMS[stream]:
-            raise ArchiveError(
-                f"{directory}: its {stream} records are {reader.dtype(stream)}, "
-                f"this program's {STREAMS[stream]}: import or record anew"
-            )
+            what = f"{directory}: its {stream} records are {reader.dtype(stream)}, this program's"
+            raise ArchiveError(f"{what} {STREAMS[stream]}: import or record anew")
     recorded = reader.metadata.get("tables")
     ids = None
     if recorded is not None:
@@ -264,20 +197,14 @@ def open_archive(
     units_per_second = 1e9 if clock == "utc_ns" else float(clock["ticks_per_second"])
     if units_per_second <= 0:
         raise ArchiveError(f"{directory}: run.json does not say how fast its clock ran: {clock}")
-    chunks = _chunks(reader, streams, ids, start, end)
+    chunks = _chunks(reader.interleaved(streams, start, end), streams, ids)
     return Recording(chunks, sum(reader.rows(stream) for stream in streams), units_per_second)
 
 
-def _chunks(
-    reader: ArchiveReader,
-    streams: list[str],
-    ids: np.ndarray | None,
-    start: int | None,
-    end: int | None,
-) -> Iterator[tuple[list[np.ndarray], np.ndarray]]:
+def _chunks(merged: Chunks, streams: list[str], ids: np.ndarray | None) -> Chunks:
     """Chunks with rows of both streams, none of one that is not there, and the run's ids."""
     owners = np.array([list(STREAMS).index(stream) for stream in streams], np.int8)
-    for parts, order in reader.interleaved(streams, start, end):
+    for parts, order in merged:
         rows = dict(zip(streams, parts, strict=True))
         both = [rows.get(stream, np.empty(0, dtype)) for stream, dtype in STREAMS.items()]
         if ids is not None:
@@ -286,7 +213,7 @@ def _chunks(
         yield both, owners[order]
 
 
-class Replay(Actor):
+class Replay(pacing.Source):
     """Sends an archive's market data. Settings only; the archive is opened in `on_start`.
 
     speed             "max", or a factor of the recorded pace: 1 is that pace
@@ -295,9 +222,6 @@ class Replay(Actor):
     ticks_per_second  of the tick counter; 0: measured at the start
     """
 
-    writes = ("l2", "trades", "events")
-    timers = ("lag",)
-    is_source: ClassVar[bool] = True
     step = replay_step
 
     def __init__(
@@ -319,7 +243,6 @@ class Replay(Actor):
         self.start, self.end, self.ticks_per_second = start, end, ticks_per_second
         self.recording: Recording
         self._stages: list[list[np.ndarray]] = [[], []]  # what a stage's addresses point into
-        self._queues: list[tuple[str, Queue]] = []
 
     def open(self) -> Recording:
         """What to send. Raises as `open_archive`."""
@@ -327,12 +250,7 @@ class Replay(Actor):
 
     def on_start(self, spine: Spine) -> None:
         self.recording = self.open()
-        self.context = aligned_zeros(1, CONTEXT)
-        context = self.context[0]
-        for name in self.writes:
-            context[name] = address_of(spine.outlet(name))
-        context["track"], context["row"] = spine.track_address, spine.row_address
-        context["control"] = spine.control.address
+        context = self.make_context(spine, CONTEXT)
         context["rows_total"] = self.recording.rows
         spine.control.rows[spine.publisher]["pending"] = max(self.recording.rows, 1)
         if self.speed != "max":
@@ -340,7 +258,6 @@ class Replay(Actor):
             context["paced"] = 1
             context["ratio"] = rate / self.recording.units_per_second / float(self.speed)
             context["slack_ticks"] = int(rate / 1000 * SLACK_MS)
-        self._queues = [("room_l2", spine.queue("l2")), ("room_trades", spine.queue("trades"))]
         for stage in (0, 1):
             self._load(stage)
         if context["rows"][0]:
@@ -348,14 +265,9 @@ class Replay(Actor):
             context["recorded_begun"] = parts[order[0]]["ts_origin"][0]
 
     def on_call(self) -> None:
-        """See who paces (all have attached when a run begins), and load what is empty."""
-        assert self.context is not None
-        context = self.context[0]
-        for room, queue in self._queues:
-            set_room(context[room], queue, self.lead)
-        if context["phase"] == WAITING:
-            context["phase"] = BEGINNING
-            return
+        """See who paces, and load what is empty."""
+        super().on_call()
+        context = self.context[0]  # type: ignore[index]
         for stage in (int(context["stage"]), 1 - int(context["stage"])):
             if context["rows"][stage] == 0:
                 self._load(stage)
@@ -368,11 +280,8 @@ class Replay(Actor):
         if len(order) == 0:
             context["exhausted"] = 1
             return
-        copies = [
-            np.array(part, dtype) for part, dtype in zip(parts, STREAMS.values(), strict=True)
-        ]
-        self._stages[stage] = [*copies, np.array(order, np.int8)]
-        context["l2_first"][stage], context["trades_first"][stage], context["orders"][stage] = (
-            address_of(part) for part in self._stages[stage]
-        )
-        context["l2_rows"][stage], context["rows"][stage] = len(copies[L2]), len(order)
+        kinds = (*STREAMS.values(), OWNER)
+        copies = [np.array(part, kind) for part, kind in zip((*parts, order), kinds, strict=True)]
+        self._stages[stage] = copies
+        *context["firsts"][stage], context["orders"][stage] = map(address_of, copies)
+        *context["stream_rows"][stage], context["rows"][stage] = map(len, copies)

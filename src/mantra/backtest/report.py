@@ -7,6 +7,7 @@ data (for `--json` and `report.json`), and `show` prints it. Times are in ns, am
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
@@ -25,39 +26,23 @@ def gather(run: str, actors: list[Actor], models: list[str], tally: Tally, facts
     """The report's data. `facts` holds what shared memory does not: times, problems, places."""
     tally.update()
     rows = control.attach(run, writable=False).rows
-    seconds = facts["seconds"]
-    queues, lost = {}, 0
+    queues: dict[str, dict[str, Any]] = {}
     for name in spine.queue_names(actors):
         found = queue_segment.attach(run, name, writable=False)
         readers = found.consumers[found.consumers["process"] > 0]
-        lost += int(readers["lost"].sum())
-        queues[name] = {
-            "messages": found.count,
-            "per_second": found.count / seconds,
-            "lost": int(readers["lost"].sum()),
-            "readers": [reader.decode() for reader in readers["name"]],
-        }
-    times = {}
-    for actor in actors:
-        times[actor.name] = timers.attach(run, actor.name).summary(facts["ns_per_tick"])
+        rate, lost = found.count / facts["seconds"], int(readers["lost"].sum())
+        queues[name] = {"messages": found.count, "per_second": rate, "lost": lost}
+        queues[name]["readers"] = [reader.decode() for reader in readers["name"]]
+    times = {a.name: timers.attach(run, a.name).summary(facts["ns_per_tick"]) for a in actors}
     return {
         "run": run,
         **facts,
         "messages": sum(queue["messages"] for queue in queues.values()),
-        "lost": lost + tally.lost,
+        "lost": sum(queue["lost"] for queue in queues.values()) + tally.lost,
         "queues": queues,
         "tick_to_trade": _latency(times, "requests"),
         "times": times,
-        "actors": [
-            {
-                "name": row["name"].decode(),
-                "core": int(row["core"]),
-                "busy": int(row["busy_loops"]) / max(int(row["loops"]), 1),
-                "work": int(row["work"]),
-                "restarts": int(row["restarts"]),
-            }
-            for row in rows
-        ],
+        "actors": [_actor(row) for row in rows],
         "requests": tally.requests,
         "orders": tally.order_events,
         "reasons": tally.reasons,
@@ -68,11 +53,14 @@ def gather(run: str, actors: list[Actor], models: list[str], tally: Tally, facts
 
 def _latency(times: dict[str, list[dict]], queue: str) -> dict | None:
     """Origin -> published, of whoever writes the queue."""
-    for lines in times.values():
-        for line in lines:
-            if line["kind"] == "latency" and line["name"] == queue:
-                return line
-    return None
+    lines = (line for lines in times.values() for line in lines)
+    return next((x for x in lines if (x["kind"], x["name"]) == ("latency", queue)), None)
+
+
+def _actor(row: np.void) -> dict[str, Any]:
+    busy = int(row["busy_loops"]) / max(int(row["loops"]), 1)
+    facts = {"name": row["name"].decode(), "core": int(row["core"]), "busy": busy}
+    return facts | {name: int(row[name]) for name in ("work", "restarts")}
 
 
 def _position(tally: Tally, key: tuple[int, int], models: list[str]) -> dict[str, Any]:
@@ -101,12 +89,8 @@ def archive_facts(directory: Path, messages: int) -> dict[str, Any]:
     """Size of a recording, and its ratio against 64-byte slots."""
     files = [path for path in directory.rglob("*") if path.is_file()]
     size = sum(path.stat().st_size for path in files)
-    return {
-        "directory": str(directory),
-        "files": len(files),
-        "bytes": size,
-        "ratio": messages * RECORD_BYTES / size if size else 0.0,
-    }
+    ratio = messages * RECORD_BYTES / size if size else 0.0
+    return {"directory": str(directory), "files": len(files), "bytes": size, "ratio": ratio}
 
 
 # ---------------------------------------------------------------- printing
@@ -128,19 +112,15 @@ def show(report: dict, console: Console | None = None) -> None:
     console.print(f"requests: {requests}\norders: {orders or 'none'}; {report['fills']:,} fills")
     for title, key in (("venues' reasons", "reasons"), ("not sent", "refused")):
         if report.get(key):
-            console.print(
-                f"{title}: " + ", ".join(f"{n:,} {reason}" for reason, n in report[key].items())
-            )
+            counts = ", ".join(f"{n:,} {reason}" for reason, n in report[key].items())
+            console.print(f"{title}: {counts}")
     console.print(_position_table(report))
     for name, place in report["places"].items():
         console.print(f"{name}: {place}", markup=False, soft_wrap=True)
     if archive := report.get("archive"):
-        console.print(
-            f"archive: {archive['directory']} ({archive['bytes'] / 1e6:.1f} MB in "
-            f"{archive['files']} files, {archive['ratio']:.1f} x smaller than 64-byte records)",
-            markup=False,
-            soft_wrap=True,
-        )
+        size = f"{archive['bytes'] / 1e6:.1f} MB in {archive['files']} files"
+        size += f", {archive['ratio']:.1f} x smaller than 64-byte records"
+        console.print(f"archive: {archive['directory']} ({size})", markup=False, soft_wrap=True)
 
 
 def _table(*columns: str, title: str) -> Table:
@@ -157,13 +137,8 @@ def _queue_table(report: dict) -> Table:
     table = _table("queue", "messages", "per second", "lost", title="messages")
     table.add_column("read by", overflow="fold")
     for name, queue in report["queues"].items():
-        table.add_row(
-            name,
-            f"{queue['messages']:,}",
-            f"{queue['per_second']:,.0f}",
-            f"{queue['lost']:,}",
-            " ".join(queue["readers"]),
-        )
+        counts = (f"{queue['messages']:,}", f"{queue['per_second']:,.0f}", f"{queue['lost']:,}")
+        table.add_row(name, *counts, " ".join(queue["readers"]))
     return table
 
 
@@ -186,29 +161,21 @@ def _time_table(report: dict) -> Table:
 
 
 def _add_times(table: Table, what: str, line: dict) -> None:
-    table.add_row(
-        what, f"{line['count']:,}", *(duration(line[f"{quantile}_ns"]) for quantile in QUANTILES)
-    )
+    durations = (duration(line[f"{quantile}_ns"]) for quantile in QUANTILES)
+    table.add_row(what, f"{line['count']:,}", *durations)
 
 
 def _position_table(report: dict) -> Table:
     """Three lines a position: side by side its amounts do not fit a terminal."""
-    table = _table(
-        "model\n  instrument",
-        "fills\nas maker",
-        "bought\nsold\nposition",
-        "pnl before fees\nfees\npnl",
-        title="positions",
-    )
+    columns = ("model\n  instrument", "fills\nas maker", "bought\nsold\nposition")
+    table = _table(*columns, "pnl before fees\nfees\npnl", title="positions")
     for line in report["positions"]:
-        amounts = (line[name] for name in ("pnl_before_fees", "fees", "pnl"))
-        table.add_row(
-            f"{line['model']}\n  {line['instrument']}",
-            f"{line['fills']:,}\n{line['maker_fills']:,}",
-            f"{line['bought']}\n{line['sold']}\n{line['position']}",
-            "\n".join("-" if a is None else f"{a} {line['quote']}" for a in amounts),
-            end_section=True,
-        )
+        what = f"{line['model']}\n  {line['instrument']}"
+        fills = f"{line['fills']:,}\n{line['maker_fills']:,}"
+        volumes = f"{line['bought']}\n{line['sold']}\n{line['position']}"
+        amounts = [line[name] for name in ("pnl_before_fees", "fees", "pnl")]
+        money = "\n".join("-" if a is None else f"{a} {line['quote']}" for a in amounts)
+        table.add_row(what, fills, volumes, money, end_section=True)
     return table
 
 

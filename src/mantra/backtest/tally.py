@@ -11,12 +11,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from mantra.icc import queue_segment
+from mantra.icc import queue, queue_segment
 from mantra.icc.memory import address_of, aligned_zeros
-from mantra.icc.queue import consume_many
-from mantra.messages.amounts import DOWN, UP, base_amount, quote_amount
-from mantra.messages.enums import ASK, BID, KINDS, LIQUIDITIES, ORDER_EVENTS, REASONS
-from mantra.messages.records import QUEUE_RECORDS
+from mantra.messages import amounts, enums, records
 from mantra.messages.tables import Tables
 
 BATCH = 4096
@@ -39,13 +36,18 @@ class Position:
         return self.bought - self.sold
 
 
+def _count(into: dict[str, int], names: tuple[str, ...], values: np.ndarray) -> None:
+    for value, count in zip(*np.unique(values, return_counts=True), strict=True):
+        into[names[value]] = into.get(names[value], 0) + int(count)
+
+
 class Tally:
     """Adds up a run's queues; `update` reads what is new."""
 
     def __init__(self, run: str, tables: Tables):
         self.tables = tables
-        self.requests = dict.fromkeys(KINDS, 0)
-        self.order_events = dict.fromkeys(ORDER_EVENTS, 0)
+        self.requests = dict.fromkeys(enums.KINDS, 0)
+        self.order_events = dict.fromkeys(enums.ORDER_EVENTS, 0)
         self.reasons: dict[str, int] = {}
         self.fills = 0
         self.positions: dict[tuple[int, int], Position] = {}  # by (model, instrument)
@@ -55,7 +57,7 @@ class Tally:
             name: queue_segment.consumer(found, "tally", from_oldest=True, shown=False)
             for name, found in self._queues.items()
         }
-        self._buffers = {name: aligned_zeros(BATCH, QUEUE_RECORDS[name]) for name in QUEUES}
+        self._buffers = {name: aligned_zeros(BATCH, records.QUEUE_RECORDS[name]) for name in QUEUES}
 
     @property
     def lost(self) -> int:
@@ -71,7 +73,7 @@ class Tally:
 
     def _read(self, name: str) -> np.ndarray:
         buffer = self._buffers[name]
-        count = consume_many(address_of(self._consumers[name]), address_of(buffer), BATCH)
+        count = queue.consume_many(address_of(self._consumers[name]), address_of(buffer), BATCH)
         return buffer[:count]
 
     def _take_trades(self, trades: np.ndarray) -> None:
@@ -80,16 +82,11 @@ class Tally:
             self.last_prices[int(instrument)] = int(last)
 
     def _take_requests(self, requests: np.ndarray) -> None:
-        for kind, count in zip(*np.unique(requests["kind"], return_counts=True), strict=True):
-            self.requests[KINDS[kind]] += int(count)
+        _count(self.requests, enums.KINDS, requests["kind"])
 
     def _take_orders(self, updates: np.ndarray) -> None:
-        for event, count in zip(*np.unique(updates["event"], return_counts=True), strict=True):
-            self.order_events[ORDER_EVENTS[event]] += int(count)
-        given = updates["reason"][updates["reason"] > 0]
-        for reason, count in zip(*np.unique(given, return_counts=True), strict=True):
-            name = REASONS[reason]
-            self.reasons[name] = self.reasons.get(name, 0) + int(count)
+        _count(self.order_events, enums.ORDER_EVENTS, updates["event"])
+        _count(self.reasons, enums.REASONS, updates["reason"][updates["reason"] > 0])
 
     def _take_fills(self, fills: np.ndarray) -> None:
         self.fills += len(fills)
@@ -98,21 +95,21 @@ class Tally:
             position = self.positions.setdefault(key, Position())
             price, volume = int(fill["price"]), int(fill["volume"])
             position.fills += 1
-            position.maker_fills += LIQUIDITIES[fill["liquidity"]] == "maker"
-            if fill["side"] == BID:
+            position.maker_fills += enums.LIQUIDITIES[fill["liquidity"]] == "maker"
+            if fill["side"] == enums.BID:
                 position.bought += volume
-                position.cash -= self.worth(key[1], price, volume, UP)
+                position.cash -= self.worth(key[1], price, volume, amounts.UP)
             else:
-                assert fill["side"] == ASK
+                assert fill["side"] == enums.ASK
                 position.sold += volume
-                position.cash += self.worth(key[1], price, volume, DOWN)
+                position.cash += self.worth(key[1], price, volume, amounts.DOWN)
             asset = int(fill["fee_asset"])
             position.fees[asset] = position.fees.get(asset, 0) + int(fill["fee"])
 
     def worth(self, instrument: int, price: int, volume: int, rounding: int) -> int:
         """Price × volume in units of the quote asset."""
         row = address_of(self.tables.instruments[instrument : instrument + 1])
-        return int(quote_amount(row, np.int64(price), np.int64(volume), np.int64(rounding)))
+        return int(amounts.quote_amount(row, np.int64(price), np.int64(volume), np.int64(rounding)))
 
     def pnl(self, model: int, instrument: int) -> int | None:
         """Cash plus position at the last price, before fees; None if nothing traded yet."""
@@ -120,13 +117,13 @@ class Tally:
         last = self.last_prices.get(instrument)
         if last is None:
             return None
-        return position.cash + self.worth(instrument, last, position.volume, DOWN)
+        return position.cash + self.worth(instrument, last, position.volume, amounts.DOWN)
 
     def fees_in_quote(self, model: int, instrument: int) -> int | None:
         """All fees of a position in the quote asset: those in the base asset at the last price."""
         row, last = self.tables.instruments[instrument], self.last_prices.get(instrument)
         one = np.int64(10 ** int(row["volume_exponent"]))
-        unit = int(base_amount(address_of(self.tables.instruments[instrument:]), one))
+        unit = int(amounts.base_amount(address_of(self.tables.instruments[instrument:]), one))
         total = 0
         for asset, fee in self.positions[model, instrument].fees.items():
             if asset == row["quote"]:
@@ -134,5 +131,5 @@ class Tally:
             elif last is None:
                 return None
             else:
-                total += self.worth(instrument, last, int(one), UP) * fee // unit
+                total += self.worth(instrument, last, int(one), amounts.UP) * fee // unit
         return total

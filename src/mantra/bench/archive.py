@@ -31,7 +31,7 @@ from mantra.archive.recorder import Recorder
 from mantra.bench.harness import Bench, interleaved
 from mantra.compiled import duty_cycle
 from mantra.icc.atomics import load_relaxed
-from mantra.icc.memory import address_of, aligned_zeros, records_at
+from mantra.icc.memory import address_of, aligned_zeros, record_type, records_at
 from mantra.messages.enums import FIRST, LAST
 from mantra.messages.records import L2_UPDATE, TIMING
 from mantra.telemetry.clock import Calibration
@@ -144,20 +144,13 @@ def others(rows: np.ndarray) -> dict[str, int]:
 
 # ---------------------------------------------------------------- the recorder under load
 
-FLOOD = np.dtype(
-    [
-        ("track", "i8"),
-        ("outlet", "i8"),
-        ("next_at", "i8"),  # ticks of the next message
-        ("interval", "i8"),  # ticks, × 2^16
-        ("fraction", "i8"),
-        ("script", "i8"),  # address of the messages to send, in a ring
-        ("script_count", "i8"),
-        ("sent", "i8"),
-        ("control", "i8"),  # address of the run's CONTROL
-        ("message", L2_UPDATE),
-    ],
-    align=True,
+# next_at   ticks of the next message
+# interval  ticks, × 2^16
+# script    address of the messages to send, in a ring
+# control   address of the run's CONTROL
+FLOOD = record_type(
+    "i8 track outlet next_at interval fraction script script_count sent control",
+    ("message", L2_UPDATE),
 )
 FRACTION_BITS = 16
 MESSAGE_AT = FLOOD.fields["message"][1]  # type: ignore[index]

@@ -138,7 +138,7 @@ class Window:
         took = time.perf_counter() - at
         sent = self.worker.answer()
         if messages == 0:
-            raise RuntimeError("bench ingest: nothing arrived")
+            raise RuntimeError("no message was handled in the window")
         return {
             "cpu_us_per_msg": cpu / messages * 1e6,
             "msgs_per_s": messages / took,

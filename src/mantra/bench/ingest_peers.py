@@ -143,17 +143,15 @@ def websockets(port: int, streams: list, sign: str, ca_file: str) -> None:
 
     context, counts = ssl.create_default_context(cafile=ca_file), [0] * len(streams)
 
-    def follow(number: int, connection: Any, venue: str) -> None:
-        take, books = TAKE[venue], new_books()
-        for text in connection:
-            take(orjson.loads(text), books)
-            counts[number] += 1
+    def follow(number: int, venue: str) -> None:
+        take, books, url = TAKE[venue], new_books(), f"wss://localhost:{port}/{number}"
+        with connect(url, ssl=context, ping_interval=None, compression=None) as connection:
+            for text in connection:
+                take(orjson.loads(text), books)
+                counts[number] += 1
 
     for number, (venue, _) in enumerate(streams):
-        connection = connect(
-            f"wss://localhost:{port}/{number}", ssl=context, ping_interval=None, compression=None
-        )
-        threading.Thread(target=follow, args=(number, connection, venue), daemon=True).start()
+        threading.Thread(target=follow, args=(number, venue), daemon=True).start()
     signed = Sign(sign, lambda: sum(counts))
     while True:
         signed.show()

@@ -17,19 +17,18 @@ from typing import NamedTuple, Self
 
 import numpy as np
 
+from mantra.books import table, window
 from mantra.books.layout import BOOK, SIDE, SIDE_BYTES, SIDES_OFFSET
 from mantra.books.side import clear_side, close_side, open_side, set_level, side_bytes
-from mantra.books.table import find
-from mantra.books.window import next_worse, price_of
 from mantra.compiled import compiled
 from mantra.icc.memory import address_of, aligned_zeros, records_at
-from mantra.messages.enums import ASK, BID, FIRST, LAST, SNAPSHOT
-from mantra.messages.records import L2_UPDATE
+from mantra.messages import enums, records
 
 # What apply_update says.
-REFUSED = -1  # not a level: counted, nothing changed
-IN_GROUP = 0  # more of the group is to come
-CONSISTENT = 1  # the group is complete
+#   REFUSED     not a level: counted, nothing changed
+#   IN_GROUP    more of the group is to come
+#   CONSISTENT  the group is complete
+REFUSED, IN_GROUP, CONSISTENT = -1, 0, 1
 
 PRICE_MAX = 1 << 60  # Differences of prices, and steps beyond them, stay inside int64.
 VOLUME_MAX = (1 << 63) - 1  # sums of volumes stop here
@@ -51,8 +50,8 @@ class Book:
     def __init__(self, levels: int):
         self._head = aligned_zeros(1, BOOK)
         self.address = address_of(self._head)
-        for side in (BID, ASK):
-            open_side(side_of(self.address, side), 1 - 2 * side, levels)
+        for side in (enums.BID, enums.ASK):
+            open_side(self._head["sides"][0, side], 1 - 2 * side, levels)
         self.close = weakref.finalize(self, _close, self._head)  # once, at the latest when dropped
 
     def __enter__(self) -> Self:
@@ -68,12 +67,12 @@ class Book:
     @property
     def size(self) -> int:
         """Bytes held."""
-        return BOOK.itemsize + sum(side_bytes(side_of(self.address, side)) for side in (BID, ASK))
+        return BOOK.itemsize + sum(side_bytes(side) for side in self._head["sides"][0])
 
 
 def _close(head: np.ndarray) -> None:
-    for side in (BID, ASK):
-        close_side(side_of(address_of(head), side))
+    for side in head["sides"][0]:
+        close_side(side)
 
 
 def new_book(levels: int = 32) -> Book:
@@ -86,8 +85,8 @@ def new_book(levels: int = 32) -> Book:
 
 @compiled
 def side_of(book, side):
-    """Address of a side."""
-    return book + SIDES_OFFSET + side * SIDE_BYTES
+    """The SIDE record of a side."""
+    return records_at(book + SIDES_OFFSET + side * SIDE_BYTES, 1, SIDE)[0]
 
 
 # ---------------------------------------------------------------- writing
@@ -117,19 +116,19 @@ def apply_update(book, update_address):
     count. Price 0 with volume 0 is no level but carries flags: the whole of an empty snapshot.
     """
     head = records_at(book, 1, BOOK)[0]
-    update = records_at(update_address, 1, L2_UPDATE)[0]
+    update = records_at(update_address, 1, records.L2_UPDATE)[0]
     flags = np.int64(update["flags"])
-    if flags & (FIRST | SNAPSHOT) == FIRST | SNAPSHOT:
+    if flags & (enums.FIRST | enums.SNAPSHOT) == enums.FIRST | enums.SNAPSHOT:
         clear(book)
     status = IN_GROUP
     if update["price"] != 0 or update["volume"] != 0:
         status = apply_level(book, np.int64(update["side"]), update["price"], update["volume"])
-    if flags & LAST == 0:
+    if flags & enums.LAST == 0:
         head["consistent"] = 0
         return status
     head["consistent"] = 1
     head["groups"] += 1
-    bid, ask = best_price(book, np.int64(BID)), best_price(book, np.int64(ASK))
+    bid, ask = best_price(book, np.int64(enums.BID)), best_price(book, np.int64(enums.ASK))
     if bid >= ask and ask != 0:
         head["crossed"] += int(bid > ask)
         head["locked"] += int(bid == ask)
@@ -156,14 +155,14 @@ def is_consistent(book):
 @compiled
 def levels(book, side):
     """How many levels a side has."""
-    return records_at(side_of(book, side), 1, SIDE)[0]["levels"]
+    return side_of(book, side)["levels"]
 
 
 @compiled
 def best_price(book, side):
     """Price of the best level, 0 if there is none."""
-    head = records_at(side_of(book, side), 1, SIDE)[0]
-    return price_of(head, head["touch"]) if head["levels"] > 0 else np.int64(0)
+    head = side_of(book, side)
+    return window.price_of(head, head["touch"]) if head["levels"] > 0 else np.int64(0)
 
 
 @compiled
@@ -175,7 +174,7 @@ def best_volume(book, side):
 @compiled
 def volume_at(book, side, price):
     """Volume at `price`, 0 if there is no level."""
-    return find(side_of(book, side), price)
+    return table.find(side_of(book, side), price)
 
 
 @compiled
@@ -184,7 +183,7 @@ def next_price(book, side, price):
 
     A walk from the best: `price = best_price(book, side)`, then `next_price` until it is 0.
     """
-    return next_worse(side_of(book, side), min(max(price, 0), PRICE_MAX + 1))
+    return window.next_worse(side_of(book, side), min(max(price, 0), PRICE_MAX + 1))
 
 
 @compiled

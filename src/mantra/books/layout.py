@@ -46,21 +46,18 @@ A book is the address of one BOOK record. All words are int64, all parts begin o
 import numpy as np
 
 from mantra.books.machine import LANES
-from mantra.icc.memory import CACHE_LINE, record
+from mantra.icc.memory import CACHE_LINE, record_type
 
-SIDE = record(
-    "sign table hash_shift buckets levels stashed window ticks",
-    "anchor unit unit_shift inverse touch far far_levels unused",
+SIDE = record_type(
+    "i8 sign table hash_shift buckets levels stashed window ticks",
+    "i8 anchor unit unit_shift inverse touch far far_levels unused",
 )
-BOOK = record(
-    "consistent updates groups crossed locked refused",
-    ("unused", "i8", (2,)),
-    ("sides", SIDE, (2,)),
+BOOK = record_type(
+    "i8 consistent updates groups crossed locked refused", "(2,)i8 unused", ("sides", SIDE, (2,))
 )
 
 WORD = np.dtype("i8")
-WORD_BYTES = 8
-WORD_BITS = 64
+WORD_BYTES, WORD_BITS = 8, 64
 BUCKET_BYTES = 2 * LANES * WORD_BYTES
 VOLUME_OFFSET = LANES * WORD_BYTES
 SIDE_BYTES = SIDE.itemsize

@@ -9,7 +9,7 @@ one back, and nobody who finds a free slot in a bucket need look further.
 
 import numpy as np
 
-from mantra.books.layout import BUCKET_BYTES, SIDE, VOLUME_OFFSET, WORD, WORD_BYTES
+from mantra.books.layout import BUCKET_BYTES, VOLUME_OFFSET, WORD, WORD_BYTES
 from mantra.books.machine import LANES, lanes_equal, multiply_modulo
 from mantra.compiled import compiled
 from mantra.icc.memory import records_at, trailing_zeros, word_at
@@ -37,8 +37,7 @@ def home_bucket(price, hash_shift):
 @compiled
 def place(side, price, volume):
     """Set the volume of `price`, 0 deletes. Whether it was there (1 or 0), or NO_ROOM."""
-    head = records_at(side, 1, SIDE)[0]
-    bucket = head["table"] + home_bucket(price, head["hash_shift"]) * BUCKET_BYTES
+    bucket = side["table"] + home_bucket(price, side["hash_shift"]) * BUCKET_BYTES
     match = lanes_equal(bucket, price)
     free = lanes_equal(bucket, 0)
     if free == 0:
@@ -57,14 +56,13 @@ def _write(slot, price, volume):
 @compiled
 def _place_crowded(side, bucket, match, price, volume):
     """`place` where the home bucket is full."""
-    head = records_at(side, 1, SIDE)[0]
     if match != 0:
         slot = bucket + trailing_zeros(match) * WORD_BYTES
         _write(slot, price, volume)
-        if volume == 0 and head["stashed"] > 0:
+        if volume == 0 and side["stashed"] > 0:
             _move_back(side, bucket, slot)
         return 1
-    slot = _stash_slot(side, price) if head["stashed"] > 0 else 0
+    slot = _stash_slot(side, price) if side["stashed"] > 0 else 0
     was = int(slot != 0)
     if was == 0:
         if volume == 0:
@@ -73,16 +71,15 @@ def _place_crowded(side, bucket, match, price, volume):
         if slot == 0:
             return NO_ROOM
     _write(slot, price, volume)
-    head["stashed"] += int(volume != 0) - was
+    side["stashed"] += int(volume != 0) - was
     return was
 
 
 @compiled
 def _stash_slot(side, price):
     """Address of the stash's slot with `price` (0: of a free one), 0 if there is none."""
-    head = records_at(side, 1, SIDE)[0]
-    start = head["table"] + head["buckets"] * BUCKET_BYTES
-    for number in range(stash_buckets(head["buckets"])):
+    start = side["table"] + side["buckets"] * BUCKET_BYTES
+    for number in range(stash_buckets(side["buckets"])):
         bucket = start + number * BUCKET_BYTES
         match = lanes_equal(bucket, price)
         if match != 0:
@@ -93,27 +90,25 @@ def _stash_slot(side, price):
 @compiled
 def _move_back(side, bucket, slot):
     """Fill the freed slot of a bucket that was full with a level of its own from the stash."""
-    head = records_at(side, 1, SIDE)[0]
-    home = (bucket - head["table"]) // BUCKET_BYTES
-    for number in range(head["buckets"] * LANES, slot_count(side)):
-        stashed = slot_at(head["table"], number)
+    home = (bucket - side["table"]) // BUCKET_BYTES
+    for number in range(side["buckets"] * LANES, slot_count(side)):
+        stashed = slot_at(side["table"], number)
         price = word_at(stashed)
-        if price != 0 and home_bucket(price, head["hash_shift"]) == home:
+        if price != 0 and home_bucket(price, side["hash_shift"]) == home:
             _write(slot, price, word_at(stashed + VOLUME_OFFSET))
             _write(stashed, price, np.int64(0))
-            head["stashed"] -= 1
+            side["stashed"] -= 1
             return
 
 
 @compiled
 def find(side, price):
     """Volume of `price`, 0 if it is not there."""
-    head = records_at(side, 1, SIDE)[0]
-    bucket = head["table"] + home_bucket(price, head["hash_shift"]) * BUCKET_BYTES
+    bucket = side["table"] + home_bucket(price, side["hash_shift"]) * BUCKET_BYTES
     match = lanes_equal(bucket, price)
     if match != 0:
         slot = bucket + trailing_zeros(match) * WORD_BYTES
-    elif head["stashed"] > 0:
+    elif side["stashed"] > 0:
         slot = _stash_slot(side, price)
     else:
         slot = 0
@@ -123,8 +118,7 @@ def find(side, price):
 @compiled
 def slot_count(side):
     """Slots to look through to see every level: the stash's among them."""
-    head = records_at(side, 1, SIDE)[0]
-    return (head["buckets"] + stash_buckets(head["buckets"])) * LANES
+    return (side["buckets"] + stash_buckets(side["buckets"])) * LANES
 
 
 @compiled

@@ -17,7 +17,7 @@ from math import gcd
 
 import numpy as np
 
-from mantra.books.layout import LEVELS_PER_BUCKET, SIDE, WORD, WORD_BITS, WORD_BYTES
+from mantra.books.layout import LEVELS_PER_BUCKET, WORD, WORD_BITS, WORD_BYTES
 from mantra.books.machine import LANES, allocate_bytes, multiply_modulo, zero_bytes
 from mantra.books.table import slot_at, slot_count
 from mantra.compiled import compiled
@@ -56,58 +56,56 @@ def far_bytes(buckets):
 
 
 @compiled
-def index_of(head, price):
+def index_of(side, price):
     """Bit of `price`, or a number that is not below `ticks`: outside or off the step."""
-    distance = (head["anchor"] - price) * head["sign"]
-    index = multiply_modulo(distance >> head["unit_shift"], head["inverse"])
-    exact = (distance & ((np.int64(1) << head["unit_shift"]) - 1)) == 0
-    return index if exact else head["ticks"]
+    distance = (side["anchor"] - price) * side["sign"]
+    index = multiply_modulo(distance >> side["unit_shift"], side["inverse"])
+    exact = (distance & ((np.int64(1) << side["unit_shift"]) - 1)) == 0
+    return index if exact else side["ticks"]
 
 
 @compiled
-def price_of(head, index):
+def price_of(side, index):
     """Price of a bit."""
-    return head["anchor"] - head["sign"] * index * head["unit"]
+    return side["anchor"] - side["sign"] * index * side["unit"]
 
 
 @compiled
-def set_unit(head, unit):
+def set_unit(side, unit):
     """Make `unit` the price step of a bit. The window must be made again after it."""
     shift = trailing_zeros(unit)
     odd = unit >> shift
     inverse = odd  # right in the lowest 3 bits; each step doubles them (Newton)
     for _ in range(5):
         inverse = multiply_modulo(inverse, 2 - multiply_modulo(odd, inverse))
-    head["unit"] = unit
-    head["unit_shift"] = shift
-    head["inverse"] = inverse
+    side["unit"], side["unit_shift"], side["inverse"] = unit, shift, inverse
 
 
 @compiled
-def mark(head, index, present):
+def mark(side, index, present):
     """Write bit `index` and its word's bit in the second row."""
     bit = index & INDEX_MASK
     number = index >> INDEX_SHIFT
-    words = records_at(head["window"] + number * WORD_BYTES, 1, WORD)
+    words = records_at(side["window"] + number * WORD_BYTES, 1, WORD)
     word = (words[0] & ~(np.int64(1) << bit)) | (np.int64(present) << bit)
     words[0] = word
     bit = number & INDEX_MASK
-    second = head["window"] + (head["ticks"] >> 3) + (number >> INDEX_SHIFT) * WORD_BYTES
+    second = side["window"] + (side["ticks"] >> 3) + (number >> INDEX_SHIFT) * WORD_BYTES
     words = records_at(second, 1, WORD)
     words[0] = (words[0] & ~(np.int64(1) << bit)) | (np.int64(word != 0) << bit)
 
 
 @compiled
-def next_index(head, start):
+def next_index(side, start):
     """Lowest set bit from `start` (inclusive, inside the window) on; `ticks` if there is none."""
-    ticks = head["ticks"]
-    first = records_at(head["window"], ticks >> INDEX_SHIFT, WORD)
+    ticks = side["ticks"]
+    first = records_at(side["window"], ticks >> INDEX_SHIFT, WORD)
     number = start >> INDEX_SHIFT
     word = first[number] & (np.int64(-1) << (start & INDEX_MASK))
     if word != 0:
         return number * WORD_BITS + trailing_zeros(word)
     second_words = ticks >> (2 * INDEX_SHIFT)
-    second = records_at(head["window"] + (ticks >> 3), second_words, WORD)
+    second = records_at(side["window"] + (ticks >> 3), second_words, WORD)
     number += 1
     position = number >> INDEX_SHIFT
     if position == second_words:
@@ -125,96 +123,90 @@ def next_index(head, start):
 @compiled
 def note_level(side, price, present, was):
     """Follow a change of the table: `price` is `present` (1 or 0) now and `was` before."""
-    head = records_at(side, 1, SIDE)[0]
-    index, ticks = index_of(head, price), head["ticks"]
+    index, ticks = index_of(side, price), side["ticks"]
     if index < ticks:
-        mark(head, index, present)
-        touch = head["touch"]
-        head["touch"] = index if (present != 0) & (index < touch) else touch
+        mark(side, index, present)
+        touch = side["touch"]
+        side["touch"] = index if (present != 0) & (index < touch) else touch
         if index == touch and present == 0:  # The best level is gone: find the next.
-            head["touch"] = next_index(head, touch)
-            if head["touch"] == ticks and head["levels"] > 0:
+            side["touch"] = next_index(side, touch)
+            if side["touch"] == ticks and side["levels"] > 0:
                 move_window(side)
     elif present != was:  # It has no bit: far behind, ahead of the window, or off the step.
-        head["far_levels"] = STALE
-        if present and price % head["unit"] != 0:
-            set_unit(head, gcd(head["unit"], price))
+        side["far_levels"] = STALE
+        if present and price % side["unit"] != 0:
+            set_unit(side, gcd(side["unit"], price))
             move_window(side)
-        elif present and ((head["anchor"] - price) * head["sign"] < 0 or head["levels"] == 1):
+        elif present and ((side["anchor"] - price) * side["sign"] < 0 or side["levels"] == 1):
             move_window(side)
 
 
 @compiled
 def move_window(side):
     """Make the window again around the best level of the table."""
-    head = records_at(side, 1, SIDE)[0]
-    ticks, sign = head["ticks"], head["sign"]
-    zero_bytes(head["window"], window_bytes(ticks))
-    head["touch"] = ticks
-    head["far_levels"] = STALE
-    if head["levels"] == 0:
+    ticks, sign = side["ticks"], side["sign"]
+    zero_bytes(side["window"], window_bytes(ticks))
+    side["touch"], side["far_levels"] = ticks, STALE
+    if side["levels"] == 0:
         return
     best = np.int64(0)
     for number in range(slot_count(side)):
-        price = word_at(slot_at(head["table"], number))
+        price = word_at(slot_at(side["table"], number))
         if price != 0 and (best == 0 or (price - best) * sign > 0):
             best = price
-    head["anchor"] = best + sign * (ticks // LEAD) * head["unit"]
+    side["anchor"] = best + sign * (ticks // LEAD) * side["unit"]
     for number in range(slot_count(side)):
-        price = word_at(slot_at(head["table"], number))
+        price = word_at(slot_at(side["table"], number))
         if price != 0:
-            index = index_of(head, price)
+            index = index_of(side, price)
             if index < ticks:
-                mark(head, index, np.int64(1))
-    head["touch"] = ticks // LEAD
+                mark(side, index, np.int64(1))
+    side["touch"] = ticks // LEAD
 
 
 @compiled
 def next_worse(side, price):
     """Price of the best level worse than `price`, 0 if there is none."""
-    head = records_at(side, 1, SIDE)[0]
-    distance = (head["anchor"] - price) * head["sign"]
-    start = distance // head["unit"] + 1 if distance >= 0 else np.int64(0)
-    if start < head["ticks"]:
-        index = next_index(head, start)
-        if index < head["ticks"]:
-            return price_of(head, index)
+    distance = (side["anchor"] - price) * side["sign"]
+    start = distance // side["unit"] + 1 if distance >= 0 else np.int64(0)
+    if start < side["ticks"]:
+        index = next_index(side, start)
+        if index < side["ticks"]:
+            return price_of(side, index)
     return _next_far(side, price)
 
 
 @compiled
 def _next_far(side, price):
     """`next_worse` behind the window: by halves in the sorted rest."""
-    head = records_at(side, 1, SIDE)[0]
-    if head["far_levels"] == STALE:
+    if side["far_levels"] == STALE:
         _sort_far(side)
-    ranks = records_at(head["far"], head["far_levels"], WORD)
-    low, high = np.int64(0), head["far_levels"]
+    ranks = records_at(side["far"], side["far_levels"], WORD)
+    low, high = np.int64(0), side["far_levels"]
     while low < high:
         middle = (low + high) >> 1
-        if ranks[middle] > -price * head["sign"]:
+        if ranks[middle] > -price * side["sign"]:
             high = middle
         else:
             low = middle + 1
-    return -ranks[low] * head["sign"] if low < head["far_levels"] else np.int64(0)
+    return -ranks[low] * side["sign"] if low < side["far_levels"] else np.int64(0)
 
 
 @compiled
 def _sort_far(side):
     """Collect the levels outside the window, best first, as ranks: asks' prices, bids' negated."""
-    head = records_at(side, 1, SIDE)[0]
-    if head["far"] == 0:
-        head["far"] = allocate_bytes(far_bytes(head["buckets"]))
-        if head["far"] == 0:
+    if side["far"] == 0:
+        side["far"] = allocate_bytes(far_bytes(side["buckets"]))
+        if side["far"] == 0:
             raise MemoryError("no memory for the far levels of a book")
-    ranks = records_at(head["far"], head["levels"], WORD)
+    ranks = records_at(side["far"], side["levels"], WORD)
     count = np.int64(0)
     for number in range(slot_count(side)):
-        price = word_at(slot_at(head["table"], number))
-        if price != 0 and index_of(head, price) >= head["ticks"]:
-            ranks[count] = -price * head["sign"]
+        price = word_at(slot_at(side["table"], number))
+        if price != 0 and index_of(side, price) >= side["ticks"]:
+            ranks[count] = -price * side["sign"]
             count += 1
-    head["far_levels"] = count
+    side["far_levels"] = count
     _sort(ranks, count)
 
 

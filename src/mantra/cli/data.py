@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,9 @@ CAPTURE = click.Path(exists=True, dir_okay=False, path_type=Path)
 OUT = click.Path(path_type=Path)
 DIRECTORY = click.argument("directory", type=FOLDER)
 LIMIT = 20
-IMPORTS = (  # the table's, which is not loaded here
-    *("binance", "bitfinex", "bitstamp", "coinbase", "coinbase-exchange", "kraken", "kraken-v1"),
-    "tardis",
-)
+# The import's own, whose table is not loaded here.
+IMPORTS: tuple[str, ...] = ("binance", "bitfinex", "bitstamp", "coinbase", "coinbase-exchange")
+IMPORTS += ("kraken", "kraken-v1", "tardis")
 
 
 @click.command("import")
@@ -49,6 +49,7 @@ def import_command(
     gzip or plain. FILES are one session, in this order. Every line is accounted for; malformed ones
     are named. With `tardis`: its incremental_book_L2 and trades CSV files, merged by time.
     """
+    from mantra.backtest.import_tardis import import_tardis
     from mantra.backtest.importer import import_captures, parse_instrument
 
     try:
@@ -56,14 +57,9 @@ def import_command(
     except ValueError as error:
         raise click.BadParameter(str(error)) from None
     with progress_bar(f"import {venue}", as_json) as progress:
-        if venue == "tardis":
-            from mantra.backtest.import_tardis import import_tardis
-
-            report = import_tardis(files, out, exponents=exponents, progress=progress)
-        else:
-            report = import_captures(
-                files, out, source=venue, venue=name, exponents=exponents, progress=progress
-            )
+        venues = partial(import_captures, source=venue, venue=name)
+        importer = import_tardis if venue == "tardis" else venues
+        report = importer(files, out, exponents=exponents, progress=progress)
     facts, bad = report.as_dict(), bool(report.malformed or report.gaps or report.damaged)
     answer(as_json, facts, lambda: _show_import(facts, out), bad)
 
@@ -80,7 +76,9 @@ def _show_import(report: dict[str, Any], out: Path) -> None:
     for what in ("refusals", "gaps", "empty_starts", "damaged"):
         for line in report[what][:LIMIT]:
             console.print(f"[red]{what}[/]: {line}")
-    for name, facts in report["instruments"].items():
+    if report["checksums"]:
+        console.print(f"{report['checksums']:,} checksums, {report['mismatches']:,} wrong")
+    for name, facts in list(report["instruments"].items())[:LIMIT]:
         console.print(f"{name}: {facts}")
 
 

@@ -32,7 +32,7 @@ by the ids that its venue gives; what it does not give is NO_ID:
 
 State WAITING has no base: messages are for the caller to keep until `take_snapshot`, and then to be
 handed in again, oldest first. After GAP the state is WAITING and the message itself is one of those
-to keep. `begin_empty` is for a recording without a snapshot: the first message is the base.
+to keep. In a recording without a snapshot the first message is handed in as one.
 
 Sources: binance-spot-api-docs, "How to manage a local order book correctly"; for futures the page
 of the same name in the USD-margined documentation; for the others <venue>/__init__.py.
@@ -44,9 +44,9 @@ from mantra.compiled import compiled
 from mantra.exchanges.decoded import NO_ID
 from mantra.icc.memory import record_type, records_at
 
-# States: no base; a snapshot, and nothing after it yet; told to begin with an empty book.
-WAITING, ANCHORED, FOLLOWING, EMPTY = range(4)
-STATES = ("waiting", "anchored", "following", "empty")
+# States: no base; a snapshot, and nothing after it yet.
+WAITING, ANCHORED, FOLLOWING = range(3)
+STATES = ("waiting", "anchored", "following")
 
 # What a message is to the book.
 OLD, NEXT, AHEAD = range(3)
@@ -62,7 +62,6 @@ ACTION = np.array(
         [WAIT_SNAPSHOT, WAIT_SNAPSHOT, WAIT_SNAPSHOT],  # WAITING
         [DROP, APPLY, GAP],  # ANCHORED
         [DROP, APPLY, GAP],  # FOLLOWING
-        [APPLY, APPLY, APPLY],  # EMPTY
     ]
 )
 NEXT_STATE = np.array(
@@ -70,7 +69,6 @@ NEXT_STATE = np.array(
         [WAITING, WAITING, WAITING],
         [ANCHORED, FOLLOWING, WAITING],
         [FOLLOWING, FOLLOWING, WAITING],
-        [FOLLOWING, FOLLOWING, FOLLOWING],
     ]
 )
 
@@ -89,13 +87,10 @@ def relation(state, stand, first_id, last_id, previous_id):
         if last_id <= stand:
             return np.int64(OLD)
         return np.int64(NEXT if first_id <= stand + 1 else AHEAD)
-    if state == ANCHORED:
-        if last_id < stand:
-            return np.int64(OLD)
-        return np.int64(NEXT if first_id <= stand or previous_id == stand else AHEAD)
-    if last_id <= stand:
+    if last_id < stand or (last_id == stand and state != ANCHORED):
         return np.int64(OLD)
-    return np.int64(NEXT if previous_id == stand else AHEAD)
+    joins = previous_id == stand or (first_id <= stand and state == ANCHORED)
+    return np.int64(NEXT if joins else AHEAD)
 
 
 @compiled
@@ -127,9 +122,3 @@ def take_snapshot(bridge_address, last_id):
         return False
     bridge["state"], bridge["stand"] = ANCHORED, last_id
     return True
-
-
-@compiled
-def begin_empty(bridge_address):
-    """Take the next depth message as the base, whatever its ids."""
-    records_at(bridge_address, 1, BRIDGE)[0]["state"] = EMPTY

@@ -26,15 +26,14 @@ KINDS = (
 # Why a message was refused. The first four are those of decimals.
 OK, MALFORMED = decimals.OK, decimals.MALFORMED
 TOO_PRECISE, OVERFLOW = decimals.TOO_PRECISE, decimals.OVERFLOW
-NEGATIVE, MISSING_FIELD, DUPLICATE_FIELD, UNKNOWN_SYMBOL = 4, 5, 6, 7
-TOO_MANY_LEVELS = 8  # more than the caller has records for
+# TOO_MANY_LEVELS: more than the caller has records for.
+NEGATIVE, MISSING_FIELD, DUPLICATE_FIELD, UNKNOWN_SYMBOL, TOO_MANY_LEVELS = range(4, 9)
 STATUSES = (
     *(*decimals.STATUSES, "negative price or volume", "missing field", "duplicate field"),
     *("unknown symbol", "too many levels"),
 )
 
 NO_ID = -(1 << 63)  # a venue's number that is not in the message
-SCRATCH = 64
 
 #   0    8      16       24         32       40      48          56          64
 #   +----+------+--------+----------+--------+-------+-----------+-----------+---
@@ -61,6 +60,6 @@ SCRATCH = 64
 DECODED = record_type(
     "i8 kind status position instrument first_id last_id previous_id ts_exchange checksum",
     "i8 connection_id count bids symbol symbol_length text records capacity",
-    f"({SCRATCH},)i8 scratch",
+    "(64,)i8 scratch",
 )
 WORDS = DECODED.itemsize // 8

@@ -15,12 +15,8 @@ from mantra.icc.memory import trailing_zeros, word_at
 BYTES = 8
 
 
-def _signed(word: int) -> int:
-    return word - (1 << 64) if word >> 63 else word
-
-
 ONES = 0x0101010101010101
-HIGHS = _signed(ONES * 0x80)
+HIGHS = ONES * 0x80 - (1 << 64)  # as a signed word
 QUOTES, BACKSLASHES, SPACES = ONES * ord('"'), ONES * ord("\\"), ONES * ord(" ")
 
 

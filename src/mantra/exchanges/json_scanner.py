@@ -17,7 +17,8 @@ deep, and the bytes of strings are not checked to be UTF-8 (venues' keys and num
 import numpy as np
 
 from mantra.compiled import compiled, inlined
-from mantra.exchanges.eight_bytes import string_stop, word_at
+from mantra.exchanges.eight_bytes import string_stop
+from mantra.icc.memory import word_at
 from mantra.messages.decimals import FAST_DIGITS, INT64_MAX, byte_at
 
 NESTING_MAX = 32  # venues nest 4 deep; one bit each of an int64 says object or array

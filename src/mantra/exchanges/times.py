@@ -39,13 +39,8 @@ def days_since_epoch(year, month, day):
     year -= np.int64(month <= 2)
     era_year = year % 400
     day_of_year = (153 * ((month + 9) % 12) + 2) // 5 + day - 1
-    return (
-        (year // 400) * 146_097
-        + era_year * 365
-        + era_year // 4
-        - era_year // 100
-        + (day_of_year - 719_468)
-    )
+    days = (year // 400) * 146_097 + era_year * 365 + era_year // 4 - era_year // 100
+    return days + day_of_year - 719_468
 
 
 @compiled

@@ -28,8 +28,12 @@ from mantra.compiled import emits
 CACHE_LINE = 64
 
 
-def address_of(array: np.ndarray) -> int:
-    """Address of an array's first byte. The caller keeps the array alive."""
+def address_of(data: Any) -> int:
+    """Address of the first byte of an array or, compiled too, a record. The caller keeps it alive.
+
+    publish(outlet, address_of(context["event"]))
+    """
+    array = data if isinstance(data, np.ndarray) else np.frombuffer(data, np.uint8)
     return int(array.ctypes.data)
 
 
@@ -48,22 +52,16 @@ def record_type(*fields: str | tuple) -> np.dtype:
     return np.dtype(spec, align=True)
 
 
+def offsets(record: np.dtype, names: str) -> list[int]:
+    """Where fields of a record begin, in bytes: for words that are shared, or read another way."""
+    return [record.fields[name][1] for name in names.split()]  # type: ignore[index]
+
+
 def aligned_zeros(count: int, dtype: np.dtype) -> np.ndarray:
     """`count` zeroed records whose first byte is on a cache line."""
     raw = np.zeros(count * dtype.itemsize + CACHE_LINE, np.uint8)
     start = -address_of(raw) % CACHE_LINE
     return raw[start : start + count * dtype.itemsize].view(dtype)
-
-
-def record(*fields: str | tuple) -> np.dtype:
-    """An aligned record. A string names int64 words, in order; a tuple is a field of another kind.
-
-    record("price volume", ("sides", SIDE, (2,)))
-    """
-    pairs: list = []
-    for field in fields:
-        pairs += [(name, "i8") for name in field.split()] if isinstance(field, str) else [field]
-    return np.dtype(pairs, align=True)
 
 
 def records_at(address: int, count: int, dtype: np.dtype) -> Any:
@@ -74,6 +72,17 @@ def records_at(address: int, count: int, dtype: np.dtype) -> Any:
     """
     window = (ctypes.c_char * (count * dtype.itemsize)).from_address(int(address))
     return np.frombuffer(memoryview(window), dtype)
+
+
+@infer_global(address_of)
+class _AddressOf(AbstractTemplate):
+    def generic(self, arguments, keywords):
+        return signature(types.int64, *arguments)
+
+
+@lower_builtin(address_of, types.Record)
+def _emit_address_of(context, builder, signature, arguments):
+    return builder.ptrtoint(arguments[0], context.get_value_type(types.int64))
 
 
 @infer_global(records_at)
@@ -88,17 +97,10 @@ class _RecordsAt(AbstractTemplate):
 def _emit_records_at(context, builder, signature, arguments):
     address, count, _ = arguments
     array = make_array(signature.return_type)(context, builder)
-    item_bytes = context.get_constant(
-        types.intp, context.get_abi_sizeof(context.get_data_type(signature.return_type.dtype))
-    )
-    populate_array(
-        array,
-        data=builder.inttoptr(address, array.data.type),
-        shape=[count],
-        strides=[item_bytes],
-        itemsize=item_bytes,
-        meminfo=None,
-    )
+    item = context.get_data_type(signature.return_type.dtype)
+    size = context.get_constant(types.intp, context.get_abi_sizeof(item))
+    data = builder.inttoptr(address, array.data.type)
+    populate_array(array, data=data, shape=[count], strides=[size], itemsize=size, meminfo=None)
     return array._getvalue()
 
 

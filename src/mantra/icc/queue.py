@@ -46,17 +46,7 @@ from numba import types
 from numba.extending import overload
 
 from mantra.compiled import compiled
-from mantra.icc.atomics import (
-    compare_exchange,
-    copy_in,
-    copy_out,
-    fence_acquire,
-    fence_release,
-    load_acquire,
-    load_relaxed,
-    store_relaxed,
-    store_release,
-)
+from mantra.icc import atomics
 from mantra.icc.memory import record_type, records_at
 from mantra.icc.shm import PID_MASK
 
@@ -125,11 +115,11 @@ def publish(producer_address, message_address):
         return publish_shared(producer_address, message_address)
     number = producer["next"]
     slot = producer["slots"] + (number & producer["mask"]) * producer["slot_bytes"]
-    store_relaxed(slot, writing(number, np.int64(producer["owner"])))
-    fence_release()  # The payload is not seen to change before the version says so.
-    copy_in(slot + PAYLOAD, message_address, producer["words"])
-    store_release(slot, whole(number))
-    store_release(producer["count"], number + 1)
+    atomics.store_relaxed(slot, writing(number, np.int64(producer["owner"])))
+    atomics.fence_release()  # The payload is not seen to change before the version says so.
+    atomics.copy_in(slot + PAYLOAD, message_address, producer["words"])
+    atomics.store_release(slot, whole(number))
+    atomics.store_release(producer["count"], number + 1)
     producer["next"] = number + 1
     return number
 
@@ -142,9 +132,9 @@ def publish_shared(producer_address, message_address):
     while True:
         number = claim(producer_address)
         slot = producer["slots"] + (number & producer["mask"]) * producer["slot_bytes"]
-        fence_release()
-        copy_in(slot + PAYLOAD, message_address, producer["words"])
-        if compare_exchange(slot, writing(number, owner), whole(number)):
+        atomics.fence_release()
+        atomics.copy_in(slot + PAYLOAD, message_address, producer["words"])
+        if atomics.compare_exchange(slot, writing(number, owner), whole(number)):
             raise_count(producer["count"], number + 1)
             return number
         give_back(slot, owner)  # Lapped in mid-write: nobody saw the message; publish it anew.
@@ -155,19 +145,19 @@ def claim(producer_address):
     """Take the next free number: its slot is WRITING by us on return."""
     producer = records_at(producer_address, 1, PRODUCER)[0]
     owner = np.int64(producer["owner"])
-    number = load_acquire(producer["count"])
+    number = atomics.load_acquire(producer["count"])
     while True:
         slot = producer["slots"] + (number & producer["mask"]) * producer["slot_bytes"]
-        version = load_acquire(slot)
+        version = atomics.load_acquire(slot)
         state = version & STATE_MASK
         holder = (version >> OWNER_SHIFT) & OWNER_MASK
         if version >= whole(number) or (state == WRITING and version >> NUMBER_SHIFT == number):
             # Taken. Skip to what the version or the count says, whichever is further.
-            number = max(number + 1, load_acquire(producer["count"]))
+            number = max(number + 1, atomics.load_acquire(producer["count"]))
         elif holder == 0:
-            if compare_exchange(slot, version, writing(number, owner)):
+            if atomics.compare_exchange(slot, version, writing(number, owner)):
                 return number
-        elif compare_exchange(slot, version, void(number, holder)):
+        elif atomics.compare_exchange(slot, version, void(number, holder)):
             # Its holder was lapped, and may be writing there still: leave it the slot.
             number += 1
 
@@ -176,21 +166,21 @@ def claim(producer_address):
 def give_back(slot, owner):
     """Take our number out of a slot we were lapped in: from here on others may write there."""
     while True:
-        version = load_acquire(slot)
+        version = atomics.load_acquire(slot)
         if (version >> OWNER_SHIFT) & OWNER_MASK != owner:
             return  # Healed by another, who thought us dead.
-        if compare_exchange(slot, version, version & ~(OWNER_MASK << OWNER_SHIFT)):
+        if atomics.compare_exchange(slot, version, version & ~(OWNER_MASK << OWNER_SHIFT)):
             return
 
 
 @compiled
 def raise_count(count_address, count):
     """Make the count at least `count`: the hint where producers begin to look."""
-    seen = load_relaxed(count_address)
+    seen = atomics.load_relaxed(count_address)
     while seen < count:
-        if compare_exchange(count_address, seen, count):
+        if atomics.compare_exchange(count_address, seen, count):
             return
-        seen = load_relaxed(count_address)
+        seen = atomics.load_relaxed(count_address)
 
 
 # ---------------------------------------------------------------- consuming
@@ -205,16 +195,16 @@ def try_consume(consumer_address, target_address):
     consumer = records_at(consumer_address, 1, CONSUMER)[0]
     number = consumer["next"]
     slot = consumer["slots"] + (number & consumer["mask"]) * consumer["slot_bytes"]
-    version = load_acquire(slot)
+    version = atomics.load_acquire(slot)
     expected = whole(number)
     if version < expected:
         if version & STATE_MASK == WRITING:
             wait_or_heal(consumer_address, slot, version)
         return EMPTY
     if version == expected:
-        copy_out(target_address, slot + PAYLOAD, consumer["words"])
-        fence_acquire()  # The second look at the version stays behind the copy.
-        if load_relaxed(slot) == expected:
+        atomics.copy_out(target_address, slot + PAYLOAD, consumer["words"])
+        atomics.fence_acquire()  # The second look at the version stays behind the copy.
+        if atomics.load_relaxed(slot) == expected:
             consumer["next"] = number + 1
             return DATA
     elif version >> NUMBER_SHIFT == number + 1:
@@ -233,7 +223,7 @@ def has_news(consumer_address):
     consumer = records_at(consumer_address, 1, CONSUMER)[0]
     number = consumer["next"]
     slot = consumer["slots"] + (number & consumer["mask"]) * consumer["slot_bytes"]
-    version = load_acquire(slot)
+    version = atomics.load_acquire(slot)
     # A message in mid-write counts: its writer may be dead, and `try_consume` heals.
     return version >= whole(number) or version & STATE_MASK != WHOLE
 
@@ -243,10 +233,10 @@ def recover(consumer_address):
     """Go on at the oldest message that survives; count those lost. Returns SPED_PAST."""
     consumer = records_at(consumer_address, 1, CONSUMER)[0]
     number = consumer["next"]
-    oldest = max(number + 1, load_acquire(consumer["count"]) - consumer["mask"] - 1)
+    oldest = max(number + 1, atomics.load_acquire(consumer["count"]) - consumer["mask"] - 1)
     while True:
         slot = consumer["slots"] + (oldest & consumer["mask"]) * consumer["slot_bytes"]
-        if load_acquire(slot) >> NUMBER_SHIFT <= oldest + 1:
+        if atomics.load_acquire(slot) >> NUMBER_SHIFT <= oldest + 1:
             break  # The slot holds `oldest`, VOID or not, or an older one: it is not overwritten.
         oldest += 1
     consumer["lost"] += oldest - number
@@ -264,15 +254,14 @@ def wait_or_heal(consumer_address, slot, version):
     """
     consumer = records_at(consumer_address, 1, CONSUMER)[0]
     if version != consumer["stuck_version"]:
-        consumer["stuck_version"] = version
-        consumer["stuck_polls"] = 0
+        consumer["stuck_version"], consumer["stuck_polls"] = version, 0
     consumer["stuck_polls"] += 1
     if consumer["stuck_polls"] < STUCK_POLLS or version >> NUMBER_SHIFT != consumer["next"]:
         return
     consumer["stuck_polls"] = 0
     owner = (version >> OWNER_SHIFT) & OWNER_MASK
     if consumer["owners"] != 0 and not owner_alive(consumer["owners"], owner):
-        compare_exchange(slot, version, void(version >> NUMBER_SHIFT, 0))
+        atomics.compare_exchange(slot, version, void(version >> NUMBER_SHIFT, 0))
 
 
 @compiled
@@ -282,21 +271,21 @@ def heal_owner(slots, capacity, slot_bytes, owner, owner_at, seen, healer):
     `seen` is the number's word as read when its process was found dead, `healer` the caller, below
     0. Nothing is done (-1) if another changed the word since: he heals, or has it newly.
     """
-    if not compare_exchange(owner_at, seen, healer):
+    if not atomics.compare_exchange(owner_at, seen, healer):
         return -1
     healed = 0
     for slot in range(slots, slots + capacity * slot_bytes, slot_bytes):
         while True:  # Producers that lap the dead one change the version under us.
-            version = load_acquire(slot)
+            version = atomics.load_acquire(slot)
             if (version >> OWNER_SHIFT) & OWNER_MASK != owner:
                 break
             number = version >> NUMBER_SHIFT
             if version & STATE_MASK == VOID:
                 number -= 1
-            if compare_exchange(slot, version, void(number, 0)):
+            if atomics.compare_exchange(slot, version, void(number, 0)):
                 healed += 1
                 break
-    compare_exchange(owner_at, healer, 0)
+    atomics.compare_exchange(owner_at, healer, 0)
     return healed
 
 
@@ -304,8 +293,8 @@ def heal_owner(slots, capacity, slot_bytes, owner, owner_at, seen, healer):
 def take_owner(owners_address, numbers, process):
     """Take the first free one of the producer's numbers 1 … `numbers`; 0 if there is none."""
     for owner in range(1, numbers + 1):
-        if compare_exchange(owners_address + 8 * owner, 0, process):
-            fence_release()  # Who sees a slot WRITING by this number, sees whose it is now.
+        if atomics.compare_exchange(owners_address + 8 * owner, 0, process):
+            atomics.fence_release()  # Who sees a slot WRITING by this number, sees whose it is now.
             return owner
     return 0
 
@@ -313,8 +302,8 @@ def take_owner(owners_address, numbers, process):
 @compiled
 def find_head(slots, capacity, slot_bytes, count_at):
     """Number of the first message nobody published: the count, or beyond it if that lags."""
-    head = load_acquire(count_at)
-    while load_acquire(slots + (head & (capacity - 1)) * slot_bytes) >= whole(head):
+    head = atomics.load_acquire(count_at)
+    while atomics.load_acquire(slots + (head & (capacity - 1)) * slot_bytes) >= whole(head):
         head += 1
     return head
 
@@ -322,7 +311,8 @@ def find_head(slots, capacity, slot_bytes, count_at):
 @compiled
 def owner_alive(owners_address, owner):
     """Whether the process behind a producer's number is there (a zombie still counts as there)."""
-    process = load_acquire(owners_address + 8 * owner)  # Below 0: dead, somebody heals its slots.
+    # Below 0: dead, somebody heals its slots.
+    process = atomics.load_acquire(owners_address + 8 * owner)
     return process > 0 and not process_gone(process & PID_MASK)
 
 
@@ -350,8 +340,8 @@ def show_progress(consumer_address):
     """Let others see how far this consumer is. Once a batch: it is a write to shared memory."""
     consumer = records_at(consumer_address, 1, CONSUMER)[0]
     if consumer["cursor"] != 0:
-        store_release(consumer["cursor"], consumer["next"])
-        store_relaxed(consumer["cursor"] + 8, consumer["lost"])
+        atomics.store_release(consumer["cursor"], consumer["next"])
+        atomics.store_relaxed(consumer["cursor"] + 8, consumer["lost"])
 
 
 @compiled

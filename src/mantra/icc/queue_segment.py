@@ -24,7 +24,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mantra.icc import queue, shm
+from mantra.compiled import compiled
+from mantra.icc import atomics, queue, shm
 from mantra.icc.memory import CACHE_LINE, address_of, aligned_zeros, record_type
 
 PAYLOADS = (56, 120, 248)  # bytes: one, two and four cache lines a slot
@@ -90,9 +91,8 @@ def create(run: str, name: str, record: np.dtype, capacity: int, mode: int = que
     if mode not in (queue.SPMC, queue.MPMC):
         raise ValueError(f"queue {name!r}: mode {mode} is neither SPMC (1) nor MPMC (2)")
     if record.itemsize not in PAYLOADS:
-        raise ValueError(
-            f"queue {name!r}: records of {record.itemsize} bytes; a slot takes one of {PAYLOADS}"
-        )
+        size = f"{record.itemsize} bytes; a slot takes one of {PAYLOADS}"
+        raise ValueError(f"queue {name!r}: records of {size}")
     slot_bytes = record.itemsize + queue.PAYLOAD
     content = SLOTS_AT - CACHE_LINE + capacity * slot_bytes
     made = Queue(shm.create(run, name, content, LAYOUT))
@@ -165,10 +165,10 @@ def heal(of: Queue) -> int:
     return healed
 
 
-@queue.compiled
+@compiled
 def exchange(address, expected, desired):
     """`compare_exchange` for Python callers: the instruction, not its twin."""
-    return queue.compare_exchange(address, expected, desired)
+    return atomics.compare_exchange(address, expected, desired)
 
 
 def _handle(of: Queue, kind: np.dtype) -> np.ndarray:
@@ -184,9 +184,8 @@ def _handle(of: Queue, kind: np.dtype) -> np.ndarray:
 
 def _need_writable(of: Queue) -> None:
     if not of.segment.writable:
-        raise shm.SegmentError(
-            f"queue {of.segment.path} is mapped read-only: attach it with writable=True"
-        )
+        what = f"queue {of.segment.path} is mapped read-only"
+        raise shm.SegmentError(f"{what}: attach it with writable=True")
 
 
 def _owner_at(of: Queue, owner: int) -> int:
@@ -224,7 +223,6 @@ def _register(of: Queue, name: str, cursor: int, paces: bool) -> int:
         if not exchange(address + PROCESS_AT, seen, shm.this_process()):
             continue  # Another was faster.
         line["cursor"], line["lost"] = cursor, 0
-        line["name"] = name.encode()[:NAME_BYTES]
-        line["paces"] = paces
+        line["name"], line["paces"] = name.encode()[:NAME_BYTES], paces
         return address
     raise shm.SegmentError(f"queue {of.segment.path} has {CONSUMERS_MAX} consumers already")

@@ -18,17 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mantra.compiled import compiled
-from mantra.icc import shm
-from mantra.icc.atomics import (
-    copy_in,
-    copy_out,
-    fence_acquire,
-    fence_release,
-    load_acquire,
-    load_relaxed,
-    store_relaxed,
-    store_release,
-)
+from mantra.icc import atomics, shm
 from mantra.icc.memory import CACHE_LINE, aligned_zeros, record_type, records_at
 
 BUSY = -1
@@ -53,12 +43,13 @@ def write_row(vector_address, row, source_address):
     """Write one row. Only the vector's one writer may call this."""
     vector = records_at(vector_address, 1, VECTOR)[0]
     slot = vector["first"] + row * vector["row_bytes"]
-    version = load_relaxed(slot) | 1  # Odd already: our predecessor died here; finish for it.
-    store_relaxed(slot, version)
-    fence_release()
-    copy_in(slot + PAYLOAD, source_address, vector["words"])
-    store_release(slot, version + 1)
-    store_release(vector["writes"], load_relaxed(vector["writes"]) + 1)
+    # Odd already: our predecessor died here; finish for it.
+    version = atomics.load_relaxed(slot) | 1
+    atomics.store_relaxed(slot, version)
+    atomics.fence_release()
+    atomics.copy_in(slot + PAYLOAD, source_address, vector["words"])
+    atomics.store_release(slot, version + 1)
+    atomics.store_release(vector["writes"], atomics.load_relaxed(vector["writes"]) + 1)
 
 
 @compiled
@@ -67,12 +58,12 @@ def try_read_row(vector_address, row, target_address):
     vector = records_at(vector_address, 1, VECTOR)[0]
     slot = vector["first"] + row * vector["row_bytes"]
     for _ in range(READ_TRIES):
-        version = load_acquire(slot)
+        version = atomics.load_acquire(slot)
         if version & 1:
             continue
-        copy_out(target_address, slot + PAYLOAD, vector["words"])
-        fence_acquire()
-        if load_relaxed(slot) == version:
+        atomics.copy_out(target_address, slot + PAYLOAD, vector["words"])
+        atomics.fence_acquire()
+        if atomics.load_relaxed(slot) == version:
             return version
     return np.int64(BUSY)
 
@@ -81,13 +72,13 @@ def try_read_row(vector_address, row, target_address):
 def row_version(vector_address, row):
     """The row's version: changes with each write."""
     vector = records_at(vector_address, 1, VECTOR)[0]
-    return load_acquire(vector["first"] + row * vector["row_bytes"])
+    return atomics.load_acquire(vector["first"] + row * vector["row_bytes"])
 
 
 @compiled
 def writes(vector_address):
     """How many writes the whole vector has seen."""
-    return load_acquire(records_at(vector_address, 1, VECTOR)[0]["writes"])
+    return atomics.load_acquire(records_at(vector_address, 1, VECTOR)[0]["writes"])
 
 
 @dataclass(frozen=True)
@@ -122,9 +113,7 @@ def attach(run: str, name: str, record: np.dtype | None = None, writable: bool =
 def _open(segment: shm.Segment) -> Vector:
     geometry = segment.records(GEOMETRY_AT, 1, VECTOR_GEOMETRY)[0]
     handle = aligned_zeros(1, VECTOR)
-    handle["first"] = segment.address + ROWS_AT
-    handle["row_bytes"] = geometry["row_bytes"]
+    handle["first"], handle["writes"] = segment.address + ROWS_AT, segment.address + WRITES_AT
     handle["words"] = geometry["payload_bytes"] // 8
-    handle["writes"] = segment.address + WRITES_AT
-    handle["rows"] = geometry["rows"]
+    handle["row_bytes"], handle["rows"] = geometry["row_bytes"], geometry["rows"]
     return Vector(segment, handle)

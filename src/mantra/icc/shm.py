@@ -72,9 +72,8 @@ def segment_path(run: str, name: str) -> Path:
     """Path of a run's segment. Run and name may not hold a dot or a slash, nor be empty."""
     for what, text in (("run", run), ("segment name", name)):
         if not text or "/" in text or "." in text or len(text) > NAME_LIMIT:
-            raise SegmentError(
-                f"{what} {text!r}: expected 1 to {NAME_LIMIT} characters without '.' and '/'"
-            )
+            expected = f"expected 1 to {NAME_LIMIT} characters without '.' and '/'"
+            raise SegmentError(f"{what} {text!r}: {expected}")
     return directory() / f"{PREFIX}{run}.{name}"
 
 
@@ -152,9 +151,8 @@ def attach(run: str, name: str, layout: int | None = None, writable: bool = True
     try:
         descriptor = os.open(path, (os.O_RDWR if writable else os.O_RDONLY) | os.O_CLOEXEC)
     except FileNotFoundError:
-        raise SegmentError(
-            f"shared memory {path} is not there: is run {run!r} up? 'mantra shm ls' lists all"
-        ) from None
+        question = f"is run {run!r} up? 'mantra shm ls' lists all"
+        raise SegmentError(f"shared memory {path} is not there: {question}") from None
     try:
         size = os.fstat(descriptor).st_size
         if size < SEGMENT_HEADER.itemsize:
@@ -183,10 +181,8 @@ def _refuse_mismatch(segment: Segment, layout: int | None) -> None:
             f"this is not a segment of this program, or it was never finished"
         )
     if header["size"] != segment.size:
-        raise SegmentError(
-            f"shared memory {path}: header says {int(header['size']):,} bytes, "
-            f"the file has {segment.size:,}"
-        )
+        said = f"header says {int(header['size']):,} bytes, the file has {segment.size:,}"
+        raise SegmentError(f"shared memory {path}: {said}")
     if layout is not None and header["layout"] != layout:
         raise SegmentError(
             f"shared memory {path}: layout is {int(header['layout']):#010x}, this program has "

@@ -139,12 +139,15 @@ class MarketDataHandler(Actor):
 
     def _note_tables(self) -> None:
         """Beside the raw frames: what an import of them has to know."""
-        if self.options.raw:
-            text = json.dumps(self.tables.as_dict(), indent=1)
-            unfinished = self.options.raw / "raw" / "tables.unfinished"
+        if not self.options.raw:
+            return
+        unfinished = self.options.raw / "raw" / "tables.unfinished"
+        try:
             unfinished.parent.mkdir(parents=True, exist_ok=True)
-            unfinished.write_text(text + "\n")
+            unfinished.write_text(json.dumps(self.tables.as_dict(), indent=1) + "\n")
             unfinished.replace(unfinished.with_suffix(".json"))
+        except OSError as error:
+            LOG.error("%s: %s; tried again when the next instrument is listed", unfinished, error)
 
     def on_stop(self) -> None:
         self._show(time.monotonic())

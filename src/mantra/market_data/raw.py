@@ -35,7 +35,7 @@ import numpy as np
 
 from mantra.compiled import compiled
 from mantra.exchanges.crc32 import put_digits
-from mantra.icc.memory import address_of, aligned_zeros, record, records_at
+from mantra.icc.memory import address_of, aligned_zeros, record_type, records_at
 from mantra.messages.decimals import BYTE
 from mantra.telemetry import clock
 from mantra.transport import foreign
@@ -64,8 +64,8 @@ HEAD_BYTES = 19 + 1 + 1 + 19 + 1 + 1  # time, space, mark, serial, space; the ne
 # last_ns                time of the last line
 # ticks_at utc_ns_at     a moment, in ticks and in ns since the epoch
 # multiplier shift       ns of a tick, times 2 ** shift
-RAW = record(
-    "text capacity filled lines bytes dropped dropped_bytes last_ns "
+RAW = record_type(
+    "i8 text capacity filled lines bytes dropped dropped_bytes last_ns "
     "ticks_at utc_ns_at multiplier shift"
 )
 
@@ -180,7 +180,7 @@ class RawFiles:
         if not count:
             return
         if self.end == 0:
-            self.path = self.folder / f"{self.venue}.{self.first + self.files}.gz"
+            self.path = self.folder / f"{self.venue}.{self.first + self.files:05}.gz"
             self.tail, self.until = b"", time.monotonic() + FILE_S
             self.packer = zlib.compressobj(GZIP_LEVEL, zlib.DEFLATED, GZIP_FORMAT)
         packer = self.packer.copy()

@@ -34,52 +34,30 @@ import numba
 import numpy as np
 
 from mantra.compiled import CACHE, DutyCycle, compiled, compiled_uncached, duty_cycle
-from mantra.icc.memory import records_at
+from mantra.icc.memory import record_type, records_at
 from mantra.messages.records import IDEAL_ORDER
 
 # What an event is.
-BOOK = 0  # a group of levels was applied: the book is consistent
-TRADE = 1  # somebody traded: price, volume, side of the aggressor
-FILL = 2  # this model traded: price, volume, side; the position is up to date already
+#   BOOK   a group of levels was applied: the book is consistent
+#   TRADE  somebody traded: price, volume, side of the aggressor
+#   FILL   this model traded: price, volume, side; the position is up to date already
+BOOK, TRADE, FILL = range(3)
 
-EVENT = np.dtype(
-    [
-        ("kind", "i8"),  # BOOK, TRADE, FILL
-        ("at", "i8"),  # index into `market`
-        ("ts_exchange", "i8"),  # ns since the epoch
-        ("price", "i8"),
-        ("volume", "i8"),
-        ("side", "i8"),
-    ],
-    align=True,
-)
+# kind         BOOK, TRADE, FILL
+# at           index into `market`
+# ts_exchange  ns since the epoch
+EVENT = record_type("i8 kind at ts_exchange price volume side")
 
-MARKET = np.dtype(
-    [
-        ("instrument", "i8"),  # id
-        ("book", "i8"),  # handle for mantra.books
-        ("position", "i8"),  # bought minus sold by this model, in volume units
-        ("first_row", "i8"),  # of this instrument's ideal orders
-        ("tick_size", "i8"),
-        ("lot_size", "i8"),
-        ("last_price", "i8"),  # of the last trade; 0: none yet
-        ("trusted", "i8"),  # 0: levels were lost; no events until the book has a snapshot
-    ],
-    align=True,
-)
+# instrument  id
+# book        handle for mantra.books
+# position    bought minus sold by this model, in volume units
+# first_row   of this instrument's ideal orders
+# last_price  of the last trade; 0: none yet
+# trusted     0: levels were lost; no events until the book has a snapshot
+MARKET = record_type("i8 instrument book position first_row tick_size lot_size last_price trusted")
 
-CALL = np.dtype(
-    [
-        ("event", EVENT),
-        ("markets", "i8"),
-        ("market", "i8"),  # addresses
-        ("state", "i8"),
-        ("parameters", "i8"),
-        ("orders", "i8"),
-        ("rows", "i8"),
-    ],
-    align=True,
-)
+# markets, market, state, parameters, orders, rows  addresses
+CALL = record_type(("event", EVENT), "i8 markets market state parameters orders rows")
 
 BUILT_IN = Path(__file__).parent
 ORDERS_MAX = 64  # rows per instrument
@@ -91,7 +69,7 @@ def _is_record(value: Any) -> bool:
 
 # What a model's file says beside the function: what it is if it is not said, whether it is right,
 # and what is expected.
-RECORD = (np.dtype([("unused", "i8")], align=True), _is_record, "np.dtype([...], align=True)")
+RECORD = (record_type("i8 unused"), _is_record, "np.dtype([...], align=True)")
 CONSTANTS: dict[str, tuple] = {
     "PARAMETERS": RECORD,
     "STATE": RECORD,
@@ -104,17 +82,13 @@ CONSTANTS: dict[str, tuple] = {
 }
 
 TRAMPOLINE = '''"""Calls a model: addresses to records. Made from contract.py, for {path}."""
-
-
 def call_model(call_address):
     call = records_at(call_address, 1, CALL)[0]
-    on_event(
-        call["event"],
-        records_at(call["market"], call["markets"], MARKET),
-        records_at(call["state"], 1, STATE)[0],
-        records_at(call["parameters"], 1, PARAMETERS)[0],
-        records_at(call["orders"], call["rows"], IDEAL_ORDER),
-    )
+    market = records_at(call["market"], call["markets"], MARKET)
+    state = records_at(call["state"], 1, STATE)[0]
+    parameters = records_at(call["parameters"], 1, PARAMETERS)[0]
+    orders = records_at(call["orders"], call["rows"], IDEAL_ORDER)
+    on_event(call["event"], market, state, parameters, orders)
     return 0
 '''
 
@@ -140,9 +114,8 @@ class Model:
         for name, value in {**self.defaults, **overrides}.items():
             wrong = f"{self.path}: parameter {name} = {value!r}"
             if name not in names:
-                raise ModelError(
-                    f"{self.path}: no parameter {name!r}; there are: {', '.join(names)}"
-                )
+                there = ", ".join(names)
+                raise ModelError(f"{self.path}: no parameter {name!r}; there are: {there}")
             try:
                 record[name] = value
             except (TypeError, ValueError, OverflowError) as error:
@@ -170,16 +143,13 @@ def load_model(name: str) -> Model:
     module = _import(path)
     on_event = getattr(module, "on_event", None)
     if not callable(on_event):
-        raise ModelError(
-            f"{_place(path, 'on_event')}: has no function on_event(event, market, state, …)"
-        )
+        place = _place(path, "on_event")
+        raise ModelError(f"{place}: has no function on_event(event, market, state, …)")
     function = getattr(on_event, "py_func", on_event)
-    if len(inspect.signature(function).parameters) != 5:
-        raise ModelError(
-            f"{path}:{function.__code__.co_firstlineno}: on_event takes "
-            f"{tuple(inspect.signature(function).parameters)}; "
-            f"expected (event, market, state, parameters, orders)"
-        )
+    taken, line = tuple(inspect.signature(function).parameters), function.__code__.co_firstlineno
+    if len(taken) != 5:
+        expected = "(event, market, state, parameters, orders)"
+        raise ModelError(f"{path}:{line}: on_event takes {taken}; expected {expected}")
     said = {}
     for what, (absent, is_right, expected) in CONSTANTS.items():
         value = said[what] = getattr(module, what, absent)

@@ -15,6 +15,7 @@ import numpy as np
 
 from mantra.books.book import best_price, volume_to
 from mantra.compiled import compiled
+from mantra.icc.memory import record_type
 from mantra.messages.enums import ASK, BID, IOC
 from mantra.models.contract import BOOK, TRADE
 from mantra.models.orders import want_now
@@ -33,15 +34,9 @@ DEFAULTS = {
 }
 PARAMETERS = np.dtype([(name, "i8") for name in DEFAULTS], align=True)
 
-STATE = np.dtype(
-    [
-        ("bought", "f8"),  # decayed volume of aggressive buys: a signal, not money
-        ("sold", "f8"),
-        ("decayed_at", "i8"),  # ns
-        ("acted_at", "i8"),
-    ],
-    align=True,
-)
+# bought      decayed volume of aggressive buys: a signal, not money
+# decayed_at  ns
+STATE = record_type("f8 bought sold", "i8 decayed_at acted_at")
 
 
 @compiled

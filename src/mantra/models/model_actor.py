@@ -17,15 +17,13 @@ from mantra.actors.actor import Actor
 from mantra.actors.spine import Spine
 from mantra.books.book import CONSISTENT, apply_update, clear, new_book
 from mantra.compiled import JIT, call_step, compiled, duty_cycle, inlined
-from mantra.icc.memory import address_of, aligned_zeros, records_at
+from mantra.icc.memory import address_of, aligned_zeros, record_type, records_at
 from mantra.icc.queue import CONSUMER, DATA, SPED_PAST, has_news, publish, show_progress
-from mantra.messages import records
-from mantra.messages.enums import EVENT_OVERRUN, FIRST, SNAPSHOT
+from mantra.messages import enums, records
 from mantra.messages.records import IDEAL_ORDER
 from mantra.messages.tables import Tables
 from mantra.models.contract import BOOK, CALL, FILL, MARKET, TRADE, Model
 from mantra.telemetry import tracked
-from mantra.telemetry.tracked import ticks_now
 
 BATCH = 64  # messages of one queue in one step: bounds how long the core's other actors wait
 CACHE_PREFIX = "cache-"
@@ -35,32 +33,28 @@ BOOK_LEVELS = 4096  # a book's first size; it grows
 TIMER_L2, TIMER_TRADE, TIMER_FILL = BOOK, TRADE, FILL
 L2, TRADES, FILLS = np.arange(3)  # inlets, int64; also the `detail` of an OVERRUN
 
-MODEL = np.dtype(
-    [
-        ("track", "i8"),
-        ("inlets", "i8", (3,)),  # addresses of CONSUMERs …
-        ("events", "i8"),  # … OUTLETs …
-        ("ideals", "i8"),
-        ("cache", "i8"),  # … the VECTOR of its rows …
-        ("trampoline", "i8"),  # … the model's code …
-        ("sent", "i8"),  # … and the rows as last sent
-        ("untold", "i8"),  # address of copies of rows that [ideals] is to be told …
-        ("untold_rows", "i8"),  # … and how many
-        ("at", "i8"),  # address of i8 by instrument id: index into `market`, -1: not ours
-        ("model", "i8"),  # index among the models
-        ("told", "i8", (3,)),  # messages told to be lost, by inlet
-        ("blind", "i8"),  # 1: fills were lost, so positions are not known: no more events
-        ("update", records.L2_UPDATE),
-        ("trade", records.TRADE_UPDATE),
-        ("fill", records.FILL),
-        ("event", records.SYSTEM_EVENT),
-        ("call", CALL),
-    ],
-    align=True,
-)
-UPDATE_AT, TRADE_AT, FILL_AT, EVENT_AT, CALL_AT = (
-    np.int64(MODEL.fields[name][1])  # type: ignore[index]
-    for name in ("update", "trade", "fill", "event", "call")
+# inlets       addresses of CONSUMERs …
+# events       … OUTLETs …
+# cache        … the VECTOR of its rows …
+# trampoline   … the model's code …
+# sent         … and the rows as last sent
+# untold       address of copies of rows that [ideals] is to be told …
+# untold_rows  … and how many
+# at           address of i8 by instrument id: index into `market`, -1: not ours
+# model        index among the models
+# told         messages told to be lost, by inlet
+# blind        1: fills were lost, so positions are not known: no more events
+MODEL = record_type(
+    "i8 track",
+    "(3,)i8 inlets",
+    "i8 events ideals cache trampoline sent untold untold_rows at model",
+    "(3,)i8 told",
+    "i8 blind",
+    ("update", records.L2_UPDATE),
+    ("trade", records.TRADE_UPDATE),
+    ("fill", records.FILL),
+    ("event", records.SYSTEM_EVENT),
+    ("call", CALL),
 )
 INDEX = np.dtype("i8")
 ROW_BYTES = IDEAL_ORDER.itemsize
@@ -80,11 +74,11 @@ def step_model(context_address):
         tracked.tell_held(context["track"])
     work = np.int64(0)
     if has_news(inlets[FILLS]):
-        work += drain_fills(context_address)
+        work += drain_fills(context)
     if context["untold_rows"] == 0 and has_news(inlets[L2]):
-        work += drain_levels(context_address)
+        work += drain_levels(context)
     if context["untold_rows"] == 0 and has_news(inlets[TRADES]):
-        work += drain_trades(context_address)
+        work += drain_trades(context)
     if work > 0:
         show_progress(inlets[L2])
         show_progress(inlets[TRADES])
@@ -93,24 +87,21 @@ def step_model(context_address):
 
 
 @inlined
-def take(context_address, inlet, target_at):
+def take(context, inlet, target):
     """Receive the next message of an inlet; whether there is one. A loss is told."""
-    context = records_at(context_address, 1, MODEL)[0]
     while True:
-        consumer, target = context["inlets"][inlet], context_address + target_at
-        status = tracked.receive(context["track"], consumer, target)
+        status = tracked.receive(context["track"], context["inlets"][inlet], target)
         if status != SPED_PAST:
             return status == DATA
-        lose(context_address, inlet)
+        lose(context, inlet)
 
 
 @inlined
-def drain_levels(context_address):
-    context = records_at(context_address, 1, MODEL)[0]
+def drain_levels(context):
     update, event = context["update"], context["call"]["event"]
     start, in_group = np.int64(0), 0
     for work in range(BATCH):
-        if not take(context_address, L2, UPDATE_AT):
+        if not take(context, L2, address_of(update)):
             return work
         if in_group == 0:
             start = tracked.start_timer(context["track"])
@@ -119,41 +110,38 @@ def drain_levels(context_address):
         if at < 0:
             continue
         market = records_at(context["call"]["market"], at + 1, MARKET)[at]
-        if update["flags"] & (FIRST | SNAPSHOT) == FIRST | SNAPSHOT:
+        if update["flags"] & (enums.FIRST | enums.SNAPSHOT) == enums.FIRST | enums.SNAPSHOT:
             market["trusted"] = 1
-        status = apply_update(market["book"], context_address + UPDATE_AT)
+        status = apply_update(market["book"], address_of(update))
         if status == CONSISTENT and market["trusted"]:
-            event["kind"], event["at"] = BOOK, at
-            event["ts_exchange"] = update["ts_exchange"]
-            if call_model(context_address, start, in_group):
+            event["kind"], event["at"], event["ts_exchange"] = BOOK, at, update["ts_exchange"]
+            if call_model(context, start, in_group):
                 return np.int64(work + 1)
             in_group = 0
     return np.int64(BATCH)
 
 
 @compiled
-def drain_trades(context_address):
-    context = records_at(context_address, 1, MODEL)[0]
+def drain_trades(context):
     trade = context["trade"]
     for work in range(BATCH):
-        if not take(context_address, TRADES, TRADE_AT):
+        if not take(context, TRADES, address_of(trade)):
             return work
         at = records_at(context["at"] + 8 * trade["instrument"], 1, INDEX)[0]
         if at < 0:
             continue
         records_at(context["call"]["market"], at + 1, MARKET)[at]["last_price"] = trade["price"]
         context["call"]["event"]["kind"] = TRADE
-        if call_with(context_address, at, trade):
+        if call_with(context, at, trade):
             return np.int64(work + 1)
     return np.int64(BATCH)
 
 
 @compiled
-def drain_fills(context_address):
-    context = records_at(context_address, 1, MODEL)[0]
+def drain_fills(context):
     fill = context["fill"]
     for work in range(BATCH):
-        if not take(context_address, FILLS, FILL_AT):
+        if not take(context, FILLS, address_of(fill)):
             return work
         at = records_at(context["at"] + 8 * fill["instrument"], 1, INDEX)[0]
         if at < 0 or fill["model"] != context["model"]:
@@ -161,30 +149,28 @@ def drain_fills(context_address):
         market = records_at(context["call"]["market"], at + 1, MARKET)[at]
         market["position"] += (1 - 2 * np.int64(fill["side"])) * fill["volume"]
         context["call"]["event"]["kind"] = FILL
-        if call_with(context_address, at, fill):
+        if call_with(context, at, fill):
             return np.int64(work + 1)
     return np.int64(BATCH)
 
 
 @inlined
-def call_with(context_address, at, deal):
+def call_with(context, at, deal):
     """Call the model with a trade or a fill; whether it changed rows."""
-    context = records_at(context_address, 1, MODEL)[0]
     start, event = tracked.start_timer(context["track"]), context["call"]["event"]
     event["at"], event["side"] = at, deal["side"]
     event["price"], event["volume"] = deal["price"], deal["volume"]
     event["ts_exchange"] = deal["ts_exchange"]
-    return call_model(context_address, start, np.int64(1))
+    return call_model(context, start, np.int64(1))
 
 
 @compiled
-def call_model(context_address, start, work):
+def call_model(context, start, work):
     """Call the model, send the rows it changed, end the step's timer; whether there were any."""
-    context = records_at(context_address, 1, MODEL)[0]
     if context["blind"]:
         return False
     timer = context["call"]["event"]["kind"]  # Before: the event is the model's then.
-    call_step(context["trampoline"], context_address + CALL_AT)
+    call_step(context["trampoline"], address_of(context["call"]))
     track, rows, now = context["track"], context["call"]["rows"], np.int64(0)
     orders = records_at(context["call"]["orders"], rows, IDEAL_ORDER)
     sent = records_at(context["sent"], rows, IDEAL_ORDER)
@@ -199,8 +185,8 @@ def call_model(context_address, start, work):
             or order["time_in_force"] != last["time_in_force"]
         ):
             if now == 0:
-                now = ticks_now(track)
-            send_ideal(context_address, row, now)
+                now = tracked.ticks_now(track)
+            send_ideal(context, row, now)
     # The timing's detail: l2 messages taken so far. A trade or fill may come amid a group.
     tracked.note_detail(track, records_at(context["inlets"][L2], 1, CONSUMER)[0]["next"])
     if now == 0:
@@ -211,15 +197,14 @@ def call_model(context_address, start, work):
 
 
 @inlined
-def send_ideal(context_address, row, now):
+def send_ideal(context, row, now):
     """Write a row to the OrderCache, and keep a copy for [ideals]."""
-    context = records_at(context_address, 1, MODEL)[0]
     orders = records_at(context["call"]["orders"], context["call"]["rows"], IDEAL_ORDER)
     source = context["call"]["orders"] + row * ROW_BYTES
     tracked.send_row(context["track"], context["cache"], row, source, now)
     records_at(context["sent"], context["call"]["rows"], IDEAL_ORDER)[row] = orders[row]
     if context["untold_rows"] == UNTOLD_MAX:
-        tell_ideals(context_address)
+        tell_ideals(address_of(context))
     records_at(context["untold"], UNTOLD_MAX, IDEAL_ORDER)[context["untold_rows"]] = orders[row]
     context["untold_rows"] += 1
 
@@ -234,14 +219,13 @@ def tell_ideals(context_address):
 
 
 @compiled
-def lose(context_address, inlet):
+def lose(context, inlet):
     """Messages of an inlet were lost: say how many, and want nothing of what is not known.
 
     Of levels: empty books until each gets a snapshot. Of fills: positions are not known any more,
     so nothing is wanted for good.
     """
-    context = records_at(context_address, 1, MODEL)[0]
-    call, now = context["call"], ticks_now(context["track"])
+    call, now = context["call"], tracked.ticks_now(context["track"])
     if inlet == L2:
         for market in records_at(call["market"], call["markets"], MARKET):
             clear(market["book"])
@@ -251,13 +235,13 @@ def lose(context_address, inlet):
     if inlet != TRADES:
         for row in range(call["rows"]):
             records_at(call["orders"], call["rows"], IDEAL_ORDER)[row]["volume"] = 0
-            send_ideal(context_address, row, now)
+            send_ideal(context, row, now)
     lost = records_at(context["inlets"][inlet], 1, CONSUMER)[0]["lost"]
     event = context["event"]
     event["value"], event["detail"] = lost - context["told"][inlet], inlet
     context["told"][inlet] = lost
     tracked.originate(context["track"])
-    tracked.send(context["track"], context["events"], context_address + EVENT_AT)
+    tracked.send(context["track"], context["events"], address_of(context["event"]))
 
 
 class ModelActor(Actor):
@@ -295,7 +279,7 @@ class ModelActor(Actor):
         context["cache"] = address_of(spine.vector(CACHE_PREFIX + self.name, IDEAL_ORDER))
         context["trampoline"] = self.model.call.address
         event = context["event"]
-        event["kind"], event["instrument"], event["venue"] = EVENT_OVERRUN, -1, -1
+        event["kind"], event["instrument"], event["venue"] = enums.EVENT_OVERRUN, -1, -1
         self._lay_out(context, spine)
         if JIT:  # Now: at the end it would be late.
             tell_ideals.compile("(int64,)")

@@ -8,11 +8,8 @@ from mantra.messages.enums import GTC, LIMIT, MARKET
 def want(orders, row, side, price, volume, time_in_force=GTC):
     """Want a limit order in `row`: price and volume in the instrument's units."""
     order = orders[row]
-    order["side"] = side
-    order["price"] = price
-    order["volume"] = volume
-    order["type"] = LIMIT
-    order["time_in_force"] = time_in_force
+    order["side"], order["price"], order["volume"] = side, price, volume
+    order["type"], order["time_in_force"] = LIMIT, time_in_force
 
 
 @compiled

@@ -28,13 +28,11 @@ another queue can make us spend twice.
 import numpy as np
 
 from mantra.compiled import compiled, inlined
-from mantra.icc.memory import records_at
+from mantra.icc.memory import address_of, records_at
 from mantra.icc.queue import CONSUMER, DATA, EMPTY, has_news, show_progress
 from mantra.messages import enums, records
-from mantra.overseer import lifecycle, orders, refusals
-from mantra.overseer.ledger import begin_day, book_fill, mark_all
-from mantra.overseer.limits import market_of, venue_of
-from mantra.overseer.state import CONTEXT, MESSAGE_AT, ORDER
+from mantra.overseer import ledger, lifecycle, limits, orders, refusals
+from mantra.overseer.state import NOWHERE
 from mantra.telemetry.tracked import hold_timer, receive, start_timer, ticks_now
 
 BATCH = 64  # messages of one queue in one step: an answer waits for at most so many others
@@ -45,14 +43,13 @@ TIMER_ORDERS, TIMER_FILLS, TIMER_BALANCES, TIMER_EVENTS, TIMER_SWEEP, TIMER_TRAD
 
 
 @inlined
-def end_step(context_address, timer, start, work):
+def end_step(context, timer, start, work):
     """End the timer of a piece of work; it is told at the end of the step, after the requests."""
-    track = records_at(context_address, 1, CONTEXT)[0]["track"]
-    hold_timer(track, timer, start, start_timer(track), work)
+    hold_timer(context["track"], timer, start, start_timer(context["track"]), work)
 
 
 @inlined
-def drain(context_address, timer, inlet):
+def drain(context, timer, inlet):
     """Read what a queue has, `timer` says which; how many messages.
 
     An overrun is told, and we are blind from then on: all is canceled and nothing sent, until a
@@ -61,72 +58,70 @@ def drain(context_address, timer, inlet):
     """
     if not has_news(inlet):
         return 0
-    context = records_at(context_address, 1, CONTEXT)[0]
     count, start = 0, np.int64(0)
     while count < (TRADES_BATCH if timer == TIMER_TRADES else BATCH):
         lost_before = records_at(inlet, 1, CONSUMER)[0]["lost"]
-        status = receive(context["track"], inlet, context_address + MESSAGE_AT)
+        status = receive(context["track"], inlet, address_of(context["message"]))
         if status == EMPTY:
             break
         if count == 0:
             start = start_timer(context["track"])
         count += 1
         if status == DATA:
-            apply(context_address, timer)
+            apply(context, timer)
         elif timer != TIMER_TRADES:
             context["blind"] = 1
             lost = records_at(inlet, 1, CONSUMER)[0]["lost"] - lost_before
             kind, nothing = np.int64(enums.EVENT_OVERRUN), np.int64(0)
-            orders.tell(context_address, kind, np.int64(-1), lost, nothing)
+            orders.tell(context, kind, np.int64(-1), lost, nothing)
     if count > 0:
         if timer == TIMER_FILLS:
-            orders.wake(context_address, np.int64(refusals.LIFTED_BY_FILL))
+            orders.wake(context, np.int64(refusals.LIFTED_BY_FILL))
         elif timer == TIMER_BALANCES:
-            orders.wake(context_address, np.int64(refusals.LIFTED_BY_BALANCE))
+            orders.wake(context, np.int64(refusals.LIFTED_BY_BALANCE))
         elif timer == TIMER_TRADES:
-            orders.wake(context_address, np.int64(refusals.LIFTED_BY_TRADE))
+            orders.wake(context, np.int64(refusals.LIFTED_BY_TRADE))
         show_progress(inlet)
-        end_step(context_address, timer, start, count)
+        end_step(context, timer, start, count)
     return count
 
 
 @inlined
-def apply(context_address, timer):
+def apply(context, timer):
     """Apply the message in hand. `timer` is a constant where this is inlined."""
     if timer == TIMER_ORDERS:
-        apply_update(context_address)
+        apply_update(context)
     elif timer == TIMER_FILLS:
-        apply_fill(context_address)
+        apply_fill(context)
     elif timer == TIMER_BALANCES:
-        apply_balance(context_address)
+        apply_balance(context)
     elif timer == TIMER_EVENTS:
-        apply_event(context_address)
+        apply_event(context)
     else:
-        apply_trade(context_address)
+        apply_trade(context)
 
 
 @inlined
-def apply_update(context_address):
+def apply_update(context):
     """Apply the ORDER_UPDATE in hand."""
-    context = records_at(context_address, 1, CONTEXT)[0]
-    update = records_at(context_address + MESSAGE_AT, 1, records.ORDER_UPDATE)[0]
-    order_address = orders.find_order(context_address, update["order_id"])
-    if order_address == 0:
-        orders.tell_unknown(context_address, update["order_id"], np.int64(-1))
+    update = records_at(address_of(context["message"]), 1, records.ORDER_UPDATE)[0]
+    slot = orders.find_order(context, update["order_id"])
+    if slot == NOWHERE:
+        orders.tell_unknown(context, update["order_id"])
         return
-    order = records_at(order_address, 1, ORDER)[0]
-    orders.counters_of(context_address, order["model"])["updates"] += 1
+    order = orders.order_at(context, slot)
+    orders.counters_of(context, order["model"])["updates"] += 1
     said = np.int64(update["event"])
     event = lifecycle.event_of_update(said, np.int64(update["reason"]))
-    state = orders.happen(context_address, order_address, event)
+    state = orders.happen(context, order, event)
     if state >= lifecycle.FIRST_END:
         if said in (enums.CANCELED, enums.EXPIRED) and update["leaves"] == order["volume"]:
             if order["reserved"] > 0:  # Nothing was filled, so nothing was taken.
-                settle(context_address, order_address)
+                settle(context, order)
     elif state == lifecycle.ILLEGAL:
         return
     elif said == enums.AMENDED:
-        orders.work(context_address, order_address, order["amend_volume"] - order["volume"])
+        orders.work(context, order, order["amend_volume"] - order["volume"])
         order["price"], order["volume"] = order["amend_price"], order["amend_volume"]
     elif said == enums.AMEND_REJECTED:
         order["amend_refused"] = 1
@@ -135,85 +130,81 @@ def apply_update(context_address):
 
 
 @compiled
-def apply_fill(context_address):
+def apply_fill(context):
     """Apply the FILL in hand. The position moves whatever the order's state: money has moved."""
-    context = records_at(context_address, 1, CONTEXT)[0]
-    fill = records_at(context_address + MESSAGE_AT, 1, records.FILL)[0]
-    order_address = orders.find_order(context_address, fill["order_id"])
+    fill = records_at(address_of(context["message"]), 1, records.FILL)[0]
+    slot = orders.find_order(context, fill["order_id"])
     model = np.int64(fill["model"])
-    if order_address == 0:
-        orders.tell_unknown(context_address, fill["order_id"], np.int64(-1))
+    if slot == NOWHERE:
+        orders.tell_unknown(context, fill["order_id"])
     else:
-        order = records_at(order_address, 1, ORDER)[0]
+        order = orders.order_at(context, slot)
         model = order["model"]
         event = lifecycle.PARTIAL_FILL if fill["leaves"] > 0 else lifecycle.FINAL_FILL
         if order["state"] < lifecycle.FIRST_END:
             left = max(order["volume"] - order["filled"], np.int64(0))
-            orders.work(context_address, order_address, -min(fill["volume"], left))
+            orders.work(context, order, -min(fill["volume"], left))
         order["filled"] += fill["volume"]
-        orders.happen(context_address, order_address, np.int64(event))
+        orders.happen(context, order, np.int64(event))
     if 0 <= model < context["model_count"]:
         if 0 <= fill["instrument"] < context["instrument_count"]:
-            orders.counters_of(context_address, model)["fills"] += 1
-            book_fill(context_address, model)
+            orders.counters_of(context, model)["fills"] += 1
+            ledger.book_fill(context, model)
 
 
 @inlined
-def apply_balance(context_address):
+def apply_balance(context):
     """Take over the BALANCE_UPDATE in hand; it may settle the order that caused it."""
-    context = records_at(context_address, 1, CONTEXT)[0]
-    update = records_at(context_address + MESSAGE_AT, 1, records.BALANCE_UPDATE)[0]
+    update = records_at(address_of(context["message"]), 1, records.BALANCE_UPDATE)[0]
     venue, asset = np.int64(update["venue"]), np.int64(update["asset"])
     if not (0 <= venue < context["venue_count"] and 0 <= asset < context["asset_count"]):
         return
-    balance = orders.balance_of(context_address, venue, asset)
+    balance = orders.balance_of(context, venue, asset)
     balance["known"] = 1
     balance["total"], balance["held"] = update["total"], update["held"]
-    order_address = orders.find_order(context_address, update["order_id"])
-    if order_address == 0:
+    slot = orders.find_order(context, update["order_id"])
+    if slot == NOWHERE:
         return
-    order = records_at(order_address, 1, ORDER)[0]
+    order = orders.order_at(context, slot)
     if order["venue"] != venue or order["asset"] != asset:
         return
     order["balance_seen"] = 1
     may_settle = order["ends_itself"] == 0 or order["state"] >= lifecycle.FIRST_END
     if order["reserved"] > 0 and may_settle:
-        settle(context_address, order_address)
+        settle(context, order)
 
 
 @inlined
-def settle(context_address, order_address):
+def settle(context, order):
     """The venue's numbers account for an order: end its reservation."""
-    if records_at(order_address, 1, ORDER)[0]["state"] >= lifecycle.FIRST_END:
-        records_at(context_address, 1, CONTEXT)[0]["unsettled"] -= 1
-    orders.release(context_address, order_address)
+    if order["state"] >= lifecycle.FIRST_END:
+        context["unsettled"] -= 1
+    orders.release(context, order)
 
 
 @compiled
-def apply_event(context_address):
+def apply_event(context):
     """Halt or resume a venue, or one of its instruments. Other events are not for us."""
-    context = records_at(context_address, 1, CONTEXT)[0]
-    event = records_at(context_address + MESSAGE_AT, 1, records.SYSTEM_EVENT)[0]
+    event = records_at(address_of(context["message"]), 1, records.SYSTEM_EVENT)[0]
     halted = event["kind"] in (enums.EVENT_HALT, enums.EVENT_DISCONNECTED)
     resumed = event["kind"] in (enums.EVENT_RESUME, enums.EVENT_CONNECTED)
     if not ((halted or resumed) and 0 <= event["venue"] < context["venue_count"]):
         return
     if 0 <= event["instrument"] < context["instrument_count"]:
-        market_of(context_address, np.int64(event["instrument"]))["halted"] = halted
+        limits.market_of(context, np.int64(event["instrument"]))["halted"] = halted
     else:
-        venue_of(context_address, np.int64(event["venue"]))["halted"] = halted
-    orders.wake(context_address, np.int64(refusals.LIFTED_BY_RESUME))
+        limits.venue_of(context, np.int64(event["venue"]))["halted"] = halted
+    orders.wake(context, np.int64(refusals.LIFTED_BY_RESUME))
 
 
 @compiled
-def apply_trade(context_address):
+def apply_trade(context):
     """Take over the last price of the TRADE_UPDATE in hand."""
-    context = records_at(context_address, 1, CONTEXT)[0]
-    trade = records_at(context_address + MESSAGE_AT, 1, records.TRADE_UPDATE)[0]
+    trade = records_at(address_of(context["message"]), 1, records.TRADE_UPDATE)[0]
     if not 0 <= trade["instrument"] < context["instrument_count"] or trade["price"] <= 0:
         return
-    begin_day(context_address, trade["ts_exchange"])
-    market = market_of(context_address, np.int64(trade["instrument"]))
+    ledger.begin_day(context, trade["ts_exchange"])
+    market = limits.market_of(context, np.int64(trade["instrument"]))
     if market["last_price"] != trade["price"]:
         market["last_price"] = trade["price"]
-        mark_all(context_address, np.int64(trade["instrument"]))
+        ledger.mark_all(context, np.int64(trade["instrument"]))

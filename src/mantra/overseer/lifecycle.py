@@ -44,6 +44,7 @@ ILLEGAL = -1
 ENDS = {enums.CANCELED: ENDED_CANCELED, enums.EXPIRED: ENDED_EXPIRED, FINAL_FILL: FILLED}
 IN_FLIGHT = ENDS | {TIMEOUT: UNKNOWN}
 LOST = {GONE_AT_VENUE: GONE}
+UNHEARD = ENDS | LOST | {enums.REJECTED: ENDED_REJECTED}
 LATE = (enums.ACCEPTED, enums.AMENDED, enums.AMEND_REJECTED, enums.CANCEL_REJECTED)
 TRANSITIONS = {
     NONE: {SEND_NEW: NEW_SENT},
@@ -52,15 +53,11 @@ TRANSITIONS = {
     AMEND_SENT: IN_FLIGHT | LOST | {enums.AMENDED: OPEN, enums.AMEND_REJECTED: OPEN},
     CANCEL_SENT: IN_FLIGHT | LOST | {enums.CANCEL_REJECTED: OPEN},
     # The answer may come yet.
-    UNKNOWN: ENDS
-    | LOST
-    | dict.fromkeys(LATE, OPEN)
-    | {enums.REJECTED: ENDED_REJECTED, SEND_CANCEL: CANCEL_SENT_BLIND},
+    UNKNOWN: UNHEARD | dict.fromkeys(LATE, OPEN) | {SEND_CANCEL: CANCEL_SENT_BLIND},
     # The late answer to the first request may come before that to this one.
-    CANCEL_SENT_BLIND: IN_FLIGHT
-    | LOST
+    CANCEL_SENT_BLIND: UNHEARD
     | dict.fromkeys(LATE, CANCEL_SENT_BLIND)
-    | {enums.REJECTED: ENDED_REJECTED, enums.CANCEL_REJECTED: UNKNOWN},
+    | dict.fromkeys((TIMEOUT, enums.CANCEL_REJECTED), UNKNOWN),
     GONE: ENDS | {TIMEOUT: ENDED_CANCELED},  # no fill came: it had ended some other way
     FILLED: dict.fromkeys(LATE, FILLED),  # behind the final fill, on the other queue
     ENDED_CANCELED: {FINAL_FILL: FILLED},  # that was behind the CANCELED

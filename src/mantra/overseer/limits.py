@@ -15,41 +15,39 @@ needs the last cent is refused here. Never the other way round.
 import numpy as np
 
 from mantra.compiled import compiled, inlined
-from mantra.icc.memory import records_at
+from mantra.icc.memory import address_of, records_at
 from mantra.messages import amounts
 from mantra.messages.amounts import DOWN, PPM, UP, base_amount, mul_div, quote_amount
 from mantra.messages.enums import ASK, BID, GTC, LIMIT, MARKET, POST_ONLY
 from mantra.messages.tables import INSTRUMENT
-from mantra.overseer import refusals
-from mantra.overseer.orders import balance_of, model_at, position_of
-from mantra.overseer.state import BUCKET, CONTEXT, MARKET_STATE, OPEN_MAX, VENUE_STATE
+from mantra.overseer import orders, refusals
+from mantra.overseer.state import BUCKET, MARKET_STATE, OPEN_MAX, VENUE_STATE
 
 INSTRUMENT_BYTES = INSTRUMENT.itemsize
 
 
 @inlined
-def refusal(context_address, model, now):
+def refusal(context, model, now):
     """Why the ideal order in hand may not be sent as a new one, or NONE.
 
     NONE (0): the context's `cost` and `cost_asset` are set, and the rate limits are charged.
     """
     return (
-        refusal_of_state(context_address, model)
-        or refusal_of_size(context_address, model)
-        or refusal_of_price(context_address, model)
-        or refusal_of_balance(context_address)
-        or refusal_of_rate(context_address, model, now)
+        refusal_of_state(context, model)
+        or refusal_of_size(context, model)
+        or refusal_of_price(context, model)
+        or refusal_of_balance(context)
+        or refusal_of_rate(context, model, now)
     )
 
 
 @inlined
-def refusal_of_state(context_address, model):
+def refusal_of_state(context, model):
     """Is there such an order at all, and is anybody halted?"""
-    context = records_at(context_address, 1, CONTEXT)[0]
     ideal = context["ideal"]
     if context["mode"] != 0:
         return refusals.STOPPED
-    owner = model_at(context_address, model)
+    owner = orders.model_at(context, model)
     if owner["halted"]:
         return refusals.MODEL_HALTED
     if not 0 <= ideal["instrument"] < context["instrument_count"]:
@@ -60,9 +58,9 @@ def refusal_of_state(context_address, model):
         return refusals.BAD_IDEAL
     if ideal["type"] == LIMIT and ideal["price"] <= 0:
         return refusals.BAD_IDEAL
-    if venue_of(context_address, venue_in_hand(context_address))["halted"]:
+    if venue_of(context, venue_in_hand(context))["halted"]:
         return refusals.VENUE_HALTED
-    if market_of(context_address, np.int64(ideal["instrument"]))["halted"]:
+    if market_of(context, np.int64(ideal["instrument"]))["halted"]:
         return refusals.VENUE_HALTED
     if context["open"] >= OPEN_MAX or 0 < owner["open_max"] <= owner["open"]:
         return refusals.OPEN_ORDERS
@@ -70,10 +68,10 @@ def refusal_of_state(context_address, model):
 
 
 @inlined
-def refusal_of_size(context_address, model):
+def refusal_of_size(context, model):
     """Volume, and the position if all live orders and this one were filled."""
-    ideal = records_at(context_address, 1, CONTEXT)[0]["ideal"]
-    held = position_of(context_address, model, np.int64(ideal["instrument"]))
+    ideal = context["ideal"]
+    held = orders.position_of(context, model, np.int64(ideal["instrument"]))
     if 0 < held["order_volume_max"] < ideal["volume"]:
         return refusals.VOLUME
     if held["position_max"] > 0:
@@ -86,12 +84,11 @@ def refusal_of_size(context_address, model):
 
 
 @inlined
-def refusal_of_price(context_address, model):
+def refusal_of_price(context, model):
     """The collar around the last price, and the notional."""
-    context = records_at(context_address, 1, CONTEXT)[0]
     ideal = context["ideal"]
-    limits = position_of(context_address, model, np.int64(ideal["instrument"]))
-    last = market_of(context_address, np.int64(ideal["instrument"]))["last_price"]
+    limits = orders.position_of(context, model, np.int64(ideal["instrument"]))
+    last = market_of(context, np.int64(ideal["instrument"]))["last_price"]
     if last == 0 and (ideal["type"] == MARKET or limits["collar_ppm"] > 0):
         return refusals.NO_PRICE
     if limits["collar_ppm"] > 0 and ideal["type"] == LIMIT:
@@ -99,18 +96,17 @@ def refusal_of_price(context_address, model):
         if abs(ideal["price"] - last) > band:
             return refusals.COLLAR
     if limits["order_notional_max"] > 0:
-        notional = notional_in_hand(context_address)
+        notional = notional_in_hand(context)
         if notional > limits["order_notional_max"]:
             return refusals.NOTIONAL
     return refusals.NONE
 
 
 @inlined
-def refusal_of_balance(context_address):
+def refusal_of_balance(context):
     """Is what the order costs there? Sets the context's `cost` and `cost_asset`."""
-    context = records_at(context_address, 1, CONTEXT)[0]
-    set_cost(context_address)
-    balance = balance_of(context_address, venue_in_hand(context_address), context["cost_asset"])
+    set_cost(context)
+    balance = orders.balance_of(context, venue_in_hand(context), context["cost_asset"])
     if balance["known"] == 0:
         return refusals.BALANCE_UNKNOWN
     # All three are sums of the venue's and our own amounts: the difference does not wrap.
@@ -120,16 +116,15 @@ def refusal_of_balance(context_address):
 
 
 @inlined
-def set_cost(context_address):
+def set_cost(context):
     """What the ideal order in hand costs: the context's `cost` of its `cost_asset`."""
-    context = records_at(context_address, 1, CONTEXT)[0]
     ideal = context["ideal"]
-    instrument = instrument_in_hand(context_address)
+    instrument = instrument_in_hand(context)
     if ideal["side"] == ASK:
         context["cost_asset"] = instrument["base"]
-        context["cost"] = base_amount(address_in_hand(context_address), ideal["volume"])
+        context["cost"] = base_amount(address_of(instrument), ideal["volume"])
         return
-    notional = notional_in_hand(context_address)
+    notional = notional_in_hand(context)
     fee = np.int64(0)
     if instrument["taker_fee_ppm"] > 0:
         fee = amounts.fee_amount(notional, instrument["taker_fee_ppm"])
@@ -138,23 +133,21 @@ def set_cost(context_address):
 
 
 @inlined
-def refusal_of_rate(context_address, model, now):
+def refusal_of_rate(context, model, now):
     """Requests a second, of the model and of the venue; both are charged if both allow it."""
-    context = records_at(context_address, 1, CONTEXT)[0]
-    venue = venue_in_hand(context_address)
-    if allows(bucket_of(context_address, model), now):
-        if allows(bucket_of(context_address, context["model_count"] + venue), now):
-            charge(context_address, model, venue, now)
+    venue = venue_in_hand(context)
+    if allows(bucket_of(context, model), now):
+        if allows(bucket_of(context, context["model_count"] + venue), now):
+            charge(context, model, venue, now)
             return refusals.NONE
     return refusals.RATE
 
 
 @inlined
-def charge(context_address, model, venue, now):
+def charge(context, model, venue, now):
     """Take one request from both rates. Cancels are charged too, but never refused."""
-    context = records_at(context_address, 1, CONTEXT)[0]
-    take_one(bucket_of(context_address, model), now)
-    take_one(bucket_of(context_address, context["model_count"] + venue), now)
+    take_one(bucket_of(context, model), now)
+    take_one(bucket_of(context, context["model_count"] + venue), now)
 
 
 @compiled
@@ -172,52 +165,48 @@ def take_one(bucket, now):
 
 
 @compiled
-def bucket_of(context_address, number):
+def bucket_of(context, number):
     """The BUCKET of a model; those of the venues are numbered on behind the last model's."""
-    context = records_at(context_address, 1, CONTEXT)[0]
     return records_at(context["buckets"], number + 1, BUCKET)[number]
 
 
 @compiled
-def venue_of(context_address, venue):
+def venue_of(context, venue):
     """The VENUE_STATE of a venue."""
-    context = records_at(context_address, 1, CONTEXT)[0]
     return records_at(context["venues"], context["venue_count"], VENUE_STATE)[venue]
 
 
 @compiled
-def market_of(context_address, instrument):
+def market_of(context, instrument):
     """The MARKET_STATE of an instrument."""
-    context = records_at(context_address, 1, CONTEXT)[0]
     return records_at(context["markets"], context["instrument_count"], MARKET_STATE)[instrument]
 
 
 @compiled
-def address_in_hand(context_address):
-    """Address of the INSTRUMENT of the ideal order in hand."""
-    context = records_at(context_address, 1, CONTEXT)[0]
-    return context["instruments"] + context["ideal"]["instrument"] * INSTRUMENT_BYTES
+def instrument_at(context, instrument):
+    """The INSTRUMENT of an id."""
+    return records_at(context["instruments"] + instrument * INSTRUMENT_BYTES, 1, INSTRUMENT)[0]
 
 
 @compiled
-def instrument_in_hand(context_address):
+def instrument_in_hand(context):
     """The INSTRUMENT of the ideal order in hand."""
-    return records_at(address_in_hand(context_address), 1, INSTRUMENT)[0]
+    return instrument_at(context, np.int64(context["ideal"]["instrument"]))
 
 
 @compiled
-def venue_in_hand(context_address):
+def venue_in_hand(context):
     """The venue of the ideal order in hand."""
-    return np.int64(instrument_in_hand(context_address)["venue"])
+    return np.int64(instrument_in_hand(context)["venue"])
 
 
 @compiled
-def notional_in_hand(context_address):
+def notional_in_hand(context):
     """The most the ideal order in hand is worth, in its quote asset, fees apart."""
-    context = records_at(context_address, 1, CONTEXT)[0]
     ideal = context["ideal"]
     price = ideal["price"]
     if ideal["type"] == MARKET:
-        last = market_of(context_address, np.int64(ideal["instrument"]))["last_price"]
+        last = market_of(context, np.int64(ideal["instrument"]))["last_price"]
         price = last + mul_div(last, context["market_slack_ppm"], np.int64(PPM), np.int64(UP))
-    return quote_amount(address_in_hand(context_address), price, ideal["volume"], np.int64(UP))
+    instrument = instrument_in_hand(context)
+    return quote_amount(address_of(instrument), price, ideal["volume"], np.int64(UP))

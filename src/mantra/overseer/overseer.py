@@ -16,20 +16,16 @@ from typing import ClassVar
 
 import numpy as np
 
-from mantra.actors.actor import Actor
-from mantra.actors.control import ACTOR_ROW
+from mantra.actors import actor, pacing
 from mantra.actors.spine import CLOCK_VECTOR, Spine
 from mantra.compiled import duty_cycle, inlined
 from mantra.icc.memory import address_of, aligned_zeros, records_at
 from mantra.icc.seqlock_vector import try_read_row, writes
-from mantra.messages.amounts import PPM
-from mantra.messages.records import IDEAL_ORDER
+from mantra.messages import amounts, records
 from mantra.messages.tables import Tables
-from mantra.overseer import answers, rehearsal, state
+from mantra.overseer import answers, rehearsal, state, sweep, watch
 from mantra.overseer.answers import BATCH, TIMER_SWEEP, TIMERS, drain, end_step
 from mantra.overseer.state import CAPACITY, CONTEXT, COUNTERS, LIMITS, MODEL, NOWHERE
-from mantra.overseer.sweep import sweep_model
-from mantra.overseer.watch import let_time_pass, look_at_control, show_counters, show_open
 from mantra.telemetry.clock import CLOCK_FIX, Calibration
 from mantra.telemetry.tracked import note_detail, tell_held, ticks_early, ticks_now
 
@@ -41,7 +37,6 @@ MODELS_MAX = 64
 ROWS_MAX = 1024  # of one model: a row is two bytes in a request, and a sweep has an end
 MODEL_SHIFT = 48  # a sweep's timing details the model, and the writes of its rows by then
 _calibration = cache(Calibration)
-PENDING_AT = ACTOR_ROW.fields["pending"][1]  # type: ignore[index]
 
 
 @dataclass(frozen=True)
@@ -75,18 +70,17 @@ class VenueTerms:
 
 
 @inlined
-def sweep_models(context_address):
+def sweep_models(context):
     """Look at each model whose ideal orders were written, or that has rows to be looked at."""
-    context = records_at(context_address, 1, CONTEXT)[0]
     models = records_at(context["models"], context["model_count"], MODEL)
     sent = 0
     for model in range(context["model_count"]):
         owner = models[model]
         if writes(owner["cache"]) != owner["writes"] or owner["dirty"]:
             start = ticks_early(context["track"])
-            requests = sweep_model(context_address, model, start)
+            requests = sweep.sweep_model(context, model, start)
             note_detail(context["track"], model << MODEL_SHIFT | owner["writes"])
-            end_step(context_address, np.int64(TIMER_SWEEP), start, requests)
+            end_step(context, np.int64(TIMER_SWEEP), start, requests)
             sent += requests + 1
     return sent
 
@@ -94,33 +88,33 @@ def sweep_models(context_address):
 @duty_cycle
 def step(context_address):
     context = records_at(context_address, 1, CONTEXT)[0]
-    look_at_control(context_address)
-    updates = drain(context_address, np.int64(answers.TIMER_ORDERS), context["orders_in"])
-    fills = drain(context_address, np.int64(answers.TIMER_FILLS), context["fills_in"])
-    balances = drain(context_address, np.int64(answers.TIMER_BALANCES), context["balances_in"])
-    events = drain(context_address, np.int64(answers.TIMER_EVENTS), context["events_in"])
+    watch.look_at_control(context)
+    updates = drain(context, np.int64(answers.TIMER_ORDERS), context["orders_in"])
+    fills = drain(context, np.int64(answers.TIMER_FILLS), context["fills_in"])
+    balances = drain(context, np.int64(answers.TIMER_BALANCES), context["balances_in"])
+    events = drain(context, np.int64(answers.TIMER_EVENTS), context["events_in"])
     work = updates + fills + balances + events
     if updates < BATCH and fills < BATCH and balances < BATCH:
-        work += sweep_models(context_address)  # All that led to what was read is read as well.
-    work += drain(context_address, np.int64(answers.TIMER_TRADES), context["trades_in"])
+        work += sweep_models(context)  # All that led to what was read is read as well.
+    work += drain(context, np.int64(answers.TIMER_TRADES), context["trades_in"])
     if work > 0:
         tell_held(context["track"])
-        show_open(context_address)
+        watch.show_open(context)
         context["idle"] = 0
     else:
-        rehearsal.keep_warm(context_address)
+        rehearsal.keep_warm(context)
     context["steps"] += 1
     if context["steps"] % STEPS_A_CHECK == 0:
         now = ticks_now(context["track"])
         if now >= context["check_at"]:
             context["check_at"] = now + context["retry_ticks"]
-            let_time_pass(context_address, now)
+            watch.let_time_pass(context, now)
     if work == 0 and context["changed"]:
-        show_counters(context_address)
+        watch.show_counters(context)
     return work
 
 
-class Overseer(Actor):
+class Overseer(actor.Actor):
     """One for all models of a run. A model's index is its place in `models`."""
 
     reads: ClassVar = ("orders", "fills", "balances", "events", "trades")
@@ -167,8 +161,7 @@ class Overseer(Actor):
 
     def on_start(self, spine: Spine) -> None:
         models, tables = len(self.models), self.tables
-        instruments, assets = len(tables.instruments), len(tables.assets)
-        venues = len(tables.venues)
+        instruments, assets, venues = map(len, (tables.instruments, tables.assets, tables.venues))
         self.arrays = {
             "models": aligned_zeros(models, MODEL),
             "orders": aligned_zeros(CAPACITY, state.ORDER),
@@ -190,7 +183,7 @@ class Overseer(Actor):
         context["instrument_count"], context["asset_count"] = instruments, assets
         context["venue_count"], context["model_count"] = venues, models
         context["track"], context["control"] = spine.track_address, spine.control.address
-        context["pending"] = spine.row_address + PENDING_AT
+        context["pending"] = spine.row_address + pacing.PENDING_AT
         context["requests"] = address_of(spine.outlet("requests"))
         context["events_out"] = address_of(spine.outlet("events"))
         for queue in self.reads:
@@ -211,12 +204,12 @@ class Overseer(Actor):
 
     def on_stop(self) -> None:
         if self.context is not None:
-            show_counters(self.context_address)
+            watch.show_counters(self.context[0])
 
     def _understudy(self) -> "Overseer":
         """One with limits of all kinds that never bite."""
         name, never = rehearsal.UNDERSTUDY, NEVER_BITES
-        of_orders = OrderLimits(never, never, PPM, never)
+        of_orders = OrderLimits(never, never, amounts.PPM, never)
         limits = ModelLimits({0: of_orders}, never, 1e6, never, {rehearsal.QUOTE: never})
         return Overseer(name, [(name, 1)], rehearsal.one_market(), {name: limits})
 
@@ -226,7 +219,7 @@ class Overseer(Actor):
         for index, (name, rows) in enumerate(self.models):
             limits = self.limits.get(name, ModelLimits())
             model = self.arrays["models"][index]
-            model["cache"] = address_of(spine.vector(CACHE_PREFIX + name, IDEAL_ORDER))
+            model["cache"] = address_of(spine.vector(CACHE_PREFIX + name, records.IDEAL_ORDER))
             model["rows"], model["first_row"] = rows, address_of(self.rows[index])
             model["open_max"] = limits.open_orders_max
             _fill_bucket(buckets[index], limits, ticks_per_second)

@@ -17,17 +17,13 @@ from typing import ClassVar
 
 import numpy as np
 
-from mantra.actors.actor import Actor
+from mantra.actors import actor, stepper
 from mantra.actors.spine import Spine
-from mantra.actors.stepper import Stepper
 from mantra.compiled import call_step, compiled, duty_cycle
-from mantra.icc.atomics import prefetch
-from mantra.icc.memory import CACHE_LINE, address_of, aligned_zeros, record, records_at
+from mantra.icc import atomics, seqlock_vector
+from mantra.icc.memory import CACHE_LINE, address_of, aligned_zeros, record_type, records_at
 from mantra.icc.queue import DATA, PRODUCER, publish, try_consume
-from mantra.icc.seqlock_vector import write_row
-from mantra.messages import records
-from mantra.messages.enums import ACCEPTED, CANCELED, LIMIT, NEW
-from mantra.messages.records import IDEAL_ORDER, QUEUE_RECORDS, TRADE_UPDATE
+from mantra.messages import enums, records
 from mantra.messages.tables import Tables
 from mantra.overseer.orders import model_at, order_at
 from mantra.overseer.state import BUCKET, CAPACITY, CONTEXT, MODEL, NOWHERE, ORDER, ROW, SLOT_MASK
@@ -36,10 +32,8 @@ EVERY = 64  # idle steps: some 6 µs
 AHEAD = 4  # orders: slots of the table and of the queue that are asked for
 
 UNDERSTUDY = "understudy"
-CAPACITIES = dict.fromkeys((*QUEUE_RECORDS, f"timings-{UNDERSTUDY}"), 64)
-PRICE = 1000
-VOLUME = 10
-PLENTY = 10**15
+CAPACITIES = dict.fromkeys((*records.QUEUE_RECORDS, f"timings-{UNDERSTUDY}"), 64)
+PRICE, VOLUME, PLENTY = 1000, 10, 10**15
 BASE, QUOTE = 0, 1  # assets of `one_market`
 
 #   step, context      of the understudy
@@ -47,16 +41,12 @@ BASE, QUOTE = 0, 1  # assets of `one_market`
 #   requests           CONSUMER
 #   orders, balances   OUTLETs
 #   count              rehearsals so far
-REHEARSAL = record(
-    "step context cache requests orders balances count",
-    ("ideal", IDEAL_ORDER),
+REHEARSAL = record_type(
+    "i8 step context cache requests orders balances count",
+    ("ideal", records.IDEAL_ORDER),
     ("request", records.ORDER_REQUEST),
     ("update", records.ORDER_UPDATE),
     ("balance", records.BALANCE_UPDATE),
-)
-assert REHEARSAL.fields is not None
-IDEAL_AT, REQUEST_AT, UPDATE_AT, BALANCE_AT = (
-    REHEARSAL.fields[name][1] for name in ("ideal", "request", "update", "balance")
 )
 CONTEXT_BYTES, BUCKET_BYTES, ROW_BYTES = CONTEXT.itemsize, BUCKET.itemsize, ROW.itemsize
 ORDER_BYTES, MODEL_BYTES = ORDER.itemsize, MODEL.itemsize
@@ -69,48 +59,46 @@ def rehearse(address):
     rehearsal = records_at(address, 1, REHEARSAL)[0]
     rehearsal["ideal"]["volume"] = VOLUME * (1 - rehearsal["count"] % 2)
     rehearsal["count"] += 1
-    write_row(rehearsal["cache"], np.int64(0), address + IDEAL_AT)
+    seqlock_vector.write_row(rehearsal["cache"], np.int64(0), address_of(rehearsal["ideal"]))
     call_step(rehearsal["step"], rehearsal["context"])
-    while try_consume(rehearsal["requests"], address + REQUEST_AT) == DATA:
+    while try_consume(rehearsal["requests"], address_of(rehearsal["request"])) == DATA:
         request, update = rehearsal["request"], rehearsal["update"]
         update["order_id"] = rehearsal["balance"]["order_id"] = request["order_id"]
-        update["event"] = ACCEPTED if request["kind"] == NEW else CANCELED
-        publish(rehearsal["orders"], address + UPDATE_AT)
-        publish(rehearsal["balances"], address + BALANCE_AT)
+        update["event"] = enums.ACCEPTED if request["kind"] == enums.NEW else enums.CANCELED
+        publish(rehearsal["orders"], address_of(rehearsal["update"]))
+        publish(rehearsal["balances"], address_of(rehearsal["balance"]))
     return call_step(rehearsal["step"], rehearsal["context"])
 
 
 @compiled
-def keep_warm(context_address):
+def keep_warm(context):
     """An idle step of the Overseer: after EVERY of them, ask for its memory, and rehearse."""
-    context = records_at(context_address, 1, CONTEXT)[0]
     context["idle"] += 1
     if context["rehearsal"] == 0 or context["idle"] < EVERY:
         return
     context["idle"] = 0
-    ask_for_memory(context_address)
+    ask_for_memory(context)
     call_step(context["rehearse"], context["rehearsal"])
 
 
 @compiled
-def ask_for_memory(context_address):
+def ask_for_memory(context):
     """Prefetch what the next requests read and write: models, rows, orders, slots of the queue."""
-    context = records_at(context_address, 1, CONTEXT)[0]
-    ask_for(context_address, CONTEXT_BYTES)
+    ask_for(address_of(context), CONTEXT_BYTES)
     ask_for(context["buckets"], context["model_count"] * BUCKET_BYTES)
     for model in range(context["model_count"]):
-        owner = model_at(context_address, model)
+        owner = model_at(context, model)
         ask_for(context["models"] + model * MODEL_BYTES, MODEL_BYTES)
         rows = records_at(owner["first_row"], owner["rows"], ROW)
         for row in range(min(owner["rows"], AHEAD)):
             ask_for(owner["first_row"] + row * ROW_BYTES, ROW_BYTES)
             if rows[row]["slot"] != NOWHERE:
-                ask_for(order_at(context_address, rows[row]["slot"]), ORDER_BYTES)
+                ask_for(address_of(order_at(context, rows[row]["slot"])), ORDER_BYTES)
     free = records_at(context["free_slots"], CAPACITY, WORD)
     requests = records_at(context["requests"], 1, PRODUCER)[0]
     for number in range(AHEAD):
         slot = free[context["slots_taken"] + number & SLOT_MASK]
-        ask_for(order_at(context_address, slot), ORDER_BYTES)
+        ask_for(address_of(order_at(context, slot)), ORDER_BYTES)
         slot = requests["next"] + number & requests["mask"]
         ask_for(requests["slots"] + slot * requests["slot_bytes"], requests["slot_bytes"])
 
@@ -118,32 +106,32 @@ def ask_for_memory(context_address):
 @compiled
 def ask_for(address, size):
     for line in range(address, address + size, CACHE_LINE):
-        prefetch(line)
+        atomics.prefetch(line)
 
 
-class Script(Actor):
+class Script(actor.Actor):
     """The understudy's model and venue; `rehearse` speaks for both."""
 
     reads: ClassVar = ("requests",)
     writes: ClassVar = ("orders", "fills", "balances", "trades")
 
     def vectors(self) -> dict[str, tuple[np.dtype, int]]:
-        return {f"cache-{UNDERSTUDY}": (IDEAL_ORDER, 1)}
+        return {f"cache-{UNDERSTUDY}": (records.IDEAL_ORDER, 1)}
 
     def on_start(self, spine: Spine) -> None:
         self.context = aligned_zeros(1, REHEARSAL)
         rehearsal = self.context[0]
-        rehearsal["cache"] = address_of(spine.vector(f"cache-{UNDERSTUDY}", IDEAL_ORDER))
+        rehearsal["cache"] = address_of(spine.vector(f"cache-{UNDERSTUDY}", records.IDEAL_ORDER))
         rehearsal["requests"] = address_of(spine.inlet("requests"))
         for queue in ("orders", "balances"):
             rehearsal[queue] = address_of(spine.outlet(queue))
-        rehearsal["ideal"]["price"], rehearsal["ideal"]["type"] = PRICE, LIMIT
+        rehearsal["ideal"]["price"], rehearsal["ideal"]["type"] = PRICE, enums.LIMIT
         rehearsal["update"]["leaves"] = VOLUME
         rehearsal["balance"]["total"], rehearsal["balance"]["asset"] = PLENTY, QUOTE
-        trade = aligned_zeros(1, TRADE_UPDATE)
+        trade = aligned_zeros(1, records.TRADE_UPDATE)
         trade["price"] = PRICE
         publish(address_of(spine.outlet("trades")), address_of(trade))
-        publish(int(rehearsal["balances"]), self.context_address + BALANCE_AT)
+        publish(int(rehearsal["balances"]), address_of(rehearsal["balance"]))
 
 
 def one_market() -> Tables:
@@ -159,10 +147,10 @@ def one_market() -> Tables:
 class Rehearsal:
     """An understudy and its script. Keep it alive while `address` is in use."""
 
-    def __init__(self, understudy: Actor):
+    def __init__(self, understudy: actor.Actor):
         """`understudy`: an Overseer of one model, UNDERSTUDY, with one row, on `one_market()`."""
         self.script = Script(UNDERSTUDY + "-script")
-        self._stepper = Stepper([self.script, understudy], CAPACITIES)
+        self._stepper = stepper.Stepper([self.script, understudy], CAPACITIES)
         with self._stepper:  # Its segments go at once; what is mapped stays.
             rehearsal = self.script.context[0]  # type: ignore[index]
             rehearsal["step"] = understudy.step.address

@@ -18,9 +18,8 @@ only when KEPT others have ended since: late fills and answers find their order.
 because a slot not used for long is no longer in the core's cache.
 """
 
-from mantra.icc.memory import record
-from mantra.messages.enums import CANCEL
-from mantra.messages.records import FILL, IDEAL_ORDER, ORDER_REQUEST, SYSTEM_EVENT
+from mantra.icc.memory import offsets, record_type
+from mantra.messages import enums, records
 from mantra.overseer.refusals import REFUSALS
 
 CAPACITY = 2048  # orders remembered; 384 KiB: stays in a core's second-level cache
@@ -33,9 +32,9 @@ assert OPEN_MAX + KEPT <= CAPACITY
 NOWHERE = -1  # no slot
 
 # Why a row's ideal order is not sent again.
-FREE = 0
-UNTIL_REWRITTEN = 1  # it was done: until the row's version is above `blocked_version`
-UNTIL_CHANGED = 2  # it was refused by the venue: until its content or revision differs
+#   UNTIL_REWRITTEN  it was done: until the row's version is above `blocked_version`
+#   UNTIL_CHANGED    it was refused by the venue: until its content or revision differs
+FREE, UNTIL_REWRITTEN, UNTIL_CHANGED = range(3)
 
 #   state          of lifecycle.py
 #   price, volume  as last sent, or amended
@@ -48,10 +47,10 @@ UNTIL_CHANGED = 2  # it was refused by the venue: until its content or revision 
 #   sent_at        ticks; of the request in flight, or of the end
 #   retry_at       ticks; no cancel or amend before
 #   amend_*        what the venue said of an amend; the price and volume of the one in flight
-ORDER = record(
-    "order_id state model row price volume terms filled instrument venue side ends_itself",
-    "cost reserved asset balance_seen row_version revision sent_at retry_at",
-    "amend_refused amend_price amend_volume",
+ORDER = record_type(
+    "i8 order_id state model row price volume terms filled instrument venue side ends_itself",
+    "i8 cost reserved asset balance_seen row_version revision sent_at retry_at",
+    "i8 amend_refused amend_price amend_volume",
 )
 
 #   version    of the vector's row, as last looked at
@@ -60,16 +59,16 @@ ORDER = record(
 #   freed      origin of the venue's word that ended its last order
 #   blocked    FREE, UNTIL_*; by which version, or which content
 #   refused    why this version is not sent (refusals.py), or 0
-ROW = record(
-    "version dirty slot freed",
-    "blocked blocked_version blocked_price blocked_volume blocked_terms blocked_revision",
-    "refused refused_version",
+ROW = record_type(
+    "i8 version dirty slot freed",
+    "i8 blocked blocked_version blocked_price blocked_volume blocked_terms blocked_revision",
+    "i8 refused refused_version",
 )
 
 # A rate limit: `due` is when the bucket would be full again, in ticks. A request is allowed while
 # `due` is less than `slack` ahead of now, and moves it on by `interval`. (The generic cell rate
 # algorithm of ITU-T I.371: a token bucket in one word.)
-BUCKET = record("interval slack due")
+BUCKET = record_type("i8 interval slack due")
 
 #   cache             address of the VECTOR of its ideal orders
 #   writes            of that vector, as last looked at
@@ -79,7 +78,7 @@ BUCKET = record("interval slack due")
 #   open              its orders that have not ended
 #   open_max          0: no limit of its own
 #   waiting           a row waits for time to pass: rate, retry
-MODEL = record("cache writes dirty rows first_row halted open open_max waiting")
+MODEL = record_type("i8 cache writes dirty rows first_row halted open open_max waiting")
 
 # What a model holds of an instrument, and its limits there; 0: none.
 #   position             volume; negative is short
@@ -90,19 +89,19 @@ MODEL = record("cache writes dirty rows first_row halted open open_max waiting")
 #   collar_ppm           largest distance of a price from the last traded one
 #   position_max         volume held long or short, live orders counted as filled
 LIMITS = ("order_volume_max", "order_notional_max", "collar_ppm", "position_max")
-POSITION = record("position working_bid working_ask cash value", *LIMITS)
+POSITION = record_type(f"i8 position working_bid working_ask cash value {' '.join(LIMITS)}")
 
 #   known      0: the venue has not told it
 #   reserved   by us, for requests `held` and `total` do not account for
-BALANCE = record("known total held reserved")
+BALANCE = record_type("i8 known total held reserved")
 
 #   pnl         cash + value of all positions quoted in the asset
 #   day_start   the same when the day began, UTC
 #   loss_max    0: no limit
-LEDGER = record("pnl day_start loss_max")
+LEDGER = record_type("i8 pnl day_start loss_max")
 
-MARKET_STATE = record("last_price halted")
-VENUE_STATE = record("halted amends")
+MARKET_STATE = record_type("i8 last_price halted")
+VENUE_STATE = record_type("i8 halted amends")
 
 # One row a model of the vector "<name>-counters", and a last row for what belongs to no model.
 #   requests    by kind: new, amend, cancel
@@ -111,10 +110,10 @@ VENUE_STATE = record("halted amends")
 #   unknown     said of orders nobody here sent
 #   unsettled   reservations given up without the venue's balance
 #   changed     to be written to the vector
-COUNTERS = record(
-    ("requests", "i8", (CANCEL + 1,)),
-    ("refused", "i8", (len(REFUSALS),)),
-    "updates fills illegal unknown timeouts unsettled open halted changed",
+COUNTERS = record_type(
+    f"({enums.CANCEL + 1},)i8 requests",
+    f"({len(REFUSALS)},)i8 refused",
+    "i8 updates fills illegal unknown timeouts unsettled open halted changed",
 )
 
 # Addresses of what the spine gave (`pending`: the word in the ACTOR_ROW), then of the arrays, and
@@ -133,24 +132,18 @@ COUNTERS = record(
 #   day_end         ns since the epoch
 #   cost            what the order in hand needs, of `cost_asset`
 #   ideal, message  in hand: the ideal order, what a venue says (as long as the longest of these)
-CONTEXT = record(
-    "track control pending requests events_out orders_in fills_in balances_in events_in",
-    "trades_in counters_out",
-    "instruments instrument_count asset_count venue_count model_count",
-    "models orders free_slots positions balances ledgers markets venues buckets counters",
-    "mode blind sequence slots_fresh slots_taken slots_given open shown_open refused_rows",
-    "unsettled changed steps check_at retry_ticks timeout_ticks rehearse rehearsal idle",
-    "day_end market_slack_ppm cost cost_asset",
-    ("ideal", IDEAL_ORDER),
-    ("request", ORDER_REQUEST),
-    ("message", "i8", (FILL.itemsize // 8,)),
-    ("event_sent", SYSTEM_EVENT),
+CONTEXT = record_type(
+    "i8 track control pending requests events_out orders_in fills_in balances_in events_in",
+    "i8 trades_in counters_out instruments instrument_count asset_count venue_count model_count",
+    "i8 models orders free_slots positions balances ledgers markets venues buckets counters",
+    "i8 mode blind sequence slots_fresh slots_taken slots_given open shown_open refused_rows",
+    "i8 unsettled changed steps check_at retry_ticks timeout_ticks rehearse rehearsal idle",
+    "i8 day_end market_slack_ppm cost cost_asset",
+    ("ideal", records.IDEAL_ORDER),
+    ("request", records.ORDER_REQUEST),
+    ("message", records.FILL),
+    ("event_sent", records.SYSTEM_EVENT),
 )
 
-assert CONTEXT.fields is not None
-assert IDEAL_ORDER.fields is not None
-IDEAL_AT, REQUEST_AT, MESSAGE_AT, EVENT_SENT_AT = (
-    CONTEXT.fields[name][1] for name in ("ideal", "request", "message", "event_sent")
-)
-TERMS_AT = IDEAL_AT + IDEAL_ORDER.fields["instrument"][1]
+[TERMS_AT] = offsets(records.IDEAL_ORDER, "instrument")
 TERMS_MASK = (1 << 56) - 1  # instrument, side, type, time in force; the last byte is unused

@@ -8,9 +8,8 @@ bench.sent["ideals"]            # all it sent
 
 import numpy as np
 
-from mantra.actors.actor import Actor
+from mantra.actors import actor, stepper
 from mantra.actors.spine import CLOCK_VECTOR, Spine, record_of
-from mantra.actors.stepper import Stepper
 from mantra.compiled import compiled
 from mantra.icc import queue_segment
 from mantra.icc.memory import address_of, aligned_zeros
@@ -19,8 +18,7 @@ from mantra.icc.seqlock_vector import write_row
 from mantra.messages.records import IDEAL_ORDER
 from mantra.models.model_actor import CACHE_PREFIX
 from mantra.replay_actor.recording import Recording
-from mantra.telemetry import timers
-from mantra.telemetry.clock import CLOCK_FIX
+from mantra.telemetry import clock, timers
 
 FEED_MAX = 4096  # messages of one queue between two steps
 CAPACITY = 1 << 14
@@ -36,7 +34,7 @@ def publish_rows(outlet_address, first, count, row_bytes):
         publish(outlet_address, first + number * row_bytes)
 
 
-class Feeder(Actor):
+class Feeder(actor.Actor):
     """Stands for all other actors of the run: owns what the actor reads. Never stepped."""
 
     def __init__(self, inputs: tuple[str, ...], caches: dict[str, int], ticks_per_second: float):
@@ -52,9 +50,9 @@ class Feeder(Actor):
         self.outlets = {name: spine.outlet(name) for name in self.writes}
         caches = [spine.vector(CACHE_PREFIX + name, IDEAL_ORDER) for name in self.caches]
         self.cache_addresses = [address_of(cache) for cache in caches]
-        fix = aligned_zeros(1, CLOCK_FIX)
+        fix = aligned_zeros(1, clock.CLOCK_FIX)
         fix["ticks_per_second"] = self.ticks_per_second
-        write_row(address_of(spine.vector(CLOCK_VECTOR, CLOCK_FIX)), 0, address_of(fix))
+        write_row(address_of(spine.vector(CLOCK_VECTOR, clock.CLOCK_FIX)), 0, address_of(fix))
 
 
 class Bench:
@@ -64,7 +62,7 @@ class Bench:
         self.rows, self.actor = rows, recording.actor
         self.feeder = Feeder(tuple(rows), caches, recording.ticks_per_second)
         capacities = dict.fromkeys((*rows, *outputs), CAPACITY)
-        self._stepper = Stepper([self.feeder, self.actor], capacities)
+        self._stepper = stepper.Stepper([self.feeder, self.actor], capacities)
         self._clock = aligned_zeros(1, WORD)
         self._steps = 0
         self.fed = dict.fromkeys(rows, 0)

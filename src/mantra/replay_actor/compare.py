@@ -41,12 +41,9 @@ def compare(stream: str, numbers: np.ndarray, recorded: np.ndarray, replayed: np
 
 def as_dict(row: np.void) -> dict:
     """A row's fields that mean something."""
-    fields = {}
-    for name in row.dtype.names or ():
-        if not name.startswith("unused") and name != "published":
-            fields[name] = int(row[name])
-    fields["latency_ticks"] = int(row["published"]) >> PUBLISHER_BITS
-    return fields
+    names = [n for n in row.dtype.names or () if n != "published" and not n.startswith("unused")]
+    latency = {"latency_ticks": int(row["published"]) >> PUBLISHER_BITS}
+    return {name: int(row[name]) for name in names} | latency
 
 
 def tell(outcome: dict) -> str:

@@ -25,10 +25,9 @@ def replay_model(recording: Recording, actor: ModelActor) -> tuple[dict, dict, l
     ours["fills"] = rows["fills"]["model"] == actor.index
     rows = {name: rows[name][ours[name]] for name in INPUTS}
     timings = recording.timings
-    ends = {
-        timer: iter(_find_calls(rows[queue], timings[timings["timer"] == timer], queue))
-        for timer, queue in QUEUE_OF_TIMER.items()
-    }
+    ends = {}
+    for timer, queue in QUEUE_OF_TIMER.items():
+        ends[timer] = iter(_find_calls(rows[queue], timings[timings["timer"] == timer], queue))
     # How many levels of ours were taken at each call.
     levels = np.searchsorted(np.flatnonzero(ours["l2"]), timings["detail"], "left")
     calls = zip(recording.told("timer", "ts_stop"), levels.tolist(), strict=True)

@@ -14,8 +14,7 @@ Assumed, as nothing is recorded of it:
 import numpy as np
 
 from mantra.actors.control import CANCELING
-from mantra.messages.enums import CANCEL
-from mantra.messages.records import PUBLISHER_MASK
+from mantra.messages import enums, records
 from mantra.overseer.answers import TIMER_SWEEP, TIMERS
 from mantra.overseer.overseer import MODEL_SHIFT, STEPS_A_CHECK, Overseer
 from mantra.replay_actor.bench import Bench
@@ -33,7 +32,7 @@ def replay_overseer(recording: Recording, actor: Overseer) -> tuple[dict, dict, 
     requests = recording.rows("requests")
     canceling, uncaused = _canceling_from(timings, requests)
     rows = {name: recording.rows(name) for name in INPUTS}
-    foreign = rows["events"]["published"] & PUBLISHER_MASK != recording.publisher
+    foreign = rows["events"]["published"] & records.PUBLISHER_MASK != recording.publisher
     rows["events"] = rows["events"][foreign]  # Its own it has sent itself.
     with Bench(recording, rows, ("requests",), dict(actor.models)) as bench:
         rerun = _Rerun(bench, recording, actor, foreign)
@@ -68,7 +67,7 @@ def _canceling_from(timings: np.ndarray, requests: np.ndarray) -> tuple[int, np.
     sweeps = np.flatnonzero(timings["timer"] == TIMER_SWEEP)
     sweep_of = np.repeat(sweeps, timings["work"][sweeps])[: len(requests)]
     requests = requests[: len(sweep_of)]
-    is_cancel = requests["kind"] == CANCEL
+    is_cancel = requests["kind"] == enums.CANCEL
     uncaused = is_cancel & (requests["ts_origin"] >= timings["ts_start"][sweep_of])
     others = np.flatnonzero(~is_cancel)
     last_other = others[-1] if len(others) else -1

@@ -8,8 +8,7 @@ from mantra.actors.actor import Actor
 from mantra.actors.spine import TIMINGS_PREFIX, record_of
 from mantra.archive import ArchiveError, ArchiveReader
 from mantra.config import check_config
-from mantra.messages.enums import EVENT_OVERRUN
-from mantra.messages.records import PUBLISHER_MASK
+from mantra.messages import enums, records
 from mantra.system import FEED, RECORDER, System, build_system
 
 
@@ -29,10 +28,9 @@ class Recording:
         system = self._build(archive)
         self.actor = self._find(system, name)
         if not system.config.run.timings:
-            raise ArchiveError(
-                f"{archive} was recorded with run.timings = false: nothing says in which order "
-                f"{name!r} took what from its queues. Record a run with timings"
-            )
+            what = f"{archive} was recorded with run.timings = false: nothing says in which order"
+            want = f"{name!r} took what from its queues. Record a run with timings"
+            raise ArchiveError(f"{what} {want}")
         self.timings = self.rows(TIMINGS_PREFIX + name)
         if not len(self.timings):
             raise ArchiveError(f"{archive}: no timings of {name!r}: it did nothing in this run")
@@ -44,7 +42,7 @@ class Recording:
     @property
     def publisher(self) -> int:
         """The actor's id in the run."""
-        return int(self.timings["published"][0]) & PUBLISHER_MASK
+        return int(self.timings["published"][0]) & records.PUBLISHER_MASK
 
     def rows(self, stream: str) -> np.ndarray:
         """All rows of a stream, in the order of its queue; none if nothing was sent."""
@@ -62,18 +60,16 @@ class Recording:
         recorded = self.metadata.get("recorded", {})
         missing = {n: int(q["lost"]) for n, q in recorded.items() if n in names and q["lost"]}
         events = self.rows("events")
-        ours = events["published"] & PUBLISHER_MASK == self.publisher
-        overruns = events["value"][ours & (events["kind"] == EVENT_OVERRUN)]
+        ours = events["published"] & records.PUBLISHER_MASK == self.publisher
+        overruns = events["value"][ours & (events["kind"] == enums.EVENT_OVERRUN)]
         if len(overruns):
             missing[f"{self.actor.name}'s own inputs"] = int(overruns.sum())
         return missing
 
     def _build(self, archive: Path) -> System:
         """The system of the recorded config; tables and data are the recording's own."""
-        raw = dict(self.metadata["config"])
+        raw = self.metadata["config"] | {"cores": [], "recorder": {"enabled": False}}
         raw["source"] = {"kind": "replay", "data": str(archive)}
-        raw["cores"] = []
-        raw["recorder"] = {"enabled": False}
         return build_system(check_config(raw, f"{archive}/run.json"), "replayed")
 
     def _find(self, system: System, name: str) -> Actor:

@@ -7,10 +7,7 @@ from mantra.archive import ArchiveError
 from mantra.exchanges.mock.exchange import MockExchange
 from mantra.models.model_actor import ModelActor
 from mantra.overseer.overseer import Overseer
-from mantra.replay_actor.compare import tell
-from mantra.replay_actor.exchange import replay_exchange
-from mantra.replay_actor.model import replay_model
-from mantra.replay_actor.overseer import replay_overseer
+from mantra.replay_actor import compare, exchange, model, overseer
 from mantra.replay_actor.recording import Recording
 
 
@@ -25,23 +22,20 @@ def replay_actor(run_directory: Path | str, actor: str) -> dict[str, Any]:
     recording = Recording(run_directory, actor)
     of = recording.actor
     if isinstance(of, ModelActor):
-        fed, outputs, notes = replay_model(recording, of)
+        fed, outputs, notes = model.replay_model(recording, of)
     elif isinstance(of, Overseer):
-        fed, outputs, notes = replay_overseer(recording, of)
+        fed, outputs, notes = overseer.replay_overseer(recording, of)
     elif isinstance(of, MockExchange):
-        fed, outputs, notes = replay_exchange(recording, of)
+        fed, outputs, notes = exchange.replay_exchange(recording, of)
     else:
         raise ArchiveError(f"{actor!r} is a {type(of).__name__}: nothing knows how to replay that")
     lost = recording.lost()
     notes += [f"the recording lacks {count:,} messages of {queue}" for queue, count in lost.items()]
-    result: dict[str, Any] = {
-        "actor": actor,
-        "same": all(outcome["difference"] is None for outcome in outputs.values()),
-        "fed": {queue: count for queue, count in fed.items() if count},
-        "outputs": outputs,
-        "lost": lost,
-        "notes": notes + [str(damage) for damage in recording.reader.damages],
-    }
+    notes += [str(damage) for damage in recording.reader.damages]
+    same = all(outcome["difference"] is None for outcome in outputs.values())
+    fed = {queue: count for queue, count in fed.items() if count}
+    result = {"actor": actor, "same": same, "fed": fed, "outputs": outputs}
+    result |= {"lost": lost, "notes": notes}
     return result | {"said": _sentence(result)}
 
 
@@ -53,5 +47,5 @@ def _sentence(result: dict[str, Any]) -> str:
             lines.append(f"[{stream}]: all {outcome['recorded']:,} messages are the same")
         else:
             counts = f"{outcome['recorded']:,} recorded, {outcome['replayed']:,} replayed"
-            lines.append(f"[{stream}]: {counts}; the first difference: {tell(outcome)}")
+            lines.append(f"[{stream}]: {counts}; the first difference: {compare.tell(outcome)}")
     return "\n".join([*lines, *result["notes"]])

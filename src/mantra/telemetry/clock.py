@@ -17,22 +17,19 @@ from typing import NamedTuple
 import numpy as np
 
 from mantra.compiled import compiled
+from mantra.icc.memory import record_type
 from mantra.telemetry.tsc import TICK_SOURCE, read_tsc
 
 SAMPLE_TRIES = 32
 FIRST_SPAN_S = 0.05  # between the first two samples: rate known to about 10 ppm
 
-CLOCK_FIX = np.dtype(
-    [
-        ("ticks_at", "i8"),  # the anchor, in ticks …
-        ("utc_ns_at", "i8"),  # … and in ns since the epoch
-        ("ticks_per_second", "f8"),
-        ("error_ns", "f8"),  # bound at the anchor
-        ("error_ppb", "f8"),  # and how fast it grows: ns per second
-        ("drift_ppb", "f8"),  # rate now against the first estimate
-        ("unused", "i8"),
-    ],
-    align=True,
+# ticks_at   the anchor, in ticks …
+# utc_ns_at  … and in ns since the epoch
+# error_ns   bound at the anchor
+# error_ppb  and how fast it grows: ns per second
+# drift_ppb  rate now against the first estimate
+CLOCK_FIX = record_type(
+    "i8 ticks_at utc_ns_at", "f8 ticks_per_second error_ns error_ppb drift_ppb", "i8 unused"
 )
 
 
@@ -78,8 +75,7 @@ class Calibration:
         rate = span_ticks / span_ns * 1e9
         fix = np.zeros((), CLOCK_FIX)
         fix["ticks_at"], fix["utc_ns_at"] = sample.ticks, sample.utc_ns
-        fix["ticks_per_second"] = rate
-        fix["error_ns"] = sample.gap_ticks / 2 / rate * 1e9
+        fix["ticks_per_second"], fix["error_ns"] = rate, sample.gap_ticks / 2 / rate * 1e9
         both_ns = (sample.gap_ticks + self.first.gap_ticks) / 2 / rate * 1e9
         fix["error_ppb"] = both_ns / (span_ns / 1e9)
         fix["drift_ppb"] = (rate / self.first_rate - 1) * 1e9 if self.first_rate else 0.0

@@ -17,7 +17,7 @@ from llvmlite import ir
 from numba import types
 
 from mantra.compiled import compiled, emits
-from mantra.icc.memory import records_at
+from mantra.icc.memory import record_type, records_at
 
 SUB_BITS = 5
 SUB_BUCKETS = 1 << SUB_BITS
@@ -26,16 +26,7 @@ VALUE_BITS = 44  # larger values are counted as the largest: 2 h at 2.4 GHz
 BUCKETS = (VALUE_BITS - SUB_BITS + 1) * SUB_BUCKETS
 VALUE_MAX = (1 << VALUE_BITS) - 1
 
-HISTOGRAM = np.dtype(
-    [
-        ("count", "i8"),
-        ("sum", "i8"),
-        ("min", "i8"),
-        ("max", "i8"),
-        ("counts", "i8", (BUCKETS,)),
-    ],
-    align=True,
-)
+HISTOGRAM = record_type("i8 count sum min max", f"({BUCKETS},)i8 counts")
 
 
 def bit_length(value: int) -> int:

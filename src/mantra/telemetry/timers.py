@@ -16,10 +16,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from mantra.icc import shm
+from mantra.icc.memory import record_type
 from mantra.telemetry.histogram import HISTOGRAM, percentiles
 
 TIMERS_MAX = 16
-TIMER_NAME = np.dtype([("name", "S40"), ("kind", "S8")], align=True)
+TIMER_NAME = record_type("S40 name", "S8 kind")
 HISTOGRAMS_AT = shm.CACHE_LINE + TIMERS_MAX * TIMER_NAME.itemsize
 LAYOUT = shm.layout_hash("timers", TIMER_NAME, HISTOGRAM, TIMERS_MAX)
 PREFIX = "timers-"
@@ -57,16 +58,11 @@ class Timers:
             if not line["name"] or not count:
                 continue
             found = zip(PERCENTS, percentiles(histogram, PERCENTS), strict=True)
-            lines.append(
-                {
-                    "kind": line["kind"].decode(),
-                    "name": line["name"].decode(),
-                    "count": count,
-                    "mean_ns": float(histogram["sum"]) / count * ns_per_tick,
-                    **{f"p{p:g}_ns": value * ns_per_tick for p, value in found},
-                    "max_ns": float(histogram["max"]) * ns_per_tick,
-                }
-            )
+            times = {"mean_ns": float(histogram["sum"]) / count}
+            times |= {f"p{p:g}_ns": value for p, value in found}
+            times["max_ns"] = float(histogram["max"])
+            said = {"kind": line["kind"].decode(), "name": line["name"].decode(), "count": count}
+            lines.append(said | {name: value * ns_per_tick for name, value in times.items()})
         return lines
 
 

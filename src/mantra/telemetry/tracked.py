@@ -14,35 +14,30 @@ An OUTLET is a producer handle and the histogram of its latencies (origin -> pub
 import numpy as np
 
 from mantra.compiled import compiled, inlined
-from mantra.icc.atomics import load_relaxed
-from mantra.icc.memory import records_at
-from mantra.icc.queue import DATA, PRODUCER, publish, try_consume
-from mantra.icc.seqlock_vector import write_row
+from mantra.icc import atomics, queue, seqlock_vector
+from mantra.icc.memory import record_type, records_at
 from mantra.messages.records import PUBLISHER_BITS, TIMING
-from mantra.telemetry.histogram import HISTOGRAM, record_value
-from mantra.telemetry.tsc import read_tsc, read_tsc_early
+from mantra.telemetry import histogram, tsc
 
 HELD_MAX = 8  # the queues an actor reads in one step, and some; more are told at once
 
-TRACK = np.dtype(
-    [
-        ("origin", "i8"),  # ticks; of the message in hand
-        ("publisher", "i8"),  # this actor's id
-        ("clock", "i8"),  # address of a simulated clock's ticks; 0: the real counter
-        ("enabled", "i8"),  # 0: no timings are taken; stamps always are
-        ("timings", "i8"),  # address of the OUTLET of this actor's timing queue
-        ("histograms", "i8"),  # address of the business histogram of timer 0
-        ("detail", "i8"),  # what the next timing tells beside times: whatever the actor defines
-        ("held", "i8"),  # timings that are to be told
-        ("timing", TIMING, (HELD_MAX,)),
-    ],
-    align=True,
+# origin      ticks; of the message in hand
+# publisher   this actor's id
+# clock       address of a simulated clock's ticks; 0: the real counter
+# enabled     0: no timings are taken; stamps always are
+# timings     address of the OUTLET of this actor's timing queue
+# histograms  address of the business histogram of timer 0
+# detail      what the next timing tells beside times: whatever the actor defines
+# held        timings that are to be told
+TRACK = record_type(
+    "i8 origin publisher clock enabled timings histograms detail held",
+    ("timing", TIMING, (HELD_MAX,)),
 )
 
-OUTLET = np.dtype([("producer", PRODUCER), ("latencies", "i8")], align=True)
+OUTLET = record_type(("producer", queue.PRODUCER), "i8 latencies")
 
 TIMING_AT = TRACK.fields["timing"][1]  # type: ignore[index]
-HISTOGRAM_BYTES = HISTOGRAM.itemsize
+HISTOGRAM_BYTES = histogram.HISTOGRAM.itemsize
 TIMING_BYTES = TIMING.itemsize
 WORD = np.dtype("i8")
 
@@ -51,7 +46,7 @@ WORD = np.dtype("i8")
 def ticks_now(track_address):
     """Ticks now, of the actor's clock: real, or handed in by a simulation."""
     clock = records_at(track_address, 1, TRACK)[0]["clock"]
-    return read_tsc() if clock == 0 else load_relaxed(clock)
+    return tsc.read_tsc() if clock == 0 else atomics.load_relaxed(clock)
 
 
 @compiled
@@ -65,8 +60,8 @@ def originate(track_address):
 @compiled
 def receive(track_address, consumer_address, target_address):
     """`try_consume`, and what is sent next inherits the message's origin."""
-    status = try_consume(consumer_address, target_address)
-    if status == DATA:
+    status = queue.try_consume(consumer_address, target_address)
+    if status == queue.DATA:
         records_at(track_address, 1, TRACK)[0]["origin"] = records_at(target_address, 1, WORD)[0]
     return status
 
@@ -86,9 +81,9 @@ def stamp(track_address, message_address, now):
 def send(track_address, outlet_address, message_address):
     """Stamp and publish; returns the message's number in its queue."""
     latency = stamp(track_address, message_address, ticks_now(track_address))
-    number = publish(outlet_address, message_address)
+    number = queue.publish(outlet_address, message_address)
     if records_at(track_address, 1, TRACK)[0]["enabled"]:
-        record_value(records_at(outlet_address, 1, OUTLET)[0]["latencies"], latency)
+        histogram.record_value(records_at(outlet_address, 1, OUTLET)[0]["latencies"], latency)
     return number
 
 
@@ -99,14 +94,14 @@ def send_row(track_address, vector_address, row, source_address, now):
     Rows that are written together have one stamp: a clock read each would be half their cost.
     """
     stamp(track_address, source_address, now)
-    write_row(vector_address, row, source_address)
+    seqlock_vector.write_row(vector_address, row, source_address)
 
 
 @compiled
 def ticks_early(track_address):
     """Ticks now or a little before: for the beginning of a step, at half the cost."""
     clock = records_at(track_address, 1, TRACK)[0]["clock"]
-    return read_tsc_early() if clock == 0 else load_relaxed(clock)
+    return tsc.read_tsc_early() if clock == 0 else atomics.load_relaxed(clock)
 
 
 @compiled
@@ -157,7 +152,7 @@ def tell_held(track_address):
     for number in range(track["held"]):
         timing = track["timing"][number]
         business = timing["ts_stop"] - timing["ts_start"]
-        record_value(track["histograms"] + timing["timer"] * HISTOGRAM_BYTES, business)
+        histogram.record_value(track["histograms"] + timing["timer"] * HISTOGRAM_BYTES, business)
         if track["timings"] != 0:
-            publish(track["timings"], track_address + TIMING_AT + number * TIMING_BYTES)
+            queue.publish(track["timings"], track_address + TIMING_AT + number * TIMING_BYTES)
     track["held"] = 0

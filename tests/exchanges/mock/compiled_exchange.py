@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mantra.exchanges.mock.layout import MESSAGE_AT, REPORT, TO_BALANCES, TO_FILLS, TO_ORDERS
+from mantra.exchanges.mock.layout import TO_BALANCES, TO_FILLS, TO_ORDERS
 from mantra.exchanges.mock.market import lose_books, on_trade, on_update
 from mantra.exchanges.mock.requests import handle_request
 from mantra.exchanges.mock.state import ExchangeState, MockOptions
@@ -71,7 +71,7 @@ class CompiledExchange:
         said = []
         for report in self.state.reports[: int(self.state.head["waiting"])]:
             kind, record = KINDS[int(report["queue"])]
-            raw = report.tobytes()[MESSAGE_AT : MESSAGE_AT + record.itemsize]
+            raw = report["message"].tobytes()[: record.itemsize]
             said.append(as_tuple(kind, np.frombuffer(raw, record)[0]))
         self.state.head["waiting"] = 0
         return said
@@ -85,6 +85,3 @@ class CompiledExchange:
                 while slot >= 0:
                     yield self.state.head["orders"][slot]
                     slot = self.state.head["orders"][slot]["next"]
-
-
-assert REPORT.itemsize == MESSAGE_AT + FILL.itemsize

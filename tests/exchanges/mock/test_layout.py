@@ -29,4 +29,4 @@ def test_offsets_are_as_drawn(record):
 
 def test_every_message_fits_a_report():
     assert max(r.itemsize for r in (ORDER_UPDATE, BALANCE_UPDATE)) <= FILL.itemsize
-    assert FILL.itemsize == layout.REPORT_BYTES - layout.MESSAGE_AT
+    assert FILL.itemsize == layout.REPORT["message"].itemsize

@@ -3,7 +3,7 @@
 import pytest
 
 from mantra.exchanges.mock.layout import REPORTS_MAX, TO_BALANCES, TO_ORDERS
-from mantra.exchanges.mock.reports import due_at, new_report, report_balance
+from mantra.exchanges.mock.reports import new_report, report_balance
 from mantra.exchanges.mock.state import ExchangeState, MockOptions
 from tests.exchanges.mock.scenarios import make_tables
 
@@ -14,7 +14,6 @@ def state() -> ExchangeState:
 
 
 def test_reports_are_due_at_the_venues_time(state):
-    assert due_at(77) == 77
     state.head["ts_exchange"] = 77
     report_balance(state.head, 1, 42)
     new_report(state.head, TO_ORDERS)

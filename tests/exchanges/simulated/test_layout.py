@@ -5,21 +5,20 @@ from mantra.exchanges.simulated.layout import (
     FREE,
     GENERATOR,
     GROUP_MAX,
-    L2_AT,
     MARKET,
     SNAPSHOT_LEVELS,
     TICKS_MAX,
-    TRADES_AT,
 )
-from mantra.icc.memory import CACHE_LINE
+from mantra.icc.memory import CACHE_LINE, offsets
 from mantra.messages.records import L2_UPDATE
 
 
 def test_words_and_messages_are_aligned():
     assert GENERATOR.itemsize % 8 == MARKET.itemsize % 8 == 0
-    assert L2_AT % 8 == TRADES_AT % 8 == 0
+    l2_at, trades_at = offsets(GENERATOR, "l2 trades")
+    assert l2_at % 8 == trades_at % 8 == 0
     assert GENERATOR.fields["tables"][1] % CACHE_LINE == 0
-    assert L2_AT + GROUP_MAX * L2_UPDATE.itemsize == TRADES_AT
+    assert l2_at + GROUP_MAX * L2_UPDATE.itemsize == trades_at
 
 
 def test_a_snapshot_fits_a_group_and_the_free_range_leaves_room_at_the_edges():

@@ -17,9 +17,7 @@ from mantra.messages.decimals import byte_at
 
 # Where the address of each known key's value is kept in `scratch`: a letter by its low six bits,
 # longer keys in places no letter has.
-FIELD_BITS = 63
-FIELDS = 64
-NO_FIELD = -1
+FIELD_BITS, FIELDS, NO_FIELD = 63, 64, -1
 PU, LAST_UPDATE_ID, STREAM_NAME, STREAM_END, DONE_BIDS = 0, 27, 28, 29, 30
 SPELLED = 59  # and the four behind it: id, price, qty, time, isBuyerMaker
 EVENT, EVENT_TIME, SYMBOL_NAME, FIRST_ID, LAST_ID = (ord(c) & FIELD_BITS for c in "eEsUu")
@@ -31,8 +29,10 @@ TRADE_ID, TRADE_TIME, PRICE, VOLUME, BUYER_IS_MAKER = (ord(c) & FIELD_BITS for c
 SPELLED_KEYS = key_table(
     *("bids", "asks", "pu", "symbol", "lastUpdateId", "id", "price", "qty", "time", "isBuyerMaker")
 )
-PLACES = (BIDS, ASKS, PU, SYMBOL_NAME, LAST_UPDATE_ID, *range(SPELLED, SPELLED + 5), NO_FIELD)
-PLACE_OF = np.array(PLACES)  # the last is of any other key
+# The last is of any other key.
+PLACE_OF = np.array(
+    [BIDS, ASKS, PU, SYMBOL_NAME, LAST_UPDATE_ID, *range(SPELLED, FIELDS), NO_FIELD]
+)
 FRAME_KEYS, STREAM, DATA = key_table("stream", "data"), np.int64(1), np.int64(2)
 PAYLOAD_KEYS = key_table("e", "lastUpdateId", "u")  # with these it begins
 EVENTS = key_table("depthUpdate", "trade", "aggTrade", "bookTicker")

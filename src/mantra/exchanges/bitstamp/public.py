@@ -59,15 +59,10 @@ CHANNEL_MIN = len('"channel":""}')
 US_MAX = INT64_MAX // 1_000
 EIGHT = np.int64(8)
 
-NAMES = {
-    "diff_order_book_": decoded.DEPTH,
-    "live_trades_": decoded.TRADE,
-    "order_book_": decoded.PARTIAL_DEPTH,
-    "detail_order_book_": decoded.PARTIAL_DEPTH,
-}
-CHANNELS = np.array(  # rows: the name before the pair, in three words; its length; the kind
-    [(*(word(name[i : i + 8]) for i in (0, 8, 16)), len(name), NAMES[name]) for name in NAMES]
-)
+NAMES = ("diff_order_book_", "live_trades_", "order_book_", "detail_order_book_")
+NAMED = (decoded.DEPTH, decoded.TRADE, decoded.PARTIAL_DEPTH, decoded.PARTIAL_DEPTH)
+WORDS = [[*(word(name[i : i + 8]) for i in (0, 8, 16)), len(name)] for name in NAMES]
+CHANNELS = np.column_stack([WORDS, NAMED])  # name before the pair, in three words; length; kind
 
 
 @compiled

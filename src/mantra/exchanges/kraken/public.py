@@ -42,9 +42,7 @@ LEVEL_KEYS, PRICE, QTY = fields.key_table("price", "qty"), 1, 2
 # channels that is the last kind, UNKNOWN.
 TYPES, SIDES = fields.key_table("update", "snapshot"), fields.key_table("buy", "sell")
 CHANNELS = fields.key_table("book", "trade", "heartbeat", "status", "instrument")
-KINDS = np.array(
-    [decoded.DEPTH, decoded.TRADE, decoded.HEARTBEAT, *2 * [decoded.CONTROL], decoded.UNKNOWN]
-)
+KINDS = np.array([decoded.DEPTH, decoded.TRADE, decoded.HEARTBEAT, *2 * [decoded.CONTROL], 0])
 BOOK, TRADES = 0, 1
 # What names no channel answers a request: CONTROL, as the status is.
 ANSWER, NONE = np.int64(3), np.int64(0)

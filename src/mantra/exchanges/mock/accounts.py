@@ -16,9 +16,7 @@ import numpy as np
 from mantra.compiled import compiled
 from mantra.exchanges.mock.layout import ACCOUNT
 from mantra.icc.memory import records_at
-from mantra.messages import amounts
-from mantra.messages.enums import BID, MAKER
-from mantra.messages.tables import INSTRUMENT
+from mantra.messages import amounts, enums, tables
 
 
 @compiled
@@ -30,14 +28,14 @@ def account_of(exchange, asset):
 @compiled
 def asset_of(market, side):
     """The asset that an order of a side holds; one of the other side is paid in it."""
-    facts = records_at(market["facts"], 1, INSTRUMENT)[0]
-    return np.int64(facts["quote"] if side == BID else facts["base"])
+    facts = records_at(market["facts"], 1, tables.INSTRUMENT)[0]
+    return np.int64(facts["quote"] if side == enums.BID else facts["base"])
 
 
 @compiled
 def hold_of(market, side, price, leaves):
     """What a limit order holds."""
-    if side == BID:
+    if side == enums.BID:
         return amounts.quote_amount(market["facts"], price, leaves, amounts.UP)
     return amounts.base_amount(market["facts"], leaves)
 
@@ -62,20 +60,20 @@ def set_hold(exchange, market, order, amount):
 def settle(exchange, market, order, price, volume, liquidity):
     """Move what a fill moves, after the order's leaves were lowered. The fee and its asset."""
     side = np.int64(order["side"])
-    facts = records_at(market["facts"], 1, INSTRUMENT)[0]
+    facts = records_at(market["facts"], 1, tables.INSTRUMENT)[0]
     paid = hold_of(market, side, price, volume)
-    if side == BID:
+    if side == enums.BID:
         got = amounts.base_amount(market["facts"], volume)
     else:
         got = amounts.quote_amount(market["facts"], price, volume, amounts.DOWN)
-    if side == BID and order["price"] == 0:
+    if side == enums.BID and order["price"] == 0:
         hold = order["held"] - paid  # A market bid holds the cost of the levels it will take.
     else:
         hold = hold_of(market, side, order["price"], order["leaves"])
         paid = min(paid, order["held"] - hold)
     set_hold(exchange, market, order, hold)
     account_of(exchange, asset_of(market, side))["total"] -= paid
-    fee_ppm = facts["maker_fee_ppm"] if liquidity == MAKER else facts["taker_fee_ppm"]
+    fee_ppm = facts["maker_fee_ppm"] if liquidity == enums.MAKER else facts["taker_fee_ppm"]
     fee = amounts.fee_amount(got, fee_ppm)
     got -= fee
     asset = asset_of(market, 1 - side)

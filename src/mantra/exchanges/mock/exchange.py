@@ -26,18 +26,12 @@ import numpy as np
 from mantra.actors.actor import Actor
 from mantra.actors.spine import Spine
 from mantra.compiled import compiled, duty_cycle
-from mantra.exchanges.mock.layout import EXCHANGE, MESSAGE_AT, REPORT, REPORT_BYTES
-from mantra.exchanges.mock.market import lose_books, on_trade, on_update
-from mantra.exchanges.mock.reports import report_balance
-from mantra.exchanges.mock.requests import handle_request
-from mantra.exchanges.mock.state import ExchangeState, MockOptions, read_balances
-from mantra.icc.memory import address_of, aligned_zeros, records_at
+from mantra.exchanges.mock import layout, market, reports, requests, state
+from mantra.icc.memory import address_of, aligned_zeros, record_type, records_at
 from mantra.icc.queue import CONSUMER, DATA, SPED_PAST, has_news, show_progress
-from mantra.messages.enums import EVENT_OVERRUN
-from mantra.messages.records import L2_UPDATE, ORDER_REQUEST, SYSTEM_EVENT, TRADE_UPDATE
+from mantra.messages import enums, records
 from mantra.messages.tables import Tables
 from mantra.telemetry import tracked
-from mantra.telemetry.tracked import TRACK, originate
 
 # Messages a step takes.
 EVENTS_PER_STEP = 128
@@ -48,94 +42,79 @@ PATIENCE = 1 << 16  # idle steps that requests wait for the rest of a group: som
 UPDATES, TRADES, REQUESTS = np.arange(3)  # inlets, int64; also the `detail` of an OVERRUN
 TIMER_MARKET, TIMER_REQUEST = 0, 1
 
-CONTEXT = np.dtype(
-    [
-        ("track", "i8"),
-        ("exchange", "i8"),
-        ("inlets", "i8", (3,)),
-        ("lost", "i8", (3,)),  # by inlet, as far as published
-        ("outlets", "i8", (3,)),  # by TO_*
-        ("events", "i8"),  # outlet
-        ("waited", "i8"),  # idle steps with half a group
-        ("untold", "i8"),  # events read that no TIMING has told …
-        ("market_start", "i8"),  # … and when the last step with such events began and ended
-        ("market_stop", "i8"),
-        ("held", "i8", (2,)),  # 1: the `update`, `trade` was received and is to be handled
-        ("update", L2_UPDATE),
-        ("trade", TRADE_UPDATE),
-        ("request", ORDER_REQUEST),
-        ("event", SYSTEM_EVENT),
-    ],
-    align=True,
-)
-UPDATE_AT, TRADE_AT, REQUEST_AT, EVENT_AT = (
-    np.int64(CONTEXT.fields[name][1])  # type: ignore[index]
-    for name in ("update", "trade", "request", "event")
+# lost          by inlet, as far as published
+# outlets       by TO_*
+# events        outlet
+# waited        idle steps with half a group
+# untold        events read that no TIMING has told …
+# market_start  … and when the last step with such events began and ended
+# held          1: the `update`, `trade` was received and is to be handled
+CONTEXT = record_type(
+    "i8 track exchange",
+    "(3,)i8 inlets lost outlets",
+    "i8 events waited untold market_start market_stop",
+    "(2,)i8 held",
+    ("update", records.L2_UPDATE),
+    ("trade", records.TRADE_UPDATE),
+    ("request", records.ORDER_REQUEST),
+    ("event", records.SYSTEM_EVENT),
 )
 
 
 @compiled
-def send_reports(context_address):
+def send_reports(context):
     """Send what the exchange has to say about the message in hand, all of it due at once.
 
     With an origin of its own, as if it had come in through a socket now: nothing in the engine can
     tell this venue from another. What it answers is found by order id, trade id and ts_exchange.
     """
-    context = records_at(context_address, 1, CONTEXT)[0]
-    exchange = records_at(context["exchange"], 1, EXCHANGE)[0]
+    exchange = records_at(context["exchange"], 1, layout.EXCHANGE)[0]
     if exchange["waiting"] > 0:
-        originate(context["track"])
-    for number in range(exchange["waiting"]):
-        address = exchange["reports"] + number * REPORT_BYTES
-        queue = records_at(address, 1, REPORT)[0]["queue"]
-        tracked.send(context["track"], context["outlets"][queue], address + MESSAGE_AT)
-    exchange["waiting"] = 0
+        tracked.originate(context["track"])
+        for report in records_at(exchange["reports"], exchange["waiting"], layout.REPORT):
+            outlet = context["outlets"][report["queue"]]
+            tracked.send(context["track"], outlet, address_of(report["message"]))
+        exchange["waiting"] = 0
 
 
 @compiled
-def publish_overrun(context_address, inlet):
+def publish_overrun(context, inlet):
     """Say how many messages of an inlet were lost."""
-    context = records_at(context_address, 1, CONTEXT)[0]
     lost = records_at(context["inlets"][inlet], 1, CONSUMER)[0]["lost"]
     event = context["event"]
-    event["ts_exchange"] = records_at(context["exchange"], 1, EXCHANGE)[0]["ts_exchange"]
-    event["value"] = lost - context["lost"][inlet]
-    event["detail"] = inlet
+    event["ts_exchange"] = records_at(context["exchange"], 1, layout.EXCHANGE)[0]["ts_exchange"]
+    event["value"], event["detail"] = lost - context["lost"][inlet], inlet
     context["lost"][inlet] = lost
-    originate(context["track"])
-    tracked.send(context["track"], context["events"], context_address + EVENT_AT)
+    tracked.originate(context["track"])
+    tracked.send(context["track"], context["events"], address_of(context["event"]))
 
 
 @compiled
-def take(context_address, inlet, target_at):
+def take(context, inlet, target):
     """Receive the next message of an inlet: 1, or 0 when there is none. A loss is told."""
-    context = records_at(context_address, 1, CONTEXT)[0]
     status = np.int64(SPED_PAST)
     while status == SPED_PAST:
-        status = tracked.receive(
-            context["track"], context["inlets"][inlet], context_address + target_at
-        )
+        status = tracked.receive(context["track"], context["inlets"][inlet], target)
         if status == SPED_PAST:
             if inlet == UPDATES:
-                lose_books(records_at(context["exchange"], 1, EXCHANGE)[0])
-            publish_overrun(context_address, inlet)
+                market.lose_books(records_at(context["exchange"], 1, layout.EXCHANGE)[0])
+            publish_overrun(context, inlet)
     return np.int64(status == DATA)
 
 
 @compiled
-def drain_market(context_address):
+def drain_market(context):
     """Take waiting updates and trades by origin; how many."""
-    context = records_at(context_address, 1, CONTEXT)[0]
-    track = records_at(context["track"], 1, TRACK)[0]
-    exchange = records_at(context["exchange"], 1, EXCHANGE)[0]
+    track = records_at(context["track"], 1, tracked.TRACK)[0]
+    exchange = records_at(context["exchange"], 1, layout.EXCHANGE)[0]
     update, trade, held = context["update"], context["trade"], context["held"]
     work, start, sent = np.int64(0), np.int64(0), False
     while work < EVENTS_PER_STEP:
         # Updates first: a trade of an earlier origin than the update found is there by then.
         if held[UPDATES] == 0:
-            held[UPDATES] = take(context_address, UPDATES, UPDATE_AT)
+            held[UPDATES] = take(context, UPDATES, address_of(update))
         if held[TRADES] == 0:
-            held[TRADES] = take(context_address, TRADES, TRADE_AT)
+            held[TRADES] = take(context, TRADES, address_of(trade))
         if held[UPDATES] == 0 and held[TRADES] == 0:
             break
         if work == 0:
@@ -146,13 +125,13 @@ def drain_market(context_address):
         if held[TRADES] and trade_is_first:
             held[TRADES] = 0
             track["origin"] = trade["ts_origin"]
-            on_trade(exchange, trade)
+            market.on_trade(exchange, trade)
         else:
             held[UPDATES] = 0
             track["origin"] = update["ts_origin"]
-            on_update(exchange, context_address + UPDATE_AT)
+            market.on_update(exchange, address_of(update))
         if exchange["waiting"] > 0:
-            send_reports(context_address)
+            send_reports(context)
             sent = True
     if work > 0:
         show_progress(context["inlets"][UPDATES])
@@ -161,14 +140,13 @@ def drain_market(context_address):
         context["market_stop"] = tracked.start_timer(context["track"])
         context["untold"] += work
         if sent or context["untold"] >= UNTOLD_MAX:
-            tell_market(context_address)
+            tell_market(context)
     return work
 
 
 @compiled
-def tell_market(context_address):
+def tell_market(context):
     """Tell the last step that read the market, with all events read since the one told before."""
-    context = records_at(context_address, 1, CONTEXT)[0]
     if context["untold"] == 0:
         return
     start, stop = context["market_start"], context["market_stop"]
@@ -178,18 +156,17 @@ def tell_market(context_address):
 
 
 @compiled
-def drain_requests(context_address):
+def drain_requests(context):
     """Answer waiting requests, each timed; how many."""
-    context = records_at(context_address, 1, CONTEXT)[0]
-    exchange = records_at(context["exchange"], 1, EXCHANGE)[0]
+    exchange = records_at(context["exchange"], 1, layout.EXCHANGE)[0]
     track, work = context["track"], np.int64(0)
     if not has_news(context["inlets"][REQUESTS]):
         return work
-    tell_market(context_address)
-    while work < REQUESTS_PER_STEP and take(context_address, REQUESTS, REQUEST_AT):
+    tell_market(context)
+    while work < REQUESTS_PER_STEP and take(context, REQUESTS, address_of(context["request"])):
         start = tracked.start_timer(track)
-        handle_request(exchange, context["request"])
-        send_reports(context_address)
+        requests.handle_request(exchange, context["request"])
+        send_reports(context)
         tracked.stop_timer(track, np.int64(TIMER_REQUEST), start, np.int64(1))
         work += 1
     show_progress(context["inlets"][REQUESTS])
@@ -200,16 +177,16 @@ def drain_requests(context_address):
 def mock_exchange_step(context_address):
     """Market data first, then requests, as the venue would have seen them."""
     context = records_at(context_address, 1, CONTEXT)[0]
-    exchange = records_at(context["exchange"], 1, EXCHANGE)[0]
+    exchange = records_at(context["exchange"], 1, layout.EXCHANGE)[0]
     if exchange["waiting"] > 0:  # The balances at the start.
-        send_reports(context_address)
-    work = drain_market(context_address)
+        send_reports(context)
+    work = drain_market(context)
     if work > 0:
         context["waited"] = 0
     if exchange["groups_open"] > 0 and context["waited"] < PATIENCE:
         context["waited"] += 1
         return work
-    return work + drain_requests(context_address)
+    return work + drain_requests(context)
 
 
 class MockExchange(Actor):
@@ -229,18 +206,18 @@ class MockExchange(Actor):
         venue: str,
         tables: Tables,
         balances: Mapping[str, str | int],
-        options: MockOptions | None = None,
+        options: state.MockOptions | None = None,
     ):
         super().__init__(name)
         self.venue = tables.venue(venue)
-        self.tables, self.amounts = tables, read_balances(tables, balances)
-        self.options = options or MockOptions()
-        self.state: ExchangeState
+        self.tables, self.amounts = tables, state.read_balances(tables, balances)
+        self.options = options or state.MockOptions()
+        self.state: state.ExchangeState
 
     def on_start(self, spine: Spine) -> None:
-        self.state = ExchangeState(self.venue, self.tables, self.amounts, self.options)
+        self.state = state.ExchangeState(self.venue, self.tables, self.amounts, self.options)
         for asset in self.state.assets:
-            report_balance(self.state.head, asset, 0)
+            reports.report_balance(self.state.head, asset, 0)
         self.context = aligned_zeros(1, CONTEXT)
         context = self.context[0]
         context["track"], context["exchange"] = spine.track_address, self.state.address
@@ -248,4 +225,4 @@ class MockExchange(Actor):
         *outlets, context["events"] = (address_of(spine.outlet(queue)) for queue in self.writes)
         context["outlets"] = outlets
         event = context["event"]
-        event["kind"], event["instrument"], event["venue"] = EVENT_OVERRUN, -1, self.venue
+        event["kind"], event["instrument"], event["venue"] = enums.EVENT_OVERRUN, -1, self.venue

@@ -10,8 +10,7 @@ All assets and instruments of the run have a row, so that ids are indices; only 
 are used.
 """
 
-import numpy as np
-
+from mantra.icc.memory import record_type
 from mantra.messages.records import FILL
 
 ORDERS_MAX = 1024  # open orders of all instruments
@@ -32,18 +31,17 @@ KEY_EMPTY = -((1 << 63) - 1)  # sign × price of a side without orders: no price
 #   +----+-----------+----------+----+--------+--------+-------+-----+
 #   |book| keys 0, 1|firsts 0,1|lost|sequence|in_group|touched|facts|
 #   +----+-----------+----------+----+--------+--------+-------+-----+
-MARKET = np.dtype(
-    [
-        ("book", "i8"),  # address; 0: not an instrument of this venue
-        ("keys", "i8", (2,)),  # sign × best price of our resting orders, by side
-        ("firsts", "i4", (2,)),  # their slots
-        ("lost", "i8"),  # 1: updates were lost, wait for a snapshot
-        ("sequence", "i8"),  # the venue's number of the last update
-        ("in_group", "i4"),  # 1: the last update did not complete its group
-        ("touched", "i4"),  # 1: a level reached a resting order; look at the end of the group
-        ("facts", "i8"),  # address of its INSTRUMENT
-    ],
-    align=True,
+#
+# book      address; 0: not an instrument of this venue
+# keys      sign × best price of our resting orders, by side
+# firsts    their slots
+# lost      1: updates were lost, wait for a snapshot
+# sequence  the venue's number of the last update
+# in_group  1: the last update did not complete its group
+# touched   1: a level reached a resting order; look at the end of the group
+# facts     address of its INSTRUMENT
+MARKET = record_type(
+    "i8 book", "(2,)i8 keys", "(2,)i4 firsts", "i8 lost sequence", "i4 in_group touched", "i8 facts"
 )
 
 #   0        8     16     24     32   40          48         52    54   55
@@ -54,22 +52,17 @@ MARKET = np.dtype(
 #   +----+--------+
 #   |next|previous|
 #   +----+--------+
-ORDER = np.dtype(
-    [
-        ("order_id", "i8"),
-        ("price", "i8"),  # 0: a market order
-        ("volume", "i8"),
-        ("leaves", "i8"),
-        ("held", "i8"),  # of the quote asset for bids, of the base asset for asks
-        ("queue_ahead", "i8"),  # volume of others that is served first at its price (a seam: 0)
-        ("instrument", "i4"),
-        ("model", "i2"),
-        ("side", "i1"),
-        ("time_in_force", "i1"),
-        ("next", "i4"),  # slot of the next in price and time order, or of the next free
-        ("previous", "i4"),
-    ],
-    align=True,
+#
+# price        0: a market order
+# held         of the quote asset for bids, of the base asset for asks
+# queue_ahead  volume of others that is served first at its price (a seam: 0)
+# next         slot of the next in price and time order, or of the next free
+ORDER = record_type(
+    "i8 order_id price volume leaves held queue_ahead",
+    "i4 instrument",
+    "i2 model",
+    "i1 side time_in_force",
+    "i4 next previous",
 )
 
 #   0     8           16          24   32      40         48       56
@@ -80,43 +73,37 @@ ORDER = np.dtype(
 #   +-------+-------+-----------+---------------+----+------+-------+--------+-------+
 #   |reports|waiting|instruments|answers_unknown|open|unused|refused| orders | index |
 #   +-------+-------+-----------+---------------+----+------+-------+--------+-------+
-EXCHANGE = np.dtype(
-    [
-        ("venue", "i8"),
-        ("ts_exchange", "i8"),  # of the last market event: the venue's time
-        ("groups_open", "i8"),  # instruments in the middle of a group
-        ("free", "i8"),  # first free slot
-        ("markets", "i8"),  # addresses of the other parts: MARKETs …
-        ("orders_max", "i8"),
-        ("accounts", "i8"),  # … ACCOUNTs …
-        ("in_hand", "i8"),  # slot of the order that is to take liquidity now, or NOBODY
-        ("reports", "i8"),  # … REPORTs
-        ("waiting", "i8"),  # reports not sent yet
-        ("instruments", "i8"),  # how many
-        ("answers_unknown", "i8"),  # 1: refuses instruments that are in no table
-        ("open", "i8"),  # orders in the table
-        ("unused", "i8", (3,)),  # so that each order is one cache line
-        ("refused", ORDER),  # what a refusal tells, in the form of an order
-        ("orders", ORDER, (ORDERS_MAX,)),
-        ("index", "i8", (INDEX_SLOTS,)),
-    ],
-    align=True,
+#
+# ts_exchange      of the last market event: the venue's time
+# groups_open      instruments in the middle of a group
+# free             first free slot
+# markets          addresses of the other parts: MARKETs …
+# accounts         … ACCOUNTs …
+# in_hand          slot of the order that is to take liquidity now, or NOBODY
+# reports          … REPORTs
+# waiting          reports not sent yet
+# instruments      how many
+# answers_unknown  1: refuses instruments that are in no table
+# open             orders in the table
+# unused           so that each order is one cache line
+# refused          what a refusal tells, in the form of an order
+EXCHANGE = record_type(
+    "i8 venue ts_exchange groups_open free markets orders_max accounts in_hand reports waiting",
+    "i8 instruments answers_unknown open",
+    "(3,)i8 unused",
+    ("refused", ORDER),
+    ("orders", ORDER, (ORDERS_MAX,)),
+    f"({INDEX_SLOTS},)i8 index",
 )
 
-ACCOUNT = np.dtype([("total", "i8"), ("held", "i8")], align=True)
+ACCOUNT = record_type("i8 total held")
 
 # The queue a report is for.
-TO_ORDERS = 0
-TO_FILLS = 1
-TO_BALANCES = 2
+TO_ORDERS, TO_FILLS, TO_BALANCES = range(3)
 
 #   0     8      16                  136
 #   +-----+------+-------------------+
 #   |queue|due_at| message: FILL, or ORDER_UPDATE or BALANCE_UPDATE in its first 56 bytes
 #   +-----+------+-------------------+
-REPORT = np.dtype([("queue", "i8"), ("due_at", "i8"), ("message", FILL)], align=True)
-MESSAGE_AT = REPORT.fields["message"][1]  # type: ignore[index]
-
-REPORT_BYTES = REPORT.itemsize
-
+REPORT = record_type("i8 queue due_at", ("message", FILL))
 assert MARKET.itemsize == ORDER.itemsize == 64  # each is one cache line

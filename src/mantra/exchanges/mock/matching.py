@@ -18,10 +18,9 @@ import numpy as np
 
 from mantra.books.book import apply_level, best_price, is_consistent, next_price, volume_at
 from mantra.compiled import compiled
-from mantra.exchanges.mock.accounts import asset_of, hold_of, settle
+from mantra.exchanges.mock import accounts, reports
 from mantra.exchanges.mock.layout import LEVELS_MAX, NOBODY, ORDERS_MAX
 from mantra.exchanges.mock.orders import close_order, unlink_order
-from mantra.exchanges.mock.reports import report_balance, report_fill
 from mantra.messages import enums
 from mantra.messages.amounts import AMOUNT_MAX
 
@@ -43,10 +42,10 @@ def reaches(market, side, price):
 def fill_order(exchange, market, order, price, volume, liquidity, trade_id):
     """Fill an order with `volume`, at most its leaves, and report it with both balances."""
     order["leaves"] -= volume
-    fee, fee_asset = settle(exchange, market, order, price, volume, liquidity)
+    fee, fee_asset = accounts.settle(exchange, market, order, price, volume, liquidity)
     for side in (enums.ASK, enums.BID):  # the base asset, then the quote asset
-        report_balance(exchange, asset_of(market, side), order["order_id"])
-    report_fill(exchange, order, price, volume, fee, fee_asset, liquidity, trade_id)
+        reports.report_balance(exchange, accounts.asset_of(market, side), order["order_id"])
+    reports.report_fill(exchange, order, price, volume, fee, fee_asset, liquidity, trade_id)
 
 
 @compiled
@@ -82,7 +81,7 @@ def market_cost(market, volume):
         if volume == 0 or price == 0:
             break
         taken = min(volume, volume_at(market["book"], enums.ASK, price))
-        amount = hold_of(market, enums.BID, price, taken)
+        amount = accounts.hold_of(market, enums.BID, price, taken)
         cost = cost + amount if amount <= AMOUNT_MAX - cost else np.int64(AMOUNT_MAX)
         volume -= taken
         price = next_price(market["book"], enums.ASK, price)

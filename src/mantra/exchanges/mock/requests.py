@@ -13,15 +13,11 @@ import numpy as np
 
 from mantra.books.book import PRICE_MAX, best_price
 from mantra.compiled import compiled
-from mantra.exchanges.mock import orders
+from mantra.exchanges.mock import layout, matching, orders, reports
 from mantra.exchanges.mock.accounts import asset_of, can_hold, hold_of, set_hold
-from mantra.exchanges.mock.layout import NOBODY
-from mantra.exchanges.mock.matching import has_book, market_cost, reaches, take_liquidity
-from mantra.exchanges.mock.reports import report_balance, report_update
 from mantra.icc.memory import records_at
-from mantra.messages import enums
+from mantra.messages import enums, tables
 from mantra.messages.amounts import AMOUNT_MAX, base_amount
-from mantra.messages.tables import INSTRUMENT
 
 
 @compiled
@@ -30,20 +26,20 @@ def handle_request(exchange, request):
     instrument = np.int64(request["instrument"])
     if not 0 <= instrument < exchange["instruments"]:
         if exchange["answers_unknown"]:
-            refuse(exchange, request, np.int64(NOBODY), enums.REASON_UNKNOWN_INSTRUMENT)
+            refuse(exchange, request, np.int64(layout.NOBODY), enums.REASON_UNKNOWN_INSTRUMENT)
         return
     market = orders.market_of(exchange, instrument)
     if market["book"] == 0:
         return
-    exchange["in_hand"] = NOBODY
+    exchange["in_hand"] = layout.NOBODY
     slot = orders.find_order(exchange, request["order_id"])
-    is_known = slot != NOBODY and exchange["orders"][slot]["instrument"] == instrument
+    is_known = slot != layout.NOBODY and exchange["orders"][slot]["instrument"] == instrument
     if request["kind"] == enums.NEW:
         reason = new_order(exchange, market, slot, request)
     elif request["kind"] != enums.AMEND and request["kind"] != enums.CANCEL:
         reason = enums.REASON_MALFORMED
     elif not is_known:
-        slot, reason = np.int64(NOBODY), enums.REASON_UNKNOWN_ORDER
+        slot, reason = np.int64(layout.NOBODY), enums.REASON_UNKNOWN_ORDER
     elif request["kind"] == enums.AMEND:
         reason = amend_order(exchange, market, slot, request)
     else:
@@ -52,7 +48,7 @@ def handle_request(exchange, request):
         return
     if reason != enums.REASON_NONE:
         refuse(exchange, request, slot, reason)
-    elif exchange["in_hand"] != NOBODY:
+    elif exchange["in_hand"] != layout.NOBODY:
         take_and_rest(exchange, market, exchange["in_hand"])
 
 
@@ -67,10 +63,10 @@ def refuse(exchange, request, slot, reason):
         event = enums.CANCEL_REJECTED
     elif request["kind"] == enums.AMEND:
         event = enums.AMEND_REJECTED
-        if slot != NOBODY:
+        if slot != layout.NOBODY:
             order = exchange["orders"][slot]
             told["price"], told["leaves"] = order["price"], order["leaves"]
-    report_update(exchange, told, event, reason)
+    reports.report_update(exchange, told, event, reason)
 
 
 @compiled
@@ -79,7 +75,7 @@ def check_order(market, side, order_type, price, volume, may_take):
 
     Its notional is judged by the price at which it begins, where there is one.
     """
-    facts = records_at(market["facts"], 1, INSTRUMENT)[0]
+    facts = records_at(market["facts"], 1, tables.INSTRUMENT)[0]
     if order_type != enums.LIMIT:
         price = best_price(market["book"], 1 - side)
     elif not 0 < price <= PRICE_MAX or price % facts["tick_size"] != 0:
@@ -91,9 +87,9 @@ def check_order(market, side, order_type, price, volume, may_take):
         return enums.REASON_BAD_VOLUME
     if notional == AMOUNT_MAX or base_amount(market["facts"], volume) == AMOUNT_MAX:
         return enums.REASON_BAD_VOLUME
-    if not has_book(market):
+    if not matching.has_book(market):
         return enums.REASON_NO_BOOK
-    if not may_take and reaches(market, side, price):
+    if not may_take and matching.reaches(market, side, price):
         return enums.REASON_WOULD_TAKE
     return enums.REASON_NONE
 
@@ -104,14 +100,11 @@ def new_order(exchange, market, slot, request):
     side, volume = np.int64(request["side"]), request["volume"]
     order_type = np.int64(request["type"])
     is_limit = order_type == enums.LIMIT
-    if not (
-        request["order_id"] > 0
-        and 0 <= side <= 1
-        and (is_limit or order_type == enums.MARKET)
-        and enums.GTC <= request["time_in_force"] <= enums.POST_ONLY
-    ):
+    if not (0 <= side <= 1 and (is_limit or order_type == enums.MARKET)):
         return enums.REASON_MALFORMED
-    if slot != NOBODY:
+    if request["order_id"] <= 0 or not enums.GTC <= request["time_in_force"] <= enums.POST_ONLY:
+        return enums.REASON_MALFORMED
+    if slot != layout.NOBODY:
         return enums.REASON_DUPLICATE_ID
     time_in_force = np.int64(request["time_in_force"] if is_limit else enums.IOC)
     may_take = time_in_force != enums.POST_ONLY
@@ -120,13 +113,13 @@ def new_order(exchange, market, slot, request):
         return reason
     price = request["price"] if is_limit else np.int64(0)
     if side == enums.BID and not is_limit:
-        hold = market_cost(market, volume)
+        hold = matching.market_cost(market, volume)
     else:
         hold = hold_of(market, side, price, volume)
     if not can_hold(exchange, asset_of(market, side), hold):
         return enums.REASON_NO_BALANCE
     slot = orders.open_order(exchange, request["order_id"])
-    if slot == NOBODY:
+    if slot == layout.NOBODY:
         return enums.REASON_TOO_MANY_ORDERS
     order = exchange["orders"][slot]
     order["price"], order["volume"], order["leaves"] = price, volume, volume
@@ -171,7 +164,7 @@ def amend_order(exchange, market, slot, request):
 def take_and_rest(exchange, market, slot):
     """Let an order take; what is left of it rests, or expires, or nothing is left."""
     order = exchange["orders"][slot]
-    take_liquidity(exchange, market, order)
+    matching.take_liquidity(exchange, market, order)
     if order["leaves"] == 0:
         orders.close_order(exchange, slot)
     elif order["time_in_force"] == enums.IOC:
@@ -179,7 +172,7 @@ def take_and_rest(exchange, market, slot):
     else:
         order["queue_ahead"] = 0  # The seam of a queue model: what stands there now is before us.
         orders.link_order(exchange, slot)
-        if reaches(market, np.int64(order["side"]), order["price"]):
+        if matching.reaches(market, np.int64(order["side"]), order["price"]):
             market["touched"] = 1  # More than LEVELS_MAX levels.
 
 
@@ -195,6 +188,6 @@ def tell_order(exchange, market, order, hold, event):
     """Let an order hold this much, and report both. An order expires for want of a fill."""
     if set_hold(exchange, market, order, hold):
         asset = asset_of(market, np.int64(order["side"]))
-        report_balance(exchange, asset, order["order_id"])
+        reports.report_balance(exchange, asset, order["order_id"])
     reason = enums.REASON_UNFILLED if event == enums.EXPIRED else enums.REASON_NONE
-    report_update(exchange, order, event, reason)
+    reports.report_update(exchange, order, event, reason)

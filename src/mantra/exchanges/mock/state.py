@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from mantra.books.book import Book, new_book
 from mantra.exchanges.mock import layout
-from mantra.exchanges.mock.layout import ORDERS_MAX
 from mantra.icc.memory import address_of, aligned_zeros
 from mantra.messages.decimals import to_units
 from mantra.messages.tables import Tables
@@ -19,12 +18,12 @@ class MockOptions:
     for instruments that are in no table; with several exchanges in a run leave that to one.
     """
 
-    orders_max: int = ORDERS_MAX
+    orders_max: int = layout.ORDERS_MAX
     answers_unknown: bool = True
 
     def __post_init__(self) -> None:
-        if not 1 <= self.orders_max <= ORDERS_MAX:
-            raise ValueError(f"orders_max {self.orders_max}: expected 1 to {ORDERS_MAX}")
+        if not 1 <= self.orders_max <= layout.ORDERS_MAX:
+            raise ValueError(f"orders_max {self.orders_max}: expected 1 to {layout.ORDERS_MAX}")
 
 
 def read_balances(tables: Tables, balances: Mapping[str, str | int]) -> dict[int, int]:
@@ -71,6 +70,6 @@ class ExchangeState:
         self.head["venue"], self.head["instruments"] = venue, len(self.instruments)
         self.head["orders_max"] = options.orders_max
         self.head["answers_unknown"] = options.answers_unknown
-        self.head["orders"]["next"] = [*range(1, ORDERS_MAX), layout.NOBODY]
+        self.head["orders"]["next"] = [*range(1, layout.ORDERS_MAX), layout.NOBODY]
         for part in ("markets", "accounts", "reports"):
             self.head[part] = address_of(getattr(self, part))

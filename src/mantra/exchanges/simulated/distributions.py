@@ -9,42 +9,37 @@ Volumes are in lots of 0.00001 BTC; an instrument's `volume_scale` turns them in
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 
 BITS = 10
 QUANTILES = 1 << BITS
 UNIT = 1 << 10  # the fixed point of factors and pauses: 1.0
-
-
-class Knot(NamedTuple):
-    probability: float
-    value: float
+Knot = tuple[float, float]  # probability, value
 
 
 # Behind the touch: less than measured of all levels, for those at the touch are thick.
 LEVEL_VOLUMES = (
-    Knot(0, 1), Knot(0.01, 9), Knot(0.1, 55), Knot(0.25, 800), Knot(0.5, 4_300),
-    Knot(0.75, 21_000), Knot(0.92, 52_000), Knot(0.99, 1_917_279), Knot(0.999, 8_500_000),
+    (0, 1), (0.01, 9), (0.1, 55), (0.25, 800), (0.5, 4_300),
+    (0.75, 21_000), (0.92, 52_000), (0.99, 1_917_279), (0.999, 8_500_000),
 )  # fmt: skip
 TOUCH_VOLUMES = (
-    Knot(0, 1), Knot(0.01, 9), Knot(0.1, 797), Knot(0.25, 13_515), Knot(0.5, 114_177),
-    Knot(0.75, 290_135), Knot(0.9, 424_768), Knot(0.99, 662_494), Knot(1, 1_000_000),
+    (0, 1), (0.01, 9), (0.1, 797), (0.25, 13_515), (0.5, 114_177),
+    (0.75, 290_135), (0.9, 424_768), (0.99, 662_494), (1, 1_000_000),
 )  # fmt: skip
 TRADE_VOLUMES = (
-    Knot(0, 1), Knot(0.01, 2), Knot(0.1, 9), Knot(0.25, 10), Knot(0.5, 67),
-    Knot(0.75, 1_404), Knot(0.9, 5_761), Knot(0.99, 32_425), Knot(0.999, 72_487),
+    (0, 1), (0.01, 2), (0.1, 9), (0.25, 10), (0.5, 67),
+    (0.75, 1_404), (0.9, 5_761), (0.99, 32_425), (0.999, 72_487),
 )  # fmt: skip
 # Ticks behind the touch; what is at the touch or inside the spread are other events.
 DISTANCES = (
-    Knot(0, 1), Knot(0.01, 10), Knot(0.035, 100), Knot(0.24, 1_000), Knot(0.46, 2_625),
-    Knot(0.73, 7_898), Knot(0.89, 14_062), Knot(1, 28_000),
+    (0, 1), (0.01, 10), (0.035, 100), (0.24, 1_000), (0.46, 2_625),
+    (0.73, 7_898), (0.89, 14_062), (1, 28_000),
 )  # fmt: skip
 # Trades that one aggressive order makes.
-FILLS = (Knot(0, 1), Knot(0.7, 1.5), Knot(0.9, 6), Knot(0.95, 10), Knot(0.99, 21), Knot(1, 96))
+FILLS = ((0, 1), (0.7, 1.5), (0.9, 6), (0.95, 10), (0.99, 21), (1, 96))
 # Levels that withdraw together.
-WITHDRAWN = (Knot(0, 1), Knot(0.3, 3), Knot(0.6, 10), Knot(0.9, 24), Knot(1, 60))
+WITHDRAWN = ((0, 1), (0.3, 3), (0.6, 10), (0.9, 24), (1, 60))
 TAIL_EXPONENT = 1.5
 
 

@@ -5,9 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from mantra.exchanges.simulated import distributions
+from mantra.exchanges.simulated import distributions, orderflow
 from mantra.exchanges.simulated.layout import CENTER, GENERATOR, MARKET, MARKETS_MAX
-from mantra.exchanges.simulated.orderflow import fill_book
 from mantra.icc.memory import address_of, aligned_zeros
 from mantra.messages.decimals import to_units
 from mantra.messages.tables import Tables
@@ -71,14 +70,13 @@ def new_generator(
         raise ValueError(f"rate {rate} messages/s; expected 0, or 1 to {RATE_MAX}")
     memory, markets = aligned_zeros(1, GENERATOR), aligned_zeros(len(settings), MARKET)
     state = memory[0]
-    state["random"] = scrambled(seed)
+    state["random"], state["ts_start"] = scrambled(seed), TS_START
     state["period_ps"] = round(PS_PER_SECOND / rate)
-    state["ts_start"] = TS_START
     state["markets"], state["markets_count"] = address_of(markets), len(markets)
     state["tables"] = distributions.tables()
     for market, given in zip(markets, settings, strict=True):
         _set_market(market, given, tables)
-        fill_book(state, market)
+        orderflow.fill_book(state, market)
     return Generator(state, address_of(memory), markets)
 
 
@@ -88,10 +86,8 @@ def _set_market(market: np.void, settings: MarketSettings, tables: Tables) -> No
     price, tick_size = to_units(settings.price, int(row["price_exponent"])), int(row["tick_size"])
     first_tick = price // tick_size - CENTER
     if price % tick_size or first_tick < 1:
-        raise ValueError(
-            f"{tables.instrument_name(settings.instrument)}: price {settings.price} "
-            f"is off the tick, or less than {CENTER} ticks"
-        )
+        what = f"{tables.instrument_name(settings.instrument)}: price {settings.price}"
+        raise ValueError(f"{what} is off the tick, or less than {CENTER} ticks")
     market["instrument"], market["first_tick"] = settings.instrument, first_tick
     market["tick_size"], market["lot_size"] = tick_size, row["lot_size"]
     market["volume_scale"] = max(1, round(settings.volume_scale * distributions.UNIT))
@@ -125,9 +121,8 @@ def default_markets(tables: Tables, venue: str) -> list[MarketSettings]:
     for row in tables.instruments[tables.instruments["venue"] == tables.venue(venue)]:
         symbol, instrument = row["symbol"].decode(), int(row["id"])
         if symbol not in INSTRUMENTS:
-            raise LookupError(
-                f"{tables.instrument_name(instrument)}: no first price is known of it, "
-                f"only of {', '.join(INSTRUMENTS)}: give the venue MarketSettings"
-            )
+            what = f"{tables.instrument_name(instrument)}: no first price is known of it"
+            known = ", ".join(INSTRUMENTS)
+            raise LookupError(f"{what}, only of {known}: give the venue MarketSettings")
         markets.append(MarketSettings(instrument, *INSTRUMENTS[symbol][2:]))
     return markets

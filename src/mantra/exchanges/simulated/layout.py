@@ -13,9 +13,8 @@ no structure, the next level is found by looking at the next ticks, and no book 
 A MARKET an instrument: a cache line and a half, then its grid of 256 KB.
 """
 
-import numpy as np
-
 from mantra.exchanges.simulated.distributions import QUANTILES
+from mantra.icc.memory import record_type
 from mantra.messages.records import L2_UPDATE, TRADE_UPDATE
 
 TICKS_MAX = 1 << 16  # the price stays within ± half of it of where it began
@@ -30,45 +29,33 @@ MARKETS_MAX = 64
 # Tables of quantiles.
 LEVEL_VOLUMES, TOUCH_VOLUMES, TRADE_VOLUMES, DISTANCES, FILLS, WITHDRAWN, TAIL, PAUSES = range(8)
 
-GENERATOR = np.dtype(
-    [
-        ("random", "i8"),  # state of xorshift64, never 0
-        ("clock_ps", "i8"),  # simulated time since the start, in picoseconds
-        ("period_ps", "i8"),  # mean time a message takes
-        ("ts_start", "i8"),  # ns since the epoch
-        ("quiet", "i8"),  # 1: few arrivals; 0: many
-        ("markets", "i8"),  # address of the MARKETs
-        ("markets_count", "i8"),
-        ("snapshots", "i8"),  # markets whose snapshot has been sent
-        # The event made last.
-        ("ts_exchange", "i8"),
-        ("trades_count", "i8"),
-        ("l2_count", "i8"),
-        ("unused", "i8", (5,)),
-        ("tables", "i4", (8, QUANTILES)),
-        ("l2", L2_UPDATE, (GROUP_MAX,)),
-        ("trades", TRADE_UPDATE, (FILLS_MAX,)),
-    ],
-    align=True,
+# random       state of xorshift64, never 0
+# clock_ps     simulated time since the start, in picoseconds
+# period_ps    mean time a message takes
+# ts_start     ns since the epoch
+# quiet        1: few arrivals; 0: many
+# markets      address of the MARKETs
+# snapshots    markets whose snapshot has been sent
+# ts_exchange  of the event made last, as the rest
+GENERATOR = record_type(
+    "i8 random clock_ps period_ps ts_start quiet markets markets_count snapshots ts_exchange",
+    "i8 trades_count l2_count",
+    "(5,)i8 unused",
+    f"(8,{QUANTILES})i4 tables",
+    ("l2", L2_UPDATE, (GROUP_MAX,)),
+    ("trades", TRADE_UPDATE, (FILLS_MAX,)),
 )
 
-MARKET = np.dtype(
-    [
-        ("instrument", "i8"),
-        ("tick_size", "i8"),
-        ("lot_size", "i8"),
-        ("volume_scale", "i8"),  # lots for a lot of the tables, in UNITs
-        ("first_tick", "i8"),  # price of the grid's first cell, in ticks
-        ("best", "i8", (2,)),  # cells of the best bid and ask
-        ("levels", "i8", (2,)),
-        ("sequence", "i8"),  # of the group sent last
-        ("trade_id", "i8"),
-        ("aggressor", "i8"),  # side of the last aggressive order: they come in rows
-        ("heat", "i8"),  # of aggressive orders; falls by itself, in 1/16 chances of 1024
-        ("grid", "i4", (TICKS_MAX,)),  # lots at each price
-    ],
-    align=True,
+# volume_scale  lots for a lot of the tables, in UNITs
+# first_tick    price of the grid's first cell, in ticks
+# best          cells of the best bid and ask
+# sequence      of the group sent last
+# aggressor     side of the last aggressive order: they come in rows
+# heat          of aggressive orders; falls by itself, in 1/16 chances of 1024
+# grid          lots at each price
+MARKET = record_type(
+    "i8 instrument tick_size lot_size volume_scale first_tick",
+    "(2,)i8 best levels",
+    "i8 sequence trade_id aggressor heat",
+    f"({TICKS_MAX},)i4 grid",
 )
-
-L2_AT = GENERATOR.fields["l2"][1]  # type: ignore[index]
-TRADES_AT = GENERATOR.fields["trades"][1]  # type: ignore[index]

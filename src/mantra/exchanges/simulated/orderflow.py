@@ -28,7 +28,6 @@ from mantra.exchanges.simulated import layout
 from mantra.exchanges.simulated.distributions import BITS, QUANTILES, UNIT
 from mantra.icc.memory import records_at
 from mantra.messages import enums
-from mantra.messages.enums import ASK, BID
 
 PS_PER_NS = 1000
 MASK = QUANTILES - 1
@@ -71,8 +70,7 @@ def next_event(generator_address):
     generator = records_at(generator_address, 1, layout.GENERATOR)[0]
     markets = records_at(generator["markets"], generator["markets_count"], layout.MARKET)
     advance_clock(generator)
-    generator["trades_count"] = 0
-    generator["l2_count"] = 0
+    generator["trades_count"] = generator["l2_count"] = 0
     if generator["snapshots"] < len(markets):
         market = markets[generator["snapshots"]]
         generator["snapshots"] += 1
@@ -110,7 +108,7 @@ def happen(generator, market, bits):
     withdraw = order + (WITHDRAW_QUIET if generator["quiet"] else WITHDRAW_BUSY)
     market["heat"] -= market["heat"] >> COOLING_BITS
     chance = bits & MASK
-    if market["best"][ASK] - market["best"][BID] > 1 and bits >> 10 & MASK < CLOSE:
+    if market["best"][enums.ASK] - market["best"][enums.BID] > 1 and bits >> 10 & MASK < CLOSE:
         close_spread(generator, market)
     elif chance < order:
         market["heat"] += HEAT << COOLING_BITS
@@ -131,7 +129,7 @@ def happen(generator, market, bits):
 def close_spread(generator, market):
     """A limit order inside the spread, mostly next to the other side's best."""
     bits = draw(generator)
-    bid, ask = market["best"][BID], market["best"][ASK]
+    bid, ask = market["best"][enums.BID], market["best"][enums.ASK]
     away = (bid + ask) // 2 - layout.CENTER
     pull = max(abs(away) - layout.FREE, 0) * UNIT // layout.FREE  # certain from 1.5 × FREE on
     if away > 0:
@@ -161,12 +159,10 @@ def aggressive_order(generator, market):
             return
         market["trade_id"] += 1
         trade = generator["trades"][generator["trades_count"]]
-        trade["ts_exchange"] = generator["ts_exchange"]
+        trade["ts_exchange"], trade["trade_id"] = generator["ts_exchange"], market["trade_id"]
         trade["price"] = (market["first_tick"] + index) * market["tick_size"]
         trade["volume"] = lots * market["lot_size"]
-        trade["trade_id"] = market["trade_id"]
-        trade["instrument"] = market["instrument"]
-        trade["side"] = market["aggressor"]
+        trade["instrument"], trade["side"] = market["instrument"], market["aggressor"]
         generator["trades_count"] += 1
         put_level(generator, market, resting, index, there - lots)
 
@@ -221,7 +217,7 @@ def change_behind(generator, market):
 def find_level(market, side, index, span):
     """The first cell with volume from `index` away from the touch, within `span` ticks; or -1."""
     cells = market["grid"]
-    if side == BID:
+    if side == enums.BID:
         for cell in range(index, max(index - span, -1), -1):
             if cells[cell] > 0:
                 return cell
@@ -277,10 +273,8 @@ def finish_group(generator, market, flags):
     market["sequence"] += 1
     group = generator["l2"][: generator["l2_count"]]
     for level in group:
-        level["ts_exchange"] = generator["ts_exchange"]
-        level["sequence"] = market["sequence"]
-        level["instrument"] = market["instrument"]
-        level["flags"] = flags
+        level["ts_exchange"], level["sequence"] = generator["ts_exchange"], market["sequence"]
+        level["instrument"], level["flags"] = market["instrument"], flags
     group[0]["flags"] |= enums.FIRST
     group[len(group) - 1]["flags"] |= enums.LAST
 
@@ -299,7 +293,7 @@ def draw_lots(generator, market, table):
 @compiled
 def fill_book(generator, market):
     """A book to begin with: SNAPSHOT_LEVELS a side, a level in twenty ticks."""
-    for side in (BID, ASK):
+    for side in (enums.BID, enums.ASK):
         index = np.int64(layout.CENTER + side)
         market["best"][side] = index
         market["grid"][index] = draw_lots(generator, market, layout.TOUCH_VOLUMES)

@@ -12,163 +12,124 @@ up: a burst of what piled up would measure the burst. How late each event was is
 rate = 0: an event as soon as all pacing consumers have read enough, so that none is lost.
 """
 
-from typing import ClassVar
-
 import numpy as np
 
-from mantra.actors import pacing
-from mantra.actors.actor import CALL_PYTHON, Actor
-from mantra.actors.control import DONE, RUNNING
-from mantra.actors.pacing import has_room
+from mantra.actors import actor, control, pacing
+from mantra.actors.pacing import L2, TRADES, has_room
 from mantra.actors.spine import Spine
 from mantra.compiled import compiled, duty_cycle
+from mantra.exchanges.simulated import layout, orderflow
 from mantra.exchanges.simulated.generator import Generator, MarketSettings, new_generator
-from mantra.exchanges.simulated.layout import GENERATOR, L2_AT, TRADES_AT
-from mantra.exchanges.simulated.orderflow import next_event
 from mantra.icc.atomics import load_relaxed, store_relaxed
-from mantra.icc.memory import address_of, aligned_zeros, records_at
-from mantra.icc.queue_segment import Queue
-from mantra.messages.enums import EVENT_END_OF_DATA
-from mantra.messages.records import L2_UPDATE, SYSTEM_EVENT, TRADE_UPDATE
+from mantra.icc.memory import address_of, record_type, records_at
+from mantra.messages.records import L2_UPDATE, TRADE_UPDATE
 from mantra.messages.tables import Tables
-from mantra.telemetry.clock import Calibration
+from mantra.telemetry import clock, tracked
 from mantra.telemetry.histogram import record_value
-from mantra.telemetry.tracked import TRACK, originate, send, ticks_now
 
 NS_PER_MS = 1_000_000
-L2, TRADES, EVENTS = np.arange(3)  # outlets, int64; the first two are streams of messages
 MESSAGE_BYTES = L2_UPDATE.itemsize
 assert TRADE_UPDATE.itemsize == MESSAGE_BYTES
 
-CONTEXT = np.dtype(
-    [
-        ("phase", "i8"),
-        ("track", "i8"),
-        ("outlets", "i8", (3,)),
-        ("control", "i8"),
-        ("row", "i8"),
-        ("generator", "i8"),
-        ("messages", "i8", (2,)),  # addresses of the event's messages, by stream …
-        ("at", "i8", (2,)),  # … and how many of them are sent
-        ("paced", "i8"),  # 1: at a set rate
-        ("ticks_per_ms", "i8"),
-        ("messages_max", "i8"),  # 0: no end
-        ("sent", "i8"),
-        ("due", "i8"),  # ticks when the event is to be sent …
-        ("due_fraction", "i8"),  # … and millionths of one
-        ("earliest", "i8"),  # ticks before which it is not sent, however late
-        ("ts_exchange", "i8"),  # of the event sent last
-        ("rooms", pacing.ROOM, (2,)),
-        ("event", SYSTEM_EVENT),
-    ],
-    align=True,
+# messages      addresses of the event's messages, by stream …
+# at            … and how many of them are sent
+# paced         1: at a set rate
+# messages_max  0: no end
+# due           ticks when the event is to be sent …
+# due_fraction  … and millionths of one
+# earliest      ticks before which it is not sent, however late
+CONTEXT = record_type(
+    *pacing.SOURCE,
+    "(2,)i8 messages at",
+    "i8 generator paced ticks_per_ms messages_max due due_fraction earliest",
 )
-ROOM_BYTES = pacing.ROOM.itemsize
-ROOMS_AT = CONTEXT.fields["rooms"][1]  # type: ignore[index]
-EVENT_AT = CONTEXT.fields["event"][1]  # type: ignore[index]
 
 
 @duty_cycle
 def venue_step(context_address):
     context = records_at(context_address, 1, CONTEXT)[0]
-    generator = records_at(context["generator"], 1, GENERATOR)[0]
+    generator = records_at(context["generator"], 1, layout.GENERATOR)[0]
     phase = context["phase"]
-    if phase == pacing.OVER or load_relaxed(context["control"] + pacing.STATE_AT) < RUNNING:
+    if phase == pacing.OVER or load_relaxed(context["control"] + pacing.STATE_AT) < control.RUNNING:
         return 0
     if phase == pacing.WAITING:
-        return CALL_PYTHON
+        return actor.CALL_PYTHON
     if phase == pacing.BEGINNING:
         context["phase"] = pacing.SENDING
-        context["due"] = ticks_now(context["track"])
-        next_event(context["generator"])
+        context["due"] = tracked.ticks_now(context["track"])
+        orderflow.next_event(context["generator"])
         context["ts_exchange"] = generator["ts_exchange"]
         return 1
     if context["paced"]:
-        now = ticks_now(context["track"])
+        now = tracked.ticks_now(context["track"])
         if now < context["due"]:
             return 0
         if now < context["earliest"]:
             return 1  # Late: a core that now sleeps or yields for each event never catches up.
-        histogram = records_at(context["track"], 1, TRACK)[0]["histograms"]
+        histogram = records_at(context["track"], 1, tracked.TRACK)[0]["histograms"]
         record_value(histogram, now - context["due"])
-    elif context["at"][TRADES] + context["at"][L2] == 0 and not may_begin(context_address):
-        blocked = context["rooms"][L2]["blocked"] + context["rooms"][TRADES]["blocked"]
-        return CALL_PYTHON if blocked >= pacing.BLOCKED_CALLS else 0
-    sent = send_event(context_address)
+    elif context["at"][TRADES] + context["at"][L2] == 0 and not may_begin(context):
+        return actor.CALL_PYTHON if pacing.is_blocked(context) else 0
+    sent = send_event(context)
     if context["at"][L2] == generator["l2_count"]:
-        prepare(context_address)
+        prepare(context)
     return sent
 
 
 @compiled
-def room_of(context_address, stream):
-    """Address of a stream's ROOM."""
-    return context_address + ROOMS_AT + stream * ROOM_BYTES
-
-
-@compiled
-def may_begin(context_address):
+def may_begin(context):
     """Whether trades and group have room; what is beyond the limit may begin and be held up."""
-    context = records_at(context_address, 1, CONTEXT)[0]
-    generator = records_at(context["generator"], 1, GENERATOR)[0]
-    if not has_room(room_of(context_address, L2), generator["l2_count"]):
+    generator = records_at(context["generator"], 1, layout.GENERATOR)[0]
+    if not has_room(context["rooms"][L2], generator["l2_count"]):
         return False
     trades = generator["trades_count"]
-    return trades == 0 or has_room(room_of(context_address, TRADES), trades)
+    return trades == 0 or has_room(context["rooms"][TRADES], trades)
 
 
 @compiled
-def send_event(context_address):
+def send_event(context):
     """The event's trades, then its group: all of it, or as far as there is room. How many."""
-    context = records_at(context_address, 1, CONTEXT)[0]
-    generator = records_at(context["generator"], 1, GENERATOR)[0]
+    generator = records_at(context["generator"], 1, layout.GENERATOR)[0]
     track, before = context["track"], context["sent"]
     for stream in (TRADES, L2):
         count = generator["l2_count"] if stream == L2 else generator["trades_count"]
         for at in range(context["at"][stream], count):
-            if not context["paced"] and not has_room(room_of(context_address, stream), np.int64(1)):
+            if not context["paced"] and not has_room(context["rooms"][stream], np.int64(1)):
                 return context["sent"] - before
             if stream == TRADES or at == 0:
-                originate(track)
+                tracked.originate(track)
             message = context["messages"][stream] + at * MESSAGE_BYTES
-            send(track, context["outlets"][stream], message)
+            tracked.send(track, context["outlets"][stream], message)
             context["at"][stream] += 1
             context["sent"] += 1
     return context["sent"] - before
 
 
 @compiled
-def prepare(context_address):
+def prepare(context):
     """Make the next event and say when it is due; or end."""
-    context = records_at(context_address, 1, CONTEXT)[0]
-    generator = records_at(context["generator"], 1, GENERATOR)[0]
+    generator = records_at(context["generator"], 1, layout.GENERATOR)[0]
     messages = generator["trades_count"] + generator["l2_count"]
     ticks_per_ms = context["ticks_per_ms"]
     # Half of the mean time that what was sent takes, from its own begin: twice the rate.
     shortest_ns = messages * generator["period_ps"] // 2000
-    begun = records_at(context["track"], 1, TRACK)[0]["origin"]
+    begun = records_at(context["track"], 1, tracked.TRACK)[0]["origin"]
     context["earliest"] = begun + shortest_ns * ticks_per_ms // NS_PER_MS
-    next_event(context["generator"])
+    orderflow.next_event(context["generator"])
     context["at"][:] = 0
     fraction = context["due_fraction"]
     fraction += (generator["ts_exchange"] - context["ts_exchange"]) * ticks_per_ms
     context["due"] += fraction // NS_PER_MS
     context["due_fraction"] = fraction % NS_PER_MS
     context["ts_exchange"] = generator["ts_exchange"]
-    left = 1
-    if context["messages_max"] > 0:
-        left = max(context["messages_max"] - context["sent"], 0)
-    if left == 0:  # Say so to those who read events, and to who runs the actor.
-        context["phase"] = pacing.OVER
-        event = context["event"]
-        event["ts_exchange"], event["value"] = context["ts_exchange"], context["sent"]
-        originate(context["track"])
-        send(context["track"], context["outlets"][EVENTS], context_address + EVENT_AT)
-        store_relaxed(context["row"] + pacing.ROW_STATE_AT, DONE)
-    store_relaxed(context["row"] + pacing.PENDING_AT, left)
+    left = context["messages_max"] - context["sent"]
+    if context["messages_max"] > 0 and left <= 0:
+        pacing.end(context)
+    else:
+        store_relaxed(context["row"] + pacing.PENDING_AT, max(left, 1))
 
 
-class SimulatedVenue(Actor):
+class SimulatedVenue(pacing.Source):
     """Sends simulated market data of one venue, or of several.
 
     markets     which, and where they begin
@@ -176,9 +137,6 @@ class SimulatedVenue(Actor):
     messages    end after so many, with the group that reaches it; 0: go on
     """
 
-    writes = ("l2", "trades", "events")
-    timers = ("lag",)
-    is_source: ClassVar[bool] = True
     step = venue_step
 
     def __init__(
@@ -194,27 +152,11 @@ class SimulatedVenue(Actor):
         self.tables, self.markets, self.seed = tables, markets, seed
         self.rate, self.messages = rate, messages
         self.generator: Generator
-        self._queues: list[Queue]
 
     def on_start(self, spine: Spine) -> None:
         self.generator = new_generator(self.tables, self.markets, self.seed, self.rate)
-        self.context = aligned_zeros(1, CONTEXT)
-        context = self.context[0]
-        context["outlets"] = [address_of(spine.outlet(name)) for name in self.writes]
-        context["track"], context["generator"] = spine.track_address, self.generator.address
-        context["messages"] = [self.generator.address + at for at in (L2_AT, TRADES_AT)]
-        context["control"], context["row"] = spine.control.address, spine.row_address
+        context = self.make_context(spine, CONTEXT)
+        context["generator"] = self.generator.address
+        context["messages"] = [address_of(self.generator.state[name]) for name in self.writes[:2]]
         context["paced"], context["messages_max"] = self.rate > 0, self.messages
-        context["ticks_per_ms"] = round(float(Calibration().fix["ticks_per_second"]) / 1000)
-        event = context["event"]
-        event["kind"], event["instrument"], event["venue"] = EVENT_END_OF_DATA, -1, -1
-        self._queues = [spine.queue(name) for name in self.writes[:EVENTS]]
-
-    def on_call(self) -> None:
-        """Look which consumers pace: all have attached when a run begins."""
-        assert self.context is not None
-        context = self.context[0]
-        for room, queue in zip(context["rooms"], self._queues, strict=True):
-            pacing.set_room(room, queue)
-        if context["phase"] == pacing.WAITING:
-            context["phase"] = pacing.BEGINNING
+        context["ticks_per_ms"] = round(float(clock.Calibration().fix["ticks_per_second"]) / 1000)
