@@ -152,8 +152,7 @@ class Following:
                 self.tables.add_instrument(venue, symbol, asset, asset, **EXPONENTS)
             plan += [(name, all_symbols[first::streams]) for first in range(streams)]
             odds = (faults or {}).get(name)
-            options = OPTIONS.get(name, ())
-            self.venues[name] = VenueProcess(name, all_symbols, rate, odds, *options)
+            self.venues[name] = VenueProcess(name, all_symbols, rate, odds, *OPTIONS.get(name, ()))
         self.names = self.tables.instrument_names()
         for name, venue in self.venues.items():
             places[name] = Place(venue.url, venue.rest, venue.ca_file)
@@ -161,6 +160,7 @@ class Following:
         self.stepper = Stepper([self.handler], CAPACITIES)
 
     def __enter__(self) -> "Following":
+        self.tables.publish(self.stepper.run, self.handler.options.spare)
         self.stepper.__enter__()
         self.reader = Reader(self.stepper.run, self.handler.room)
         return self
