@@ -4,7 +4,8 @@ In:        files of lines, gzip or plain; several files in one call are one sess
                <time> <message>           a frame; 16 digits of µs or 19 of ns
                <time> #SERIAL <message>   of that connection; without a message: it ended
                <time> @SYMBOL <message>   an answer to REST about that symbol
-           or a dump's lines (dumps.py). Beside files of `mantra capture --raw` lies tables.json.
+           or a dump's lines (dumps.py). Beside files of `mantra capture --raw` lies tables.json;
+           they are taken by their numbers, whatever order they are given in.
 Out:       an archive with the streams "l2" and "trades" and the tables; an ImportReport.
 Must not know: terminals. Progress goes to a callback.
 
@@ -32,6 +33,7 @@ the book: that is counted, never bridged, and nothing of the book is written unt
 """
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -68,12 +70,14 @@ def import_captures(
         raise CaptureError("no files to import")
     directory = new_archive(archive_dir)
     known = paths[0].parent / RAW_TABLES
-    if known.exists() and (venue or exponents):
-        raise ValueError(f"{known} has the names and decimals: none can be given")
     survey = None if known.exists() else Survey(source)
+    if survey is None:
+        paths.sort(key=lambda path: [int(digits) for digits in re.findall(r"\d+", path.name)])
     captures = Captures(paths, 1 if survey is None else 2, progress)
     if survey is None:
         tables = Tables.from_dict(json.loads(known.read_text()))
+        if venue or exponents or source.encode() not in tables.venues["name"]:
+            raise CaptureError(f"{known} has the names and decimals, and must have {source!r}")
     else:
         for _, piece in captures:
             survey.take(piece)
