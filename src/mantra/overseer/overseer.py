@@ -145,14 +145,11 @@ class Overseer(actor.Actor):
         Raises ValueError for limits of models, instruments or assets there are not.
         """
         super().__init__(name)
-        self.models = list(models)
-        self.tables = tables
-        self.limits = dict(limits or {})
+        self.models, self.tables = list(models), tables
+        self.limits, self.venue_terms = dict(limits or {}), dict(venues or {})
         self.total_loss_max = dict(total_loss_max or {})
-        self.venue_terms = dict(venues or {})
         self.request_timeout_s, self.retry_s = request_timeout_s, retry_s
-        self.market_slack_ppm = market_slack_ppm
-        self.rehearses = rehearses
+        self.market_slack_ppm, self.rehearses = market_slack_ppm, rehearses
         self._check_settings()
 
     def vectors(self) -> dict[str, tuple[np.dtype, int]]:
