@@ -89,8 +89,7 @@ def create(run: str, actors: list[str]) -> Control:
         raise ValueError(f"{len(actors)} actors; {ACTORS_MAX} is the limit")
     size = ROWS_AT - CACHE_LINE + ACTORS_MAX * ACTOR_ROW.itemsize
     made = Control(shm.create(run, SEGMENT, size, LAYOUT))
-    made.record["supervisor"] = os.getpid()
-    made.record["actors"] = len(actors)
+    made.record["supervisor"], made.record["actors"] = os.getpid(), len(actors)
     for row, name in zip(made.rows, actors, strict=True):
         row["name"], row["core"] = name.encode(), -1
     made.segment.publish()

@@ -280,6 +280,5 @@ class Supervisor:
     def _tell(self, kind: int, value: int) -> None:
         event = aligned_zeros(1, SYSTEM_EVENT)
         event["ts_origin"], event["published"] = read_ticks(), PUBLISHER_MASK  # published at once
-        event["kind"], event["value"] = kind, value
-        event["instrument"], event["venue"] = -1, -1
+        event["kind"], event["value"], event["instrument"], event["venue"] = kind, value, -1, -1
         queue.publish(address_of(self._events_producer), address_of(event))

@@ -69,14 +69,10 @@ def describe(stream: str, dtype: np.dtype) -> dict:
             what = f"stream {stream!r}: field {name!r}: objects and nested records are not kept"
             raise ArchiveError(f"{what}; use fields of numbers or bytes")
         fields.append([name, base.newbyteorder("<").str, offset, list(shape)])
-    return {
-        "stream": stream,
-        "itemsize": dtype.itemsize,
-        "aligned": dtype.isalignedstruct,
-        "time_column": TIME_COLUMN if _is_word(dtype, TIME_COLUMN) else None,
-        "fields": fields,
-        "columns": [column for name in dtype.names for column in _columns_of(dtype, name)],
-    }
+    time_column = TIME_COLUMN if _is_word(dtype, TIME_COLUMN) else None
+    columns = [column for name in dtype.names for column in _columns_of(dtype, name)]
+    said = {"stream": stream, "itemsize": dtype.itemsize, "aligned": dtype.isalignedstruct}
+    return said | {"time_column": time_column, "fields": fields, "columns": columns}
 
 
 def dtype_of(description: dict) -> np.dtype:

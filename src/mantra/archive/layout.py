@@ -162,20 +162,18 @@ def unpack_file_header(path: Path, content: bytes) -> tuple[int, int, dict, int]
     Raises ArchiveError if it is not one, or is damaged.
     """
     if not FILE_MAGIC.startswith(content[:8]):
-        raise ArchiveError(
-            f"{path}: not a segment of an archive: begins with {content[:8]!r}, "
-            f"expected {FILE_MAGIC!r}. Move the file out of the archive's directory"
-        )
+        what = f"{path}: not a segment of an archive: begins with {content[:8]!r}"
+        advice = "Move the file out of the archive's directory"
+        raise ArchiveError(f"{what}, expected {FILE_MAGIC!r}. {advice}")
     if len(content) < FILE_HEADER.itemsize:
         raise ArchiveError(f"{path}: only {len(content)} bytes: the file header is unfinished")
     header = np.frombuffer(content, FILE_HEADER, 1)[0]
     if zlib.crc32(content[: FILE_HEADER.itemsize - 4]) != header["crc"]:
         raise ArchiveError(f"{path}: byte 0: the file header's checksum is wrong")
     if header["version"] != VERSION:
-        raise ArchiveError(
-            f"{path}: format version {header['version']}; this program reads {VERSION}. "
-            f"Read it with the version of mantra that wrote it (see run.json)"
-        )
+        what = f"{path}: format version {header['version']}; this program reads {VERSION}"
+        advice = "Read it with the version of mantra that wrote it (see run.json)"
+        raise ArchiveError(f"{what}. {advice}")
     end = int(header["header_bytes"])
     text = content[FILE_HEADER.itemsize : end]
     if end != FILE_HEADER.itemsize + int(header["description_bytes"]) or len(content) < end:

@@ -134,10 +134,9 @@ class ArchiveReader:
 
     def _damaged(self, damage: Damage, skip: bool) -> None:
         if not skip:
-            raise ArchiveError(
-                f"{damage}. Read with skip_damaged=True to go on without these rows; "
-                f"`verify` lists all damage; `repair` cuts it off if it is the file's last block"
-            )
+            advice = "Read with skip_damaged=True to go on without these rows"
+            more = "`verify` lists all damage; `repair` cuts it off if it is the file's last block"
+            raise ArchiveError(f"{damage}. {advice}; {more}")
         if damage not in self.damages:
             self.damages.append(damage)
             LOG.warning("%s", damage)

@@ -23,10 +23,8 @@ from typing import Literal
 import numpy as np
 
 from mantra.actors import actor, control, pacing
-from mantra.actors.pacing import L2, LEAD, TRADES, has_room
 from mantra.actors.spine import Spine
-from mantra.archive import ArchiveError, ArchiveReader
-from mantra.archive.merge import Chunks
+from mantra.archive import ArchiveError, ArchiveReader, merge
 from mantra.compiled import compiled, duty_cycle
 from mantra.icc.atomics import load_relaxed, store_relaxed
 from mantra.icc.memory import address_of, record_type, records_at
@@ -113,14 +111,14 @@ def send_due(context):
         row = context["firsts"][stage, stream] + context["taken"][stream] * ROW_BYTES
         level = records_at(row, 1, L2_UPDATE)[0]  # A trade has these fields at the same places.
         recorded = level["ts_origin"]
-        if stream == TRADES or level["flags"] & FIRST or recorded != context["recorded"]:
+        if stream == pacing.TRADES or level["flags"] & FIRST or recorded != context["recorded"]:
             if sent >= BATCH:
                 break
             wait_ticks = ticks_until(context, recorded)
             if wait_ticks > 0 or not may_begin(context, stream):
                 break
             begin_origin(context, -wait_ticks)
-        elif not has_room(context["rooms"][L2], np.int64(1)):
+        elif not pacing.has_room(context["rooms"][pacing.L2], np.int64(1)):
             break
         context["recorded"], context["ts_exchange"] = recorded, level["ts_exchange"]
         tracked.send(context["track"], context["outlets"][stream], row)
@@ -143,15 +141,15 @@ def ticks_until(context, recorded):
 def may_begin(context, stream):
     """Whether there is room for the trade, or for the whole group, that is next."""
     room, stage, first = context["rooms"][stream], context["stage"], context["taken"][stream]
-    if stream == TRADES:
-        return has_room(room, np.int64(1))
-    count = context["stream_rows"][stage, L2]
-    rows = records_at(context["firsts"][stage, L2], count, L2_UPDATE)
+    if stream == pacing.TRADES:
+        return pacing.has_room(room, np.int64(1))
+    count = context["stream_rows"][stage, pacing.L2]
+    rows = records_at(context["firsts"][stage, pacing.L2], count, L2_UPDATE)
     behind = min(count, first + room["limit"])
     last = first
     while last < behind - 1 and rows[last]["flags"] & LAST == 0:
         last += 1
-    return has_room(room, last + 1 - first)
+    return pacing.has_room(room, last + 1 - first)
 
 
 @compiled
@@ -167,7 +165,7 @@ def begin_origin(context, lag):
 class Recording:
     """What a replay sends. `chunks` is of (rows of l2 and trades, order): see archive/merge.py."""
 
-    chunks: Chunks
+    chunks: merge.Chunks
     rows: int  # how many there will be, or somewhat more
     units_per_second: float  # of the clock of `ts_origin`
 
@@ -201,7 +199,7 @@ def open_archive(
     return Recording(chunks, sum(reader.rows(stream) for stream in streams), units_per_second)
 
 
-def _chunks(merged: Chunks, streams: list[str], ids: np.ndarray | None) -> Chunks:
+def _chunks(merged: merge.Chunks, streams: list[str], ids: np.ndarray | None) -> merge.Chunks:
     """Chunks with rows of both streams, none of one that is not there, and the run's ids."""
     owners = np.array([list(STREAMS).index(stream) for stream in streams], np.int8)
     for parts, order in merged:
@@ -231,7 +229,7 @@ class Replay(pacing.Source):
         tables: Tables,
         *,
         speed: float | Literal["max"] = "max",
-        lead: int = LEAD,
+        lead: int = pacing.LEAD,
         start: int | None = None,
         end: int | None = None,
         ticks_per_second: float = 0,

@@ -100,10 +100,9 @@ def show(report: dict, console: Console | None = None) -> None:
     """Print a report for people."""
     console = console or Console()
     console.rule(f"[bold]{report['run']}")
-    console.print(
-        f"{report['ended']} after {report['seconds']:.1f} s, {report['messages']:,} messages, "
-        f"[{'green' if not report['lost'] else 'red'}]{report['lost']:,} lost[/]"
-    )
+    color = "red" if report["lost"] else "green"
+    said = f"{report['ended']} after {report['seconds']:.1f} s, {report['messages']:,} messages"
+    console.print(f"{said}, [{color}]{report['lost']:,} lost[/]")
     for problem in report["problems"]:
         console.print(problem, style="red", markup=False)
     console.print(_queue_table(report), _time_table(report), sep="\n")

@@ -17,8 +17,7 @@ from typing import NamedTuple, Self
 
 import numpy as np
 
-from mantra.books import table, window
-from mantra.books.layout import BOOK, SIDE, SIDE_BYTES, SIDES_OFFSET
+from mantra.books import layout, table, window
 from mantra.books.side import clear_side, close_side, open_side, set_level, side_bytes
 from mantra.compiled import compiled
 from mantra.icc.memory import address_of, aligned_zeros, records_at
@@ -48,7 +47,7 @@ class Book:
     """Owner of a book's memory: keep it as long as `address` is in use."""
 
     def __init__(self, levels: int):
-        self._head = aligned_zeros(1, BOOK)
+        self._head = aligned_zeros(1, layout.BOOK)
         self.address = address_of(self._head)
         for side in (enums.BID, enums.ASK):
             open_side(self._head["sides"][0, side], 1 - 2 * side, levels)
@@ -67,7 +66,7 @@ class Book:
     @property
     def size(self) -> int:
         """Bytes held."""
-        return BOOK.itemsize + sum(side_bytes(side) for side in self._head["sides"][0])
+        return layout.BOOK.itemsize + sum(side_bytes(side) for side in self._head["sides"][0])
 
 
 def _close(head: np.ndarray) -> None:
@@ -86,7 +85,7 @@ def new_book(levels: int = 32) -> Book:
 @compiled
 def side_of(book, side):
     """The SIDE record of a side."""
-    return records_at(book + SIDES_OFFSET + side * SIDE_BYTES, 1, SIDE)[0]
+    return records_at(book + layout.SIDES_OFFSET + side * layout.SIDE_BYTES, 1, layout.SIDE)[0]
 
 
 # ---------------------------------------------------------------- writing
@@ -98,7 +97,7 @@ def apply_level(book, side, price, volume):
 
     Knows nothing of groups: consistency is as it was.
     """
-    head = records_at(book, 1, BOOK)[0]
+    head = records_at(book, 1, layout.BOOK)[0]
     if (side & ~1) != 0 or price <= 0 or price > PRICE_MAX or volume < 0:
         head["refused"] += 1
         return REFUSED
@@ -115,7 +114,7 @@ def apply_update(book, update_address):
     crossed or locked, which is counted and left as it is. A refused level is left out, its flags
     count. Price 0 with volume 0 is no level but carries flags: the whole of an empty snapshot.
     """
-    head = records_at(book, 1, BOOK)[0]
+    head = records_at(book, 1, layout.BOOK)[0]
     update = records_at(update_address, 1, records.L2_UPDATE)[0]
     flags = np.int64(update["flags"])
     if flags & (enums.FIRST | enums.SNAPSHOT) == enums.FIRST | enums.SNAPSHOT:
@@ -138,7 +137,7 @@ def apply_update(book, update_address):
 @compiled
 def clear(book):
     """Delete all levels of both sides; the book is not consistent until a group completes."""
-    records_at(book, 1, BOOK)[0]["consistent"] = 0
+    records_at(book, 1, layout.BOOK)[0]["consistent"] = 0
     for side in range(2):
         clear_side(side_of(book, side))
 
@@ -149,7 +148,7 @@ def clear(book):
 @compiled
 def is_consistent(book):
     """1 after a complete group, 0 before the first and inside one."""
-    return records_at(book, 1, BOOK)[0]["consistent"]
+    return records_at(book, 1, layout.BOOK)[0]["consistent"]
 
 
 @compiled

@@ -58,19 +58,9 @@ _free = types.ExternalFunction("free", types.void(types.int64))
 _memset = types.ExternalFunction("memset", types.int64(types.int64, types.int32, types.int64))
 
 
-@overload(allocate_bytes)
-def _allocate_bytes_compiled(size):
-    return lambda size: _aligned_alloc(CACHE_LINE, size)
-
-
-@overload(free_bytes)
-def _free_bytes_compiled(address):
-    return lambda address: _free(address)
-
-
-@overload(zero_bytes)
-def _zero_bytes_compiled(address, size):
-    return lambda address, size: _memset(address, 0, size)
+overload(allocate_bytes)(lambda size: lambda size: _aligned_alloc(CACHE_LINE, size))
+overload(free_bytes)(lambda address: lambda address: _free(address))
+overload(zero_bytes)(lambda address, size: lambda address, size: _memset(address, 0, size))
 
 
 @emits(multiply_modulo, types.int64, types.int64, types.int64)

@@ -46,9 +46,8 @@ from numba import types
 from numba.extending import overload
 
 from mantra.compiled import compiled
-from mantra.icc import atomics
+from mantra.icc import atomics, shm
 from mantra.icc.memory import record_type, records_at
-from mantra.icc.shm import PID_MASK
 
 SPMC, MPMC = 1, 2
 
@@ -313,7 +312,7 @@ def owner_alive(owners_address, owner):
     """Whether the process behind a producer's number is there (a zombie still counts as there)."""
     # Below 0: dead, somebody heals its slots.
     process = atomics.load_acquire(owners_address + 8 * owner)
-    return process > 0 and not process_gone(process & PID_MASK)
+    return process > 0 and not process_gone(process & shm.PID_MASK)
 
 
 def process_gone(pid: int) -> bool:

@@ -29,6 +29,7 @@ PREFIX = "mantra."
 NAME_LIMIT = 120  # characters of a run or a name: a file name takes 255 bytes.
 PID_BITS = 22  # Linux gives out no higher process ids.
 PID_MASK = (1 << PID_BITS) - 1
+OTHER_VERSION = "the run was started by another version, use that one"
 UNFINISHED_S = 60  # A segment without a header is being made, or is older than this: stale.
 
 # layout   hash of all that both sides must agree on
@@ -119,20 +120,18 @@ def create(run: str, name: str, content_bytes: int, layout: int) -> Segment:
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     except FileExistsError:
-        raise SegmentError(
-            f"shared memory {path} is there already: another run uses the name; "
-            f"choose another, or remove stale ones with 'mantra shm clean'"
-        ) from None
+        what = f"shared memory {path} is there already: another run uses the name"
+        advice = "choose another, or remove stale ones with 'mantra shm clean'"
+        raise SegmentError(f"{what}; {advice}") from None
     try:
         # Reserved, not only promised: a full /dev/shm is an error here, not a SIGBUS later.
         os.posix_fallocate(descriptor, 0, size)
         segment = _map(path, descriptor, size, writable=True)
     except OSError as error:
         path.unlink()
-        raise SegmentError(
-            f"shared memory {path}: {size:,} bytes not to be had ({error.strerror}); "
-            f"make queues smaller, or free some of {path.parent} with 'mantra shm clean'"
-        ) from None
+        what = f"shared memory {path}: {size:,} bytes not to be had ({error.strerror})"
+        advice = f"make queues smaller, or free some of {path.parent} with 'mantra shm clean'"
+        raise SegmentError(f"{what}; {advice}") from None
     finally:
         os.close(descriptor)
     header = segment.header
@@ -156,10 +155,9 @@ def attach(run: str, name: str, layout: int | None = None, writable: bool = True
     try:
         size = os.fstat(descriptor).st_size
         if size < SEGMENT_HEADER.itemsize:
-            raise SegmentError(
-                f"shared memory {path} is not ready: {size} bytes, too small for a header; "
-                f"its creator has not finished it, or died ('mantra shm clean' removes it)"
-            )
+            what = f"shared memory {path} is not ready: {size} bytes, too small for a header"
+            why = "its creator has not finished it, or died ('mantra shm clean' removes it)"
+            raise SegmentError(f"{what}; {why}")
         segment = _map(path, descriptor, size, writable)
     finally:
         os.close(descriptor)
@@ -176,18 +174,15 @@ def _map(path: Path, descriptor: int, size: int, writable: bool) -> Segment:
 def _refuse_mismatch(segment: Segment, layout: int | None) -> None:
     header, path = segment.header, segment.path
     if header["magic"] != MAGIC:
-        raise SegmentError(
-            f"shared memory {path}: magic is {int(header['magic']):#x}, expected {MAGIC:#x}; "
-            f"this is not a segment of this program, or it was never finished"
-        )
+        what = f"shared memory {path}: magic is {int(header['magic']):#x}, expected {MAGIC:#x}"
+        why = "this is not a segment of this program, or it was never finished"
+        raise SegmentError(f"{what}; {why}")
     if header["size"] != segment.size:
         said = f"header says {int(header['size']):,} bytes, the file has {segment.size:,}"
         raise SegmentError(f"shared memory {path}: {said}")
     if layout is not None and header["layout"] != layout:
-        raise SegmentError(
-            f"shared memory {path}: layout is {int(header['layout']):#010x}, this program has "
-            f"{layout:#010x}; the run was started by another version, use that one"
-        )
+        differs = f"layout is {int(header['layout']):#010x}, this program has {layout:#010x}"
+        raise SegmentError(f"shared memory {path}: {differs}; {OTHER_VERSION}")
     if not is_ready(segment.address + READY_AT):
         raise SegmentError(f"shared memory {path} is not ready: its creator has not finished it")
 
@@ -195,11 +190,9 @@ def _refuse_mismatch(segment: Segment, layout: int | None) -> None:
 def refuse_other_records(what: str, segment: Segment, geometry: np.void, record: np.dtype) -> None:
     """Raise SegmentError if a segment's records, by its geometry, are not `record`s."""
     if geometry["record_layout"] != layout_hash(record):
-        raise SegmentError(
-            f"{what} {segment.path}: its records differ from this program's "
-            f"({int(geometry['payload_bytes'])} bytes there, {record.itemsize} here; "
-            f"if equal: the fields); the run was started by another version, use that one"
-        )
+        sizes = f"{int(geometry['payload_bytes'])} bytes there, {record.itemsize} here"
+        differs = f"its records differ from this program's ({sizes}; if equal: the fields)"
+        raise SegmentError(f"{what} {segment.path}: {differs}; {OTHER_VERSION}")
 
 
 @dataclass(frozen=True)

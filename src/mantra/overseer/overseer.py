@@ -24,7 +24,6 @@ from mantra.icc.seqlock_vector import try_read_row, writes
 from mantra.messages import amounts, records
 from mantra.messages.tables import Tables
 from mantra.overseer import answers, rehearsal, state, sweep, watch
-from mantra.overseer.answers import BATCH, TIMER_SWEEP, TIMERS, drain, end_step
 from mantra.overseer.state import CAPACITY, CONTEXT, COUNTERS, LIMITS, MODEL, NOWHERE
 from mantra.telemetry.clock import CLOCK_FIX, Calibration
 from mantra.telemetry.tracked import note_detail, tell_held, ticks_early, ticks_now
@@ -80,7 +79,7 @@ def sweep_models(context):
             start = ticks_early(context["track"])
             requests = sweep.sweep_model(context, model, start)
             note_detail(context["track"], model << MODEL_SHIFT | owner["writes"])
-            end_step(context, np.int64(TIMER_SWEEP), start, requests)
+            answers.end_step(context, np.int64(answers.TIMER_SWEEP), start, requests)
             sent += requests + 1
     return sent
 
@@ -89,14 +88,14 @@ def sweep_models(context):
 def step(context_address):
     context = records_at(context_address, 1, CONTEXT)[0]
     watch.look_at_control(context)
-    updates = drain(context, np.int64(answers.TIMER_ORDERS), context["orders_in"])
-    fills = drain(context, np.int64(answers.TIMER_FILLS), context["fills_in"])
-    balances = drain(context, np.int64(answers.TIMER_BALANCES), context["balances_in"])
-    events = drain(context, np.int64(answers.TIMER_EVENTS), context["events_in"])
+    updates = answers.drain(context, np.int64(answers.TIMER_ORDERS), context["orders_in"])
+    fills = answers.drain(context, np.int64(answers.TIMER_FILLS), context["fills_in"])
+    balances = answers.drain(context, np.int64(answers.TIMER_BALANCES), context["balances_in"])
+    events = answers.drain(context, np.int64(answers.TIMER_EVENTS), context["events_in"])
     work = updates + fills + balances + events
-    if updates < BATCH and fills < BATCH and balances < BATCH:
+    if updates < answers.BATCH and fills < answers.BATCH and balances < answers.BATCH:
         work += sweep_models(context)  # All that led to what was read is read as well.
-    work += drain(context, np.int64(answers.TIMER_TRADES), context["trades_in"])
+    work += answers.drain(context, np.int64(answers.TIMER_TRADES), context["trades_in"])
     if work > 0:
         tell_held(context["track"])
         watch.show_open(context)
@@ -119,7 +118,7 @@ class Overseer(actor.Actor):
 
     reads: ClassVar = ("orders", "fills", "balances", "events", "trades")
     writes: ClassVar = ("requests", "events")
-    timers: ClassVar = TIMERS
+    timers: ClassVar = answers.TIMERS
     helpers: ClassVar = (rehearsal.rehearse,)
     step = step
 
@@ -146,14 +145,11 @@ class Overseer(actor.Actor):
         Raises ValueError for limits of models, instruments or assets there are not.
         """
         super().__init__(name)
-        self.models = list(models)
-        self.tables = tables
-        self.limits = dict(limits or {})
+        self.models, self.tables = list(models), tables
+        self.limits, self.venue_terms = dict(limits or {}), dict(venues or {})
         self.total_loss_max = dict(total_loss_max or {})
-        self.venue_terms = dict(venues or {})
         self.request_timeout_s, self.retry_s = request_timeout_s, retry_s
-        self.market_slack_ppm = market_slack_ppm
-        self.rehearses = rehearses
+        self.market_slack_ppm, self.rehearses = market_slack_ppm, rehearses
         self._check_settings()
 
     def vectors(self) -> dict[str, tuple[np.dtype, int]]:

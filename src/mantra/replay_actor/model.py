@@ -51,10 +51,9 @@ def _find_calls(rows: np.ndarray, timings: np.ndarray, queue: str) -> list[int]:
         while at < len(origins) and origins[at] != origin:
             at += 1
         if at == len(origins):
-            raise ArchiveError(
-                f"timing {number} of [{queue}] has an origin, {origin}, that no message of "
-                f"[{queue}] has behind the last one found: messages of the recording are missing"
-            )
+            what = f"timing {number} of [{queue}] has an origin, {origin}, that no message of"
+            why = "has behind the last one found: messages of the recording are missing"
+            raise ArchiveError(f"{what} [{queue}] {why}")
         at += 1
         found.append(at)
     return found

@@ -41,10 +41,9 @@ def replay_overseer(recording: Recording, actor: Overseer) -> tuple[dict, dict, 
     if rerun.unexplained:
         notes.append(f"{rerun.unexplained} recorded sweeps found nothing to look at in the replay")
     if elsewhere := _models_elsewhere(recording, actor):
-        notes.append(
-            f"{', '.join(elsewhere)} had another core than {actor.name}: a row written amid "
-            "a sweep may have been seen, and nothing recorded tells"
-        )
+        what = f"{', '.join(elsewhere)} had another core than {actor.name}"
+        risk = "a row written amid a sweep may have been seen, and nothing recorded tells"
+        notes.append(f"{what}: {risk}")
     replayed = bench.sent["requests"]
     compared = requests.copy()
     # A cancel that no ideal order caused begins an origin of its own: a moment, not an inheritance.

@@ -20,9 +20,9 @@ def test_a_table_goes_through_its_knots(knots):
     table = distributions.quantiles(knots)
     assert (np.diff(table) >= 0).all()
     assert table[0] >= 1
-    for knot in knots[1:-1]:
-        low, high = table[[int(knot.probability * 1024) - 1, int(knot.probability * 1024) + 1]]
-        assert low <= max(round(knot.value), 1) <= high
+    for probability, value in knots[1:-1]:
+        low, high = table[[int(probability * 1024) - 1, int(probability * 1024) + 1]]
+        assert low <= max(round(value), 1) <= high
 
 
 def test_pauses_have_the_mean_one_and_the_tail_is_a_power_law():

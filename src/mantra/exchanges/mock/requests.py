@@ -13,8 +13,7 @@ import numpy as np
 
 from mantra.books.book import PRICE_MAX, best_price
 from mantra.compiled import compiled
-from mantra.exchanges.mock import layout, matching, orders, reports
-from mantra.exchanges.mock.accounts import asset_of, can_hold, hold_of, set_hold
+from mantra.exchanges.mock import accounts, layout, matching, orders, reports
 from mantra.icc.memory import records_at
 from mantra.messages import enums, tables
 from mantra.messages.amounts import AMOUNT_MAX, base_amount
@@ -82,7 +81,7 @@ def check_order(market, side, order_type, price, volume, may_take):
         return enums.REASON_BAD_PRICE
     if volume <= 0 or volume % facts["lot_size"] != 0 or volume < facts["min_volume"]:
         return enums.REASON_BAD_VOLUME
-    notional = hold_of(market, enums.BID, price, volume)
+    notional = accounts.hold_of(market, enums.BID, price, volume)
     if price != 0 and notional < facts["min_notional"]:
         return enums.REASON_BAD_VOLUME
     if notional == AMOUNT_MAX or base_amount(market["facts"], volume) == AMOUNT_MAX:
@@ -115,8 +114,8 @@ def new_order(exchange, market, slot, request):
     if side == enums.BID and not is_limit:
         hold = matching.market_cost(market, volume)
     else:
-        hold = hold_of(market, side, price, volume)
-    if not can_hold(exchange, asset_of(market, side), hold):
+        hold = accounts.hold_of(market, side, price, volume)
+    if not accounts.can_hold(exchange, accounts.asset_of(market, side), hold):
         return enums.REASON_NO_BALANCE
     slot = orders.open_order(exchange, request["order_id"])
     if slot == layout.NOBODY:
@@ -149,8 +148,8 @@ def amend_order(exchange, market, slot, request):
     reason = check_order(market, side, enums.LIMIT, price, asked, may_take)
     if reason != enums.REASON_NONE:
         return reason
-    hold = hold_of(market, side, price, leaves)
-    if not can_hold(exchange, asset_of(market, side), hold - order["held"]):
+    hold = accounts.hold_of(market, side, price, leaves)
+    if not accounts.can_hold(exchange, accounts.asset_of(market, side), hold - order["held"]):
         return enums.REASON_NO_BALANCE
     if moves:
         orders.unlink_order(exchange, slot)
@@ -186,8 +185,8 @@ def end_order(exchange, market, slot, event):
 @compiled
 def tell_order(exchange, market, order, hold, event):
     """Let an order hold this much, and report both. An order expires for want of a fill."""
-    if set_hold(exchange, market, order, hold):
-        asset = asset_of(market, np.int64(order["side"]))
+    if accounts.set_hold(exchange, market, order, hold):
+        asset = accounts.asset_of(market, np.int64(order["side"]))
         reports.report_balance(exchange, asset, order["order_id"])
     reason = enums.REASON_UNFILLED if event == enums.EXPIRED else enums.REASON_NONE
     reports.report_update(exchange, order, event, reason)
