@@ -1,5 +1,7 @@
 """Every venue's protocol, spoken by the simulated venue, followed by the feed: no sockets."""
 
+import json
+
 import pytest
 
 from mantra.books.book import level_price, level_volume, levels
@@ -45,7 +47,7 @@ class Wire:
             todo = self.feed.take(0, raw, 1)
             self.done.append(todo)
             if todo == CONTROL:
-                assert self.session.on_control(0, raw, self.feed) == ""
+                assert self.session.on_control(0, raw, self.feed) == ("", False)
             elif todo in (KEEP, BROKEN) and self.session.bridged:
                 self.kept.append(raw)
 
@@ -134,3 +136,20 @@ def test_a_lost_change_is_noticed_and_a_new_base_mends_it(wire):
     wire.change(60)
     wire.assert_same_books()
     assert "resync" in wire.desk.events()
+
+
+@pytest.mark.parametrize(
+    ("venue", "text", "complains", "anew"),
+    [
+        ("bitstamp", {"event": "bts:request_reconnect", "channel": "", "data": ""}, False, True),
+        ("bitstamp", {"event": "bts:error", "data": {"code": 4009}}, True, False),
+        ("bitfinex", {"event": "info", "code": 20051, "msg": "reconnect"}, False, True),
+        ("bitfinex", {"event": "info", "version": 2, "platform": {"status": 1}}, False, False),
+        ("bitfinex", {"event": "error", "code": 10301, "msg": "subscribe: dup"}, True, True),
+        ("kraken", {"method": "subscribe", "success": False, "error": "unknown pair"}, True, False),
+        ("coinbase", {"type": "error", "message": "no such product"}, True, False),
+    ],
+)
+def test_complaints_and_wishes_for_a_new_connection_are_seen(wire, text, complains, anew):
+    complaint, wished = wire.session.on_control(0, json.dumps(text).encode(), wire.feed)
+    assert (bool(complaint), wished) == (complains, anew)

@@ -16,16 +16,7 @@ from mantra.exchanges.bitfinex.checksum import TEXT_BYTES
 from mantra.exchanges.decoded import DECODED, NO_ID
 from mantra.exchanges.symbols import SymbolIndex
 from mantra.icc.memory import address_of, aligned_zeros
-from mantra.market_data import phases
-from mantra.market_data.take import (
-    CONNECTION,
-    FEED,
-    FOLLOWED,
-    FOLLOWED_BYTES,
-    LEVELS_MAX,
-    happen,
-    take_message,
-)
+from mantra.market_data import phases, take
 from mantra.messages import enums
 from mantra.messages.records import L2_UPDATE
 from mantra.messages.tables import Tables
@@ -48,10 +39,10 @@ class Feed:
 
     def __init__(self, spine: Outlets, tables: Tables, connections: int, spare: int = 0):
         count = len(tables.instruments) + spare
-        self.connections = aligned_zeros(connections, CONNECTION)
-        self.followed = aligned_zeros(count, FOLLOWED)
+        self.connections = aligned_zeros(connections, take.CONNECTION)
+        self.followed = aligned_zeros(count, take.FOLLOWED)
         self.decoded = aligned_zeros(1, DECODED)
-        self._records = aligned_zeros(LEVELS_MAX, L2_UPDATE)
+        self._records = aligned_zeros(take.LEVELS_MAX, L2_UPDATE)
         self.bridged = np.zeros(count, bool)  # instruments whose bases come by REST
         self.books: list[Book] = []
         # Of the connection opened last: unique, also after a restart of the process.
@@ -60,14 +51,14 @@ class Feed:
         self._tables = tables
         self.connections["last_id"] = NO_ID
         self.followed["connection"] = -1
-        self.record = aligned_zeros(1, FEED)
+        self.record = aligned_zeros(1, take.FEED)
         feed = self.record[0]
         for name in ("l2", "trades", "events"):
             feed[name] = address_of(spine.outlet(name))
         self._scratch = aligned_zeros(TEXT_BYTES, np.dtype("u1"))
         feed["scratch"] = address_of(self._scratch)
         feed["track"], feed["decoded"] = spine.track_address, address_of(self.decoded)
-        feed["records"], feed["capacity"] = address_of(self._records), LEVELS_MAX
+        feed["records"], feed["capacity"] = address_of(self._records), take.LEVELS_MAX
         feed["connections"], feed["followed"] = (
             address_of(self.connections),
             address_of(self.followed),
@@ -113,13 +104,13 @@ class Feed:
 
     def close(self, connection: int) -> None:
         """A connection is no more: others will have its row."""
-        self.connections[connection] = np.zeros((), CONNECTION)
+        self.connections[connection] = np.zeros((), take.CONNECTION)
         self.connections[connection]["last_id"] = NO_ID
 
     def drop(self, instrument: int) -> None:
         """Nobody wants the instrument any more: its book is off."""
         self.followed[instrument]["connection"] = -1
-        happen(address_of(self.followed) + instrument * FOLLOWED_BYTES, phases.CUT)
+        take.happen(address_of(self.followed) + instrument * take.FOLLOWED_BYTES, phases.CUT)
 
     def ask(self, connection: int, instrument: int) -> None:
         """The instrument's book, or a new base of it, has been asked for on this connection."""
@@ -128,14 +119,16 @@ class Feed:
         self.bridged[instrument] = self.connections[connection]["bridged"]
         row = self._tables.instruments[instrument]
         followed["slot"] = self.index(int(row["venue"])).slot(row["symbol"].decode())
-        happen(address_of(self.followed) + instrument * FOLLOWED_BYTES, phases.ASKED)
+        take.happen(address_of(self.followed) + instrument * take.FOLLOWED_BYTES, phases.ASKED)
 
     def take(self, connection: int, raw: bytes, received: int, instrument: int = -1) -> int:
         """`take_message` for bytes in Python's hands; `instrument` names what the text does not."""
         text = np.frombuffer(raw, np.uint8)
         unnamed = int(self.followed[instrument]["slot"]) if instrument >= 0 else 0
         return int(
-            take_message(self.address, connection, address_of(text), len(raw), received, unnamed)
+            take.take_message(
+                self.address, connection, address_of(text), len(raw), received, unnamed
+            )
         )
 
     def phase(self, instrument: int) -> str:

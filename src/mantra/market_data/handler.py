@@ -191,9 +191,12 @@ class MarketDataHandler(Actor):
         what, session = int(note["what"]), self.sessions[self.by_row[row]]
         name = session.venue.name
         if what == CONTROL:
-            if complaint := session.on_control(row, text, self.feed):
+            complaint, anew = session.on_control(row, text, self.feed)
+            if complaint:
                 self.status[session.venue_id]["complaints"] += 1
                 LOG.warning("%s: %.300s", name, complaint)
+            if anew:
+                self.pool.at[row][1].close(now, "the venue asks for a new connection")
         elif what == REFUSED:
             reason = STATUSES[note["status"]]
             self.refused[f"{name}: {reason}"] += 1

@@ -35,6 +35,9 @@ from mantra.transport.connection import Endpoint
 CHANNELS = ("book", "trades")
 # Words of a control message that says no: in its event, type, status or fields.
 COMPLAINTS = ("error", "bts:error")
+# Events and codes that only a new connection answers: the venue asks for it (Bitstamp; Bitfinex
+# 20051), subscriptions were lost in a maintenance (20061), or the answer to one was (10301: "dup").
+RECONNECT = ("bts:request_reconnect", 20051, 20061, 10301)
 
 
 @dataclass(frozen=True)
@@ -147,8 +150,8 @@ class Session:
             self.channels[connection] = table
             feed.connections[connection]["index"] = address_of(table)
 
-    def on_control(self, connection: int, text: bytes, feed: Feed) -> str:
-        """Take a control message: a complaint of the venue as it stands, or ""."""
+    def on_control(self, connection: int, text: bytes, feed: Feed) -> tuple[str, bool]:
+        """Take a control message: a complaint as it stands, or ""; whether to connect anew."""
         said = json.loads(text)
         event = said.get("event", said.get("type", said.get("channel", "")))
         if connection in self.channels:
@@ -158,4 +161,5 @@ class Session:
             elif event == "unsubscribed":
                 bitfinex_channels.close_channel(table, int(said["chanId"]))
         refused = said.get("success") is False or "error" in said
-        return text.decode(errors="replace") if refused or event in COMPLAINTS else ""
+        complaint = text.decode(errors="replace") if refused or event in COMPLAINTS else ""
+        return complaint, event in RECONNECT or said.get("code") in RECONNECT
