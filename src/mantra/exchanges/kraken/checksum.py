@@ -8,10 +8,11 @@ The rule (https://docs.kraken.com/api/docs/guides/spot-ws-book-v2): the best ten
 ten bids, each best first; of each level the price, then the volume, as text with the pair's number
 of decimals, without the point and without leading zeros; the CRC-32 of all that.
 
-No text is kept for it. A number n written with d decimals is the integer N = n · 10^d written in
-digits with a point before the last d of them, zeros in front where N has fewer than d + 1. Without
-the point and the zeros in front the digits of N are left. And N is what a book holds, so long as
-the instrument's exponents are the decimals that the venue writes (instruments.py sees to it).
+No text of the venue is kept for it. A number n written with d decimals is the integer N = n · 10^d
+written in digits with a point before the last d of them, zeros in front where N has fewer than
+d + 1. Without the point and the zeros in front the digits of N are left. And N is what a book
+holds, so long as the instrument's exponents are the decimals that the venue writes (instruments.py
+sees to it).
 """
 
 import numpy as np
