@@ -15,13 +15,20 @@ from tests.exchanges.kraken import reencode as kraken
 from tests.market_data.test_handler import FAULTS, Following, certificate  # noqa: F401
 
 COLUMNS = ["ts_exchange", "price", "volume", "instrument", "side", "flags"]
-GAPS, PATIENCE_S = 5, 60
+GAPS, PATIENCE_S = 3, 60
+# Not those that are refused: a live handler breaks their book on Python's turn, when the rest of
+# the batch is published already; the import breaks it at once.
+REFUSED = ("corrupt", "cut")
+SEEN = {
+    venue: {kind: rate for kind, rate in faults.items() if kind not in REFUSED}
+    for venue, faults in FAULTS.items()
+}
 
 
 @pytest.mark.needs_jit
 @pytest.mark.processes
 def test_a_raw_capture_of_all_five_venues_gives_what_the_live_one_had(certificate, tmp_path):  # noqa: F811
-    with Following(certificate, FAULTS) as following:
+    with Following(certificate, SEEN) as following:
         raw = LiveRaw(following.handler, following.stepper.run)
         step = following.stepper.step
 
@@ -32,7 +39,7 @@ def test_a_raw_capture_of_all_five_venues_gives_what_the_live_one_had(certificat
         following.stepper.step = kept_step
         followed = following.handler.feed.followed
         following.until(
-            lambda: followed["gaps"].sum() > GAPS and (followed["trades"] > 20).all(), PATIENCE_S
+            lambda: followed["gaps"].sum() > GAPS and (followed["trades"] > 10).all(), PATIENCE_S
         )
     raw.write(tmp_path)
     tables = following.tables
