@@ -6,54 +6,72 @@ import numpy as np
 import pytest
 
 from mantra.backtest.importer import CaptureError, import_captures
+from mantra.icc import queue_segment
+from mantra.icc.memory import address_of, aligned_zeros
+from mantra.icc.queue import consume_many
+from mantra.market_data.handler import Options
+from mantra.market_data.venues import VENUES
+from mantra.messages.records import QUEUE_RECORDS
 from mantra.messages.tables import Tables
-from tests.backtest.live_raw import LiveRaw
 from tests.backtest.made_captures import T0, Imported, depth, snapshot
 from tests.exchanges.bitfinex import reencode as bitfinex
 from tests.exchanges.coinbase import decoding
 from tests.exchanges.kraken import reencode as kraken
-from tests.market_data.test_handler import FAULTS, Following, certificate  # noqa: F401
+from tests.market_data.following import Following, all_faults, be_impatient
 
 COLUMNS = ["ts_exchange", "price", "volume", "instrument", "side", "flags"]
-GAPS, PATIENCE_S = 3, 60
-# Not those that are refused: a live handler breaks their book on Python's turn, when the rest of
-# the batch is published already; the import breaks it at once.
-REFUSED = ("corrupt", "cut")
-SEEN = {
-    venue: {kind: rate for kind, rate in faults.items() if kind not in REFUSED}
-    for venue, faults in FAULTS.items()
-}
+GAPS, PATIENCE_S, ROOM = 10, 30, 1 << 17
 
 
 @pytest.mark.needs_jit
 @pytest.mark.processes
-def test_a_raw_capture_of_all_five_venues_gives_what_the_live_one_had(certificate, tmp_path):  # noqa: F811
-    with Following(certificate, SEEN) as following:
-        raw = LiveRaw(following.handler, following.stepper.run)
-        step = following.stepper.step
-
-        def kept_step():
-            step()
-            raw.keep()
-
-        following.stepper.step = kept_step
+def test_a_raw_capture_of_all_five_venues_gives_what_the_live_one_had(tmp_path, monkeypatch):
+    be_impatient(monkeypatch)
+    options = Options(gather_ms=1, raw=tmp_path)
+    with Following(1, 2, 200, all_faults(0.004, 0.002, 0.2), options) as following:
+        published = Published(following.stepper.run)
         followed = following.handler.feed.followed
-        following.until(
-            lambda: followed["gaps"].sum() > GAPS and (followed["trades"] > 10).all(), PATIENCE_S
-        )
-    raw.write(tmp_path)
-    tables = following.tables
-    for venue in raw.lines:
-        report = import_captures([tmp_path / f"{venue}.0"], tmp_path / venue, source=venue)
-        done = Imported(report, tmp_path / venue)
+
+        def too_few():
+            published.read()
+            enough = followed["gaps"].sum() > GAPS and (followed["trades"] > 10).all()
+            return [] if enough else ["too few gaps or trades"]
+
+        following.until(too_few, PATIENCE_S)
+    published.read()
+    tables = following.handler.tables
+    for venue in VENUES:
+        files = sorted((tmp_path / "raw").glob(f"{venue}.*.gz"))
+        done = Imported(import_captures(files, tmp_path / venue, source=venue), tmp_path / venue)
         here = np.flatnonzero(tables.instruments["venue"] == tables.venue(venue))
-        assert report.lines == len(raw.lines[venue])
         for stream, found in (("l2", done.l2), ("trades", done.trades)):
-            expected = raw.published(stream, here)
+            expected = published.of(stream, here)
             assert len(expected) > 10, (venue, stream)
             for name in COLUMNS:
                 assert found[name].tolist() == expected[name].tolist(), (venue, stream, name)
         assert done.tables.instrument_names() == tables.instrument_names()
+
+
+class Published:
+    """All that a run has published, kept."""
+
+    def __init__(self, run: str):
+        self._read, self._rows = {}, {"l2": [], "trades": []}
+        for name in self._rows:
+            queue = queue_segment.attach(run, name, QUEUE_RECORDS[name])
+            consumer = queue_segment.consumer(queue, "kept", from_oldest=True, shown=False)
+            self._read[name] = queue, consumer
+
+    def read(self) -> None:
+        for name, (_, consumer) in self._read.items():
+            rows = aligned_zeros(ROOM, QUEUE_RECORDS[name])
+            count = consume_many(address_of(consumer), address_of(rows), ROOM)
+            assert consumer[0]["lost"] == 0
+            self._rows[name].append(rows[:count].copy())
+
+    def of(self, stream: str, instruments: np.ndarray) -> np.ndarray:
+        rows = np.concatenate(self._rows[stream])
+        return rows[np.isin(rows["instrument"], instruments)]
 
 
 # ---------------------------------------------------------------- made-up connections

@@ -25,13 +25,19 @@ class Office:
         self.feed, self.session = desk.feed, Session(venue, symbols, desk.tables)
         self.requests, self.sent = {}, []
         self.session.on_open(0, desk.feed)
-        self.bases = Bases(desk.feed, lambda number: self.session, self._rest, self._send)
+        self.bases = Bases(
+            desk.feed, lambda number: self.session, self._rest, self._send, self._taken
+        )
+        self.kept = []
         for instrument in self.session.instruments:
             self.bases.expect(instrument, 0, 0.0)
 
     def _rest(self, session, instrument):
         self.requests[instrument] = Future()
         return self.requests[instrument]
+
+    def _taken(self, instrument, body):
+        self.kept.append((instrument, body))
 
     def _send(self, instrument, text, now):
         self.sent.append((instrument, text))
@@ -70,6 +76,7 @@ def test_a_first_change_has_the_base_asked_for_and_what_follows_joins_it(office)
     assert office.feed.phase(BTC) == "live"
     assert int(office.feed.followed[BTC]["bridge"]["stand"]) == 9
     assert office.bases.kept == office.bases.asked == {}
+    assert office.kept == [(BTC, snapshot(7, [(90, 1)], [(101, 3)]))]
 
 
 def test_what_came_before_the_request_is_not_kept(office):

@@ -22,6 +22,7 @@ def desk():
         desk.feed.take(0, diff(5, 6, [(99, 1)]), read_ticks())
         desk.feed.take(0, snapshot(5, [(98, 1)], [(101, 3)]), read_ticks(), 0)
         desk.feed.take(0, diff(5, 6, [(99, 1)]), read_ticks())
+        desk.feed.connections[0]["messages"], desk.feed.connections[0]["received"] = 3, read_ticks()
         yield desk
 
 

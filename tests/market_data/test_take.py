@@ -144,11 +144,19 @@ def test_trades_are_published_as_they_are(desk):
     assert desk.feed.followed[1]["trades"] == 1
 
 
+def test_a_refused_change_of_a_book_breaks_it_before_another_is_published(live):
+    live.told("l2")
+    assert live.feed.take(0, diff(7, 7, [(99.999, 1)]), 4) == REFUSED
+    assert (live.events(), live.feed.phase(BTC)) == (["gap"], "gap")
+    assert live.feed.take(0, diff(7, 7, [(98, 5)]), 5) == KEEP
+    assert len(live.told("l2")) == 0
+
+
 def test_what_is_refused_is_counted_and_costs_nothing_else(live):
     live.told("l2")
-    for raw in (b"{", diff(7, 7, [(99.999, 1)]), diff(7, 7, symbol="XRPUSDT")):
+    for raw in (b"{", diff(7, 7, symbol="XRPUSDT")):
         assert live.feed.take(0, raw, 4) == REFUSED
-    assert live.feed.connections[0]["refused"] == 3
+    assert live.feed.connections[0]["refused"] == 2
     assert live.feed.take(0, diff(7, 7, [(98, 5)]), 5) == NOTHING
     assert len(live.told("l2")) == 1
 

@@ -214,9 +214,12 @@ def _take(batch_address, row):
     if carried == row:
         return todo
     if link["bridged"]:
-        if batch["slot"] == batch["unnamed"]:  # not an answer to REST
+        again = carried < 0 and batch["slot"] == batch["unnamed"]  # not an answer to REST
+        if batch["slot"] == batch["unnamed"]:
             before[instrument], followed["connection"] = carried, row
-    elif carried < 0 and row > before[instrument]:
+    else:
+        again = carried < 0 and row > before[instrument]
+    if again:
         followed["connection"], link["last_id"] = row, last_id
         todo = take.take_message(feed_address, row, text, length, batch["ts_local"], batch["slot"])
     return todo

@@ -179,9 +179,7 @@ class Session:
         instrument = int(self._seen["instrument"])
         if batch["reason"] == lines.NOT_A_LINE or instrument < 0:
             return
-        if self._feed.phase(instrument) in ("live", "bridging"):
-            take.break_book(self._feed.address, instrument, 0)
-            self._note_gaps()
+        self._note_gaps()
         if self._seen["kind"] == decoded.SNAPSHOT:
             self._snapshot_came(instrument)
 

@@ -39,7 +39,10 @@ WITHOUT = (phases.SUBSCRIBING, phases.WAITING, phases.GAP, phases.RESYNCING)
 
 
 class Bases:
-    """See above. `rest(session, instrument)` begins a request; `send(instrument, text, now)`."""
+    """See above. `rest(session, instrument)` begins a request; `send(instrument, text, now)`.
+
+    `taken(instrument, body)` is told of each answer before it is taken.
+    """
 
     def __init__(
         self,
@@ -47,8 +50,10 @@ class Bases:
         session_of: Callable[[int], Session],
         rest: Callable[[Session, int], Future],
         send: Callable[[int, str, float], object],
+        taken: Callable[[int, bytes], object],
     ):
         self.feed, self.session_of, self.rest, self.send = feed, session_of, rest, send
+        self.taken = taken
         self.asked_at = np.zeros(len(feed.followed))  # by instrument, seconds
         self.tries = np.zeros(len(feed.followed), np.int64)
         self.queues: dict[str, dict[int, None]] = defaultdict(dict)  # by venue: to be asked for
@@ -140,6 +145,7 @@ class Bases:
             said = answer.status, answer.data
             LOG.warning("%s: no snapshot: status %d: %.200r", self.feed.name(instrument), *said)
             return True
+        self.taken(instrument, answer.data)
         if self.feed.take(row, answer.data, read_ticks(), instrument) != NOTHING:
             return False
         serials = self.feed.connections["serial"]

@@ -55,6 +55,9 @@ def handle(context_address):
             continue
         link_at = feed["connections"] + message["connection"] * take.CONNECTION_BYTES
         link = records_at(link_at, 1, take.CONNECTION)[0]
+        link["messages"] += 1
+        link["bytes"] += message["length"]
+        link["received"] = message["ts_received"]
         if link["raw"] != 0:
             raw.keep(
                 link["raw"],

@@ -5,7 +5,6 @@ Out:       what take.py publishes and says.
 Must not know: sockets, REST, who asks for what.
 """
 
-import time
 from typing import Protocol
 
 import numpy as np
@@ -45,8 +44,7 @@ class Feed:
         self._records = aligned_zeros(take.LEVELS_MAX, L2_UPDATE)
         self.bridged = np.zeros(count, bool)  # instruments whose bases come by REST
         self.books: list[Book] = []
-        # Of the connection opened last: unique, also after a restart of the process.
-        self._serial = int(time.time()) << 12
+        self.serial = 0  # of the connection opened last
         self._indexes: dict[int, SymbolIndex] = {}
         self._tables = tables
         self.connections["last_id"] = NO_ID
@@ -96,9 +94,9 @@ class Feed:
 
     def open(self, connection: int, codec: str, venue: int, *, bridged: bool) -> None:
         """A connection begins: nothing of it is known yet."""
-        self._serial += 1
+        self.serial += 1
         row = self.connections[connection]
-        row["serial"] = self._serial
+        row["serial"] = self.serial
         row["codec"], row["venue"], row["bridged"] = codecs.CODECS.index(codec), venue, bridged
         row["index"], row["last_id"] = self.index(venue).address, NO_ID
 

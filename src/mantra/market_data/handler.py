@@ -102,6 +102,8 @@ class MarketDataHandler(Actor):
         context["track"], context["pool"] = spine.track_address, self.pool.address
         context["feed"], context["todo"] = self.feed.address, address_of(self.todo)
         context["decoded"] = address_of(self.feed.decoded)
+        # Unique in a capture, also after a restart.
+        self.feed.serial = int(spine.control.rows[spine.publisher]["restarts"]) << 14
         self.pool.record["gather_ns"] = options.gather_ms * 1_000_000
         self.clock = Calibration()
         self.turn_ticks = int(TURN_S * float(self.clock.fix["ticks_per_second"]))
@@ -117,7 +119,8 @@ class MarketDataHandler(Actor):
         self._note_tables()
         for venue, symbols in self.streams:
             self._open_stream(venue, symbols, now)
-        self.bases = Bases(self.feed, self._session, self.asking.snapshot, self._send)
+        asking = self._session, self.asking.snapshot, self._send, self._keep_base
+        self.bases = Bases(self.feed, *asking)
         listing, every_s = self.asking.listing, options.listings_s or np.inf
         self.listings = Listings(options.wanted, listing, every_s, now)
         self.checks = CrossChecks(self.feed, self._sides, options.checks_s or np.inf, now)
@@ -203,8 +206,7 @@ class MarketDataHandler(Actor):
             times = self.refused[f"{name}: {reason}"]
             if times & (times - 1) == 0:  # the 1st, 2nd, 4th, 8th: no flood
                 LOG.warning("%s: refused (%s), %d times: %.200r", name, reason, times, text)
-            if instrument >= 0 and self.feed.phase(instrument) in ("live", "bridging"):
-                take.break_book(self.feed.address, instrument, 0)
+            if instrument >= 0 and self.feed.phase(instrument) == "gap":
                 self.bases.need(instrument, now)
         elif what == CUT_OFF:
             self.pool.at[row][1].close(now, "the venue's messages were not all there")
@@ -250,6 +252,11 @@ class MarketDataHandler(Actor):
 
     def _send(self, instrument: int, text: str, now: float) -> None:
         self.pool.send(self.stream_of[instrument], text, now)
+
+    def _keep_base(self, instrument: int, body: bytes) -> None:
+        session = self._session(instrument)
+        if files := self.raws.get(session.venue.name):
+            files.snapshot(time.time_ns(), session.symbols[instrument], body)
 
     def _sides(self, instrument: int) -> Future:
         return self.asking.sides(self._session(instrument), instrument, self.tables)

@@ -97,9 +97,6 @@ def take_message(feed_address, connection, text, length, received, unnamed):
     link = records_at(link_address, 1, CONNECTION)[0]
     result = records_at(feed["decoded"], 1, DECODED)[0]
     records_at(feed["track"], 1, TRACK)[0]["origin"] = received
-    link["messages"] += 1
-    link["bytes"] += length
-    link["received"] = received
     status = codecs.decode(
         link["codec"],
         text,
@@ -112,6 +109,11 @@ def take_message(feed_address, connection, text, length, received, unnamed):
     )
     if status != decoded.OK:
         link["refused"] += 1
+        instrument = result["instrument"]
+        if instrument >= 0:  # at once: what follows it would be published of a book with a hole
+            address = feed["followed"] + instrument * FOLLOWED_BYTES
+            if records_at(address, 1, FOLLOWED)[0]["connection"] == connection:
+                break_book(feed_address, instrument, np.int64(0))
         return np.int64(REFUSED)
     if result["ts_exchange"] > 0:
         link["ts_exchange"] = result["ts_exchange"]
