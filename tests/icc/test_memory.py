@@ -53,3 +53,17 @@ def test_a_record_type_is_numpys_of_the_same_fields():
     fields = [("price", "i8"), ("volume", "i8"), ("instrument", "i4"), ("words", "i2", (4,))]
     assert made == np.dtype([*fields, ("timing", inner)], align=True)
     assert made.isalignedstruct
+
+
+INSIDE = record_type("i8 before", ("pair", PAIR))
+
+
+@compiled
+def address_inside(address):
+    return address_of(records_at(address, 1, INSIDE)[0]["pair"])
+
+
+def test_a_record_within_a_record_has_an_address():
+    outer = aligned_zeros(1, INSIDE)
+    assert address_inside(address_of(outer)) == address_of(outer) + 8
+    assert address_of(outer[0]["pair"]) == address_of(outer) + 8
