@@ -85,3 +85,17 @@ def test_a_word_is_little_endian_wherever_it_begins():
     for at in range(8):
         expected = int.from_bytes(text[at : at + 8].tobytes(), "little", signed=True)
         assert ask_word(address_of(text) + at) == word_at(address_of(text) + at) == expected
+
+
+INSIDE = record_type("i8 before", ("pair", PAIR))
+
+
+@compiled
+def address_inside(address):
+    return address_of(records_at(address, 1, INSIDE)[0]["pair"])
+
+
+def test_a_record_within_a_record_has_an_address():
+    outer = aligned_zeros(1, INSIDE)
+    assert address_inside(address_of(outer)) == address_of(outer) + 8
+    assert address_of(outer[0]["pair"]) == address_of(outer) + 8

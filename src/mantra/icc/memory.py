@@ -1,7 +1,8 @@
 """Addresses and records: the only way here from an address to an array, and back.
 
 Compiled code passes addresses (int64) between rooms, never arrays: one signature for every record
-type, so a function is compiled once, and cached once. `records_at` turns an address into an array
+type, so a function is compiled once, and cached once. Within a room it may pass a record itself:
+compiled code hands on its address. `records_at` turns an address into an array
 of records where the fields are needed.
 
     update = records_at(address, 1, L2_UPDATE)[0]
