@@ -153,6 +153,7 @@ def test_what_is_killed_starts_again(venues, tmp_path):
 def test_a_killed_capture_keeps_all_but_its_last_moments(venues, tmp_path):
     running = Running(tmp_path)
     running.until(lambda: running.rows() > 500)
+    running.until(lambda: all(any(running.directory.glob(f"raw/{name}.*.gz")) for name in VENUES))
     children, before = running.children(), running.rows()
     os.kill(running.process.pid, signal.SIGKILL)
     for child in children:

@@ -214,12 +214,9 @@ def _take(batch_address, row):
     if carried == row:
         return todo
     if link["bridged"]:
-        again = carried < 0 and batch["slot"] == batch["unnamed"]  # not an answer to REST
-        if batch["slot"] == batch["unnamed"]:
+        if batch["slot"] == batch["unnamed"]:  # not an answer to REST
             before[instrument], followed["connection"] = carried, row
-    else:
-        again = carried < 0 and row > before[instrument]
-    if again:
+    elif carried < 0 and row > before[instrument]:
         followed["connection"], link["last_id"] = row, last_id
         todo = take.take_message(feed_address, row, text, length, batch["ts_local"], batch["slot"])
     return todo

@@ -107,7 +107,7 @@ class Feed:
 
     def drop(self, instrument: int) -> None:
         """Nobody wants the instrument any more: its book is off."""
-        self.followed[instrument]["connection"] = -1
+        self.followed[instrument]["connection"] = take.UNWANTED
         take.happen(address_of(self.followed) + instrument * take.FOLLOWED_BYTES, phases.CUT)
 
     def ask(self, connection: int, instrument: int) -> None:

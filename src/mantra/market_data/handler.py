@@ -156,6 +156,9 @@ class MarketDataHandler(Actor):
         self._show(time.monotonic())
         self.asking.close()
         self.pool.shut()
+        for row, stream in self.by_row.items():
+            if files := self.raws.get(self.sessions[stream].venue.name):
+                files.ended(time.time_ns(), int(self.feed.connections[row]["serial"]))
         for files in self.raws.values():
             files.close()
 

@@ -34,6 +34,8 @@ KEEP = 3  # a change without a base: keep a copy, hand it in again behind the ba
 BROKEN = 4  # ask for a new base of DECODED.instrument; where snapshots come by REST, KEEP as well
 CUT_OFF = 5  # the connection lost messages, nobody knows whose: all its books are broken
 
+# In place of FOLLOWED.connection: nobody wants the book any more, whatever still comes.
+UNWANTED = -2
 LEVELS_MAX = 1 << 17  # of one message: Coinbase's BTC-USD has 44,000
 
 
@@ -222,7 +224,7 @@ def _take_group(feed_address, connection, first, count):
     address = feed["followed"] + instrument * FOLLOWED_BYTES
     followed = records_at(address, 1, FOLLOWED)[0]
     followed["messages"] += 1
-    if followed["connection"] < 0:
+    if followed["connection"] == UNWANTED:
         followed["old"] += 1
         return np.int64(NOTHING)
     if followed["connection"] != connection and not link["bridged"]:
@@ -346,7 +348,7 @@ def _publish_trades(feed_address, connection):
             again = kind != followed["trade_kind"] or trade["trade_id"] <= followed["trade_id"]
         else:
             again = followed["connection"] != connection
-        if again or followed["connection"] < 0 or trade["flags"] & enums.SNAPSHOT:
+        if again or followed["connection"] == UNWANTED or trade["flags"] & enums.SNAPSHOT:
             followed["old_trades"] += 1
             continue
         followed["trade_id"] = trade["trade_id"]
