@@ -76,4 +76,4 @@ def test_a_symbol_that_only_an_answer_was_asked_for_is_found(run):
 @pytest.mark.parametrize("symbol", ["a" * 30, "a b", "\u00e4", ""])
 def test_what_cannot_be_a_symbol_is_refused(run, symbol):
     done = run([depth(1, 2, "1:1", symbol=symbol), depth(1, 2, "1:1")])
-    assert done.report.refused == {"unknown symbol": 1}
+    assert sum(done.report.refused.values()) == 1  # not among symbols, or hidden by escapes
