@@ -12,7 +12,6 @@ handler makes its connections anew, and every book says that it was broken.
 
 import json
 import logging
-import platform
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,15 +19,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mantra import __version__
 from mantra.actors.core_process import CoreLine
 from mantra.actors.supervisor import Supervisor
-from mantra.archive.recorder import Recorder
 from mantra.backtest.report import archive_facts
 from mantra.config import CaptureConfig, ConfigError, Followed
-from mantra.core_map import core_lines
+from mantra.core_map import core_lines, make_recorder
 from mantra.exchanges.listing import ONLINE, Listed
-from mantra.machine import versions
 from mantra.market_data import listings
 from mantra.market_data.handler import MarketDataHandler, Options
 from mantra.market_data.status import Status
@@ -36,7 +32,7 @@ from mantra.market_data.venues import VENUES, Place, plan
 from mantra.messages.tables import Tables
 from mantra.transport.tls import TransportError
 
-HANDLER, RECORDER = "market-data", "recorder"
+HANDLER = "market-data"
 SPARE = 1024  # instruments that may be listed while it runs
 # A new base of every book of a connection comes at once: 40,000 levels in one message.
 CAPACITIES = {"l2": 1 << 20, "trades": 1 << 16, "events": 1 << 16}
@@ -83,16 +79,7 @@ def build_capture(config: CaptureConfig, run: str) -> Capture:
         checks_s=settings.checks_s,
     )
     handler = MarketDataHandler(HANDLER, tables, streams, places, options)
-    facts = {
-        "run": run,
-        "config": config.model_dump(mode="json"),
-        "tables": tables.as_dict(),
-        "versions": versions() | {"mantra": __version__},
-        "machine": platform.machine(),
-    }
-    kept = config.recorder
-    recorder = Recorder(RECORDER, directory / "archive", facts, kept.flush_s, kept.segment_mb << 20)
-    lines = core_lines(config, [handler, recorder])
+    lines = core_lines(config, [handler, make_recorder(config, run, directory, tables)])
     for line in lines:
         line.on_death = "restart"
     return Capture(config, run, directory, tables, handler, lines)

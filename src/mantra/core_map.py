@@ -1,19 +1,41 @@
-"""The core map: which process runs which actors on which core.
+"""The core map: which process runs which actors on which core; and the recorder all runs have.
 
-In:        the config's [[cores]], or none; the actors of a run.
-Out:       CoreLines for the supervisor.
+In:        the config's [[cores]] and [recorder], or none; the actors of a run.
+Out:       CoreLines for the supervisor; a Recorder.
 Must not know: what the actors do, beyond which belong to the venue's side and which to ours.
 """
 
 import os
+import platform
+from pathlib import Path
 
 from mantra.actors.actor import Actor
 from mantra.actors.core_loop import IDLE_STRATEGIES
 from mantra.actors.core_process import CoreLine
+from mantra.archive.recorder import Recorder
 from mantra.config import CaptureConfig, Config, ConfigError, CoreConfig
 from mantra.exchanges.mock.exchange import MockExchange
+from mantra.machine import versions
+from mantra.messages.tables import Tables
 from mantra.models.model_actor import ModelActor
 from mantra.overseer.overseer import Overseer
+
+RECORDER = "recorder"
+
+
+def make_recorder(
+    config: Config | CaptureConfig, run: str, directory: Path, tables: Tables
+) -> Recorder:
+    """Of a run into its directory, with what its archive says of where it comes from."""
+    facts = {
+        "run": run,
+        "config": config.model_dump(mode="json"),
+        "tables": tables.as_dict(),
+        "versions": versions(),
+        "machine": platform.machine(),
+    }
+    kept = config.recorder
+    return Recorder(RECORDER, directory / "archive", facts, kept.flush_s, kept.segment_mb << 20)
 
 
 def core_lines(config: Config | CaptureConfig, actors: list[Actor]) -> list[CoreLine]:

@@ -18,13 +18,7 @@ NAME_LETTERS = 20
 
 def config_for_archive(data: Path, model: str, changes: dict[str, Any]) -> Config:
     """Raises ConfigError for what is no archive, or one without tables."""
-    try:
-        content = ArchiveReader(data).metadata.get("tables")
-    except ArchiveError as error:
-        raise ConfigError(f"--data: {error}") from None
-    if content is None:
-        raise ConfigError(f"--data {data}: this archive holds no instrument tables")
-    tables = Tables.from_dict(content)
+    tables = recorded_tables("--data", data)
     raw: dict[str, Any] = {"source": {"kind": "replay", "data": str(data)}, "venues": []}
     for venue in tables.venues:
         balances = _balances(tables, int(venue["id"]))
@@ -37,6 +31,18 @@ def config_for_archive(data: Path, model: str, changes: dict[str, Any]) -> Confi
         table, field = key.split(".")
         raw.setdefault(table, {})[field] = value
     return check_config(raw, "the options")
+
+
+def recorded_tables(key: str, data: Path) -> Tables:
+    """An archive's tables. Raises ConfigError, naming the key, for what has none."""
+    try:
+        content = ArchiveReader(data).metadata.get("tables")
+    except ArchiveError as error:
+        raise ConfigError(f"{key}: {error}") from None
+    if content is None:
+        what = "this archive holds no instrument tables; make one with 'mantra import'"
+        raise ConfigError(f"{key} = {data}: {what}")
+    return Tables.from_dict(content)
 
 
 def _word(model: str) -> str:

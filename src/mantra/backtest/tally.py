@@ -100,7 +100,6 @@ class Tally:
                 position.bought += volume
                 position.cash -= self.worth(key[1], price, volume, amounts.UP)
             else:
-                assert fill["side"] == enums.ASK
                 position.sold += volume
                 position.cash += self.worth(key[1], price, volume, amounts.DOWN)
             asset = int(fill["fee_asset"])

@@ -271,12 +271,10 @@ class Tables:
                 if seqlock_vector.try_read_row(handle, i, target) > 0:
                     used = i + 1
             setattr(tables, table, rows[:used])
-        for table, names in (
-            ("venues", [name.decode() for name in tables.venues["name"]]),
-            ("assets", [name.decode() for name in tables.assets["name"]]),
-            ("instruments", tables.instrument_names()),
-        ):
-            tables._ids[table] = {name: i for i, name in enumerate(names)}
+        venues, assets = tables.venues["name"].tolist(), tables.assets["name"].tolist()
+        names = ([*map(bytes.decode, venues)], [*map(bytes.decode, assets)])
+        for table, found in zip(TABLES, (*names, tables.instrument_names()), strict=True):
+            tables._ids[table] = {name: i for i, name in enumerate(found)}
         return tables
 
     # ------------------------------------------------------------ keeping
@@ -306,12 +304,9 @@ class Tables:
             raise ValueError(f"tables: expected an object with format {JSON_FORMAT}")
         tables = cls()
         try:
-            for fields in content["venues"]:
-                tables.add_venue(**fields)
-            for fields in content["assets"]:
-                tables.add_asset(**fields)
-            for fields in content["instruments"]:
-                tables.add_instrument(**fields)
+            for kind in ("venue", "asset", "instrument"):
+                for fields in content[f"{kind}s"]:
+                    getattr(tables, f"add_{kind}")(**fields)
         except (KeyError, TypeError) as error:
             raise ValueError(f"tables: {error}") from None
         return tables
