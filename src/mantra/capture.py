@@ -69,15 +69,9 @@ def build_capture(config: CaptureConfig, run: str) -> Capture:
         followed = [one.symbol for one in instruments if one.status == ONLINE]
         streams += plan(venue, followed)
     directory = config.capture.directory / run
-    settings = config.capture
-    options = Options(
-        gather_ms=settings.gather_ms,
-        raw=directory if settings.raw else None,
-        listings_s=settings.listings_s,
-        wanted=wanted,
-        spare=SPARE,
-        checks_s=settings.checks_s,
-    )
+    times = config.capture.model_dump(exclude={"directory", "raw"})
+    raw = directory if config.capture.raw else None
+    options = Options(raw=raw, wanted=wanted, spare=SPARE, **times)
     handler = MarketDataHandler(HANDLER, tables, streams, places, options)
     lines = core_lines(config, [handler, make_recorder(config, run, directory, tables)])
     for line in lines:
@@ -95,18 +89,18 @@ def _is_elsewhere(venue: str, said: Followed) -> bool:
 
 
 def _is_wanted(said: Followed, one: Listed) -> bool:
-    return (not said.symbols or one.symbol in said.symbols) and (
-        not said.quotes or one.quote in said.quotes
-    )
+    symbols, quotes = said.symbols or [one.symbol], said.quotes or [one.quote]
+    return one.symbol in symbols and one.quote in quotes
 
 
 def _listed(venue: str, said: Followed, places: dict[str, Place]) -> list[Listed]:
     """What the venue lists of what is wanted, halted instruments too: they may trade again."""
+    where = f"venues.{venue}"
     if venue in places:  # what is kept is the venue's own
         try:
             found = listings.fetch(venue, *places[venue][1:])
         except (TransportError, listings.ListingError) as error:
-            raise ConfigError(f"venues.{venue}: {error}") from None
+            raise ConfigError(f"{where}: {error}") from None
     else:
         listing = listings.load(venue)
         found = listing.instruments
@@ -116,16 +110,14 @@ def _listed(venue: str, said: Followed, places: dict[str, Place]) -> list[Listed
     there = {one.symbol for one in found}
     if missing := [symbol for symbol in said.symbols if symbol not in there]:
         raise ConfigError(
-            f"venues.{venue}.symbols: {missing[0]!r} is not listed; see 'mantra instruments'"
+            f"{where}.symbols: {missing[0]!r} is not listed; see 'mantra instruments'"
         )
     if not any(one.status == ONLINE for one in wanted):
-        raise ConfigError(f"venues.{venue}: nothing that is asked for trades there now")
+        raise ConfigError(f"{where}: nothing that is asked for trades there now")
     return wanted
 
 
-def run_capture(
-    capture: Capture, each_look: Look | None = None, seconds: float = float("inf")
-) -> dict:
+def run_capture(capture: Capture, each_look: Look, seconds: float) -> dict:
     """Run it until it is stopped, or for so many seconds from when all is started; the report."""
     capture.directory.mkdir(parents=True, exist_ok=True)
     share_tables = partial(capture.tables.publish, capture.run, SPARE)
@@ -133,9 +125,7 @@ def run_capture(
     supervisor = Supervisor(capture.run, capture.lines, capacities, True, share_tables)
     with supervisor:
         status, began = Status(capture.run, HANDLER), time.monotonic()
-        ended = supervisor.watch(
-            lambda watched: each_look(watched, status) if each_look else None, began + seconds
-        )
+        ended = supervisor.watch(lambda watched: each_look(watched, status), began + seconds)
         seconds, tables = time.monotonic() - began, Tables.attach(capture.run)
     # What the last words of the actors were: we have it mapped, though it has no name any more.
     report: dict[str, Any] = {

@@ -48,21 +48,19 @@ def core_lines(config: Config | CaptureConfig, actors: list[Actor]) -> list[Core
     placed: list[str] = []
     lines = []
     for index, line in enumerate(config.cores or _default_cores(actors)):
+        where = f"cores[{index}]"
         for name in line.actors:
             if name not in by_name:
-                raise ConfigError(
-                    f"cores[{index}].actors: no actor {name!r}; there are: {', '.join(by_name)}"
-                )
+                known = ", ".join(by_name)
+                raise ConfigError(f"{where}.actors: no actor {name!r}; there are: {known}")
             if name in placed:
-                raise ConfigError(f"cores[{index}].actors: {name!r} is on another line already")
+                raise ConfigError(f"{where}.actors: {name!r} is on another line already")
             placed.append(name)
             actor = by_name[name]
             if isinstance(actor, Overseer):
                 actor.rehearses = line.idle in ("spin", "pause")
         if line.core is not None and line.core not in there:
-            raise ConfigError(
-                f"cores[{index}].core = {line.core}: this process may use {sorted(there)}"
-            )
+            raise ConfigError(f"{where}.core = {line.core}: this process may use {sorted(there)}")
         here, idle = [by_name[name] for name in line.actors], IDLE_STRATEGIES.index(line.idle)
         lines.append(CoreLine(here, line.core, idle, line.on_death))
     if missing := [name for name in by_name if name not in placed]:
@@ -81,10 +79,6 @@ def _default_cores(actors: list[Actor]) -> list[CoreConfig]:
     recorders = [a.name for a in actors if a.stops_last]
     # With a core to itself a line may spin; the recorder of a two-core machine needs a share.
     idle = "pause" if len(cores) > 2 else "yield"
-    lines = [CoreConfig(actors=venue, core=cores[0], idle=idle)]
-    if traders:
-        lines.append(CoreConfig(actors=traders, core=cores[1 % len(cores)], idle=idle))
-    if recorders:
-        core = cores[2] if len(cores) > 2 else None
-        lines.append(CoreConfig(actors=recorders, core=core, idle="sleep"))
-    return lines
+    second, third = cores[1 % len(cores)], cores[2] if len(cores) > 2 else None
+    places = ((venue, cores[0], idle), (traders, second, idle), (recorders, third, "sleep"))
+    return [CoreConfig(actors=a, core=core, idle=how) for a, core, how in places if a]

@@ -74,11 +74,9 @@ class System:
     @property
     def capacities(self) -> dict[str, int]:
         """Slots by queue, where they are not the spine's defaults."""
-        unread = {}
-        if not self.config.recorder.enabled:
-            names = spine.queue_names(self.actors)
-            unread = {n: UNREAD_CAPACITY for n in names if n.startswith(spine.TIMINGS_PREFIX)}
-        return {**CAPACITIES, **unread, **self.config.queues}
+        timings = [n for n in spine.queue_names(self.actors) if n.startswith(spine.TIMINGS_PREFIX)]
+        unread = {} if self.config.recorder.enabled else dict.fromkeys(timings, UNREAD_CAPACITY)
+        return CAPACITIES | unread | self.config.queues
 
 
 def new_run_name() -> str:
@@ -142,10 +140,9 @@ def _mock_exchanges(config: Config, tables: Tables) -> list[Actor]:
             if getattr(venue, fee) is not None:
                 tables.instruments[fee][of_venue] = getattr(venue, fee)
         options = MockOptions(answers_unknown=index == 0)
+        name = f"mock-{venue.name}"
         with _blaming(f"venues[{index}].balances"):
-            exchanges.append(
-                MockExchange(f"mock-{venue.name}", venue.name, tables, venue.balances, options)
-            )
+            exchanges.append(MockExchange(name, venue.name, tables, venue.balances, options))
     return exchanges
 
 
@@ -162,15 +159,11 @@ def _models(config: Config, tables: Tables) -> list[ModelActor]:
             if model.instruments.count(name) > 1:
                 raise ConfigError(f"{where}.instruments: {name!r} is there twice")
             if name.split("@")[1] not in mocked:
-                raise ConfigError(
-                    f"{where}.instruments: {name!r}: no [[venues]] entry for its venue, so nobody "
-                    f"would answer its orders"
-                )
+                what = "no [[venues]] entry for its venue, so nobody would answer its orders"
+                raise ConfigError(f"{where}.instruments: {name!r}: {what}")
         with _blaming(where):
-            code = load_model(model.model)
-            actors.append(
-                ModelActor(model.name, index, code, instruments, tables, model.parameters)
-            )
+            given = (load_model(model.model), instruments, tables, model.parameters)
+            actors.append(ModelActor(model.name, index, *given))
     return actors
 
 

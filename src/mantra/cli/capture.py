@@ -132,20 +132,17 @@ def live_table(
     with Live(console=console, auto_refresh=False, transient=True) as live:
 
         def draw(supervisor: "Supervisor", status: "Status") -> None:
-            nonlocal drawn, listed, tables
+            nonlocal before, drawn, listed, tables
             now = time.monotonic()
             if quiet or now - drawn < every_s:
                 return
             venues = status.venues(tables)
             if (found := sum(venue["listed"] for venue in venues)) != listed:
                 listed, tables = found, type(tables).attach(capture.run)
-            rows = []
-            for venue in venues:
-                name = venue["venue"]
-                rate = (venue["messages"] - before.get(name, 0)) / (now - drawn)
-                before[name] = venue["messages"]
-                rows.append(_row(venue, rate))
-            drawn = now
+            counts = {venue["venue"]: venue["messages"] for venue in venues}
+            rates = [(n - before.get(name, 0)) / (now - drawn) for name, n in counts.items()]
+            rows = [_row(venue, rate) for venue, rate in zip(venues, rates, strict=True)]
+            drawn, before = now, counts
             keys = ("connections", "streams", "live", "instruments", "rate", "gaps", "raw_full")
             sums = {key: sum(row[key] for row in rows) for key in keys}
             line = _line(sums, capture, supervisor, now - began)

@@ -10,15 +10,14 @@ import click
 import numpy as np
 from rich.console import Console
 
-from mantra.cli.main import FILE, FOLDER, JSON, answer
+from mantra.cli.main import FILE, FOLDER, JSON, VENUES, answer
 from mantra.cli.status import progress_bar, table
 
 OUT = click.Path(path_type=Path)
 DIRECTORY = click.argument("directory", type=FOLDER)
 LIMIT = 20
 # The import's own, whose table is not loaded here.
-IMPORTS: tuple[str, ...] = ("binance", "bitfinex", "bitstamp", "coinbase", "coinbase-exchange")
-IMPORTS += ("kraken", "kraken-v1", "tardis")
+IMPORTS = sorted((*VENUES, "coinbase-exchange", "kraken-v1", "tardis"))
 
 
 @click.command("import")

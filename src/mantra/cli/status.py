@@ -74,10 +74,8 @@ def live_line(quiet: bool) -> Iterator[Callable[["Supervisor", "Tally"], None]]:
 def progress_bar(what: str, quiet: bool) -> Iterator[Callable[[int, int], None]]:
     """A function `(done, total)` in bytes that moves a bar."""
     console = Console(stderr=True)
-    if quiet or not console.is_terminal:
-        yield lambda done, total: None
-        return
+    silent = quiet or not console.is_terminal
     columns = (TextColumn(what), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
+    with Progress(*columns, console=console, transient=True, disable=silent) as bar:
         task = bar.add_task(what)
         yield lambda done, total: bar.update(task, completed=done, total=total)

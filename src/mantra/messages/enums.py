@@ -16,9 +16,10 @@ BID, ASK = range(2)
 SIDES = ("bid", "ask")
 
 # L2Update and TradeUpdate flags.
-FIRST = 1  # first level of an atomic group
-LAST = 2  # last level: the book is consistent again
-SNAPSHOT = 4  # the group replaces the whole book
+# FIRST     first level of an atomic group
+# LAST      last level: the book is consistent again
+# SNAPSHOT  the group replaces the whole book
+FIRST, LAST, SNAPSHOT = 1, 2, 4
 
 # OrderRequest kinds.
 NEW, AMEND, CANCEL = range(3)

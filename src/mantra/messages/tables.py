@@ -171,16 +171,13 @@ class Tables:
         check_exponent(volume_exponent)
         base_shift = int(self.assets[base]["exponent"]) - volume_exponent
         if base_shift < 0:
-            raise ValueError(
-                f"volume_exponent {volume_exponent} is finer than its base asset's "
-                f"{int(self.assets[base]['exponent'])}: give the asset at least as many decimals"
-            )
+            what = f"volume_exponent {volume_exponent} is finer than its base asset's"
+            finest = base_shift + volume_exponent
+            raise ValueError(f"{what} {finest}: give the asset at least as many decimals")
         quote_shift = int(self.assets[quote]["exponent"]) - price_exponent - volume_exponent
         if -quote_shift > EXPONENT_MAX:
-            raise ValueError(
-                f"price and volume have {-quote_shift} decimals more than the quote asset: "
-                f"at most {EXPONENT_MAX} are possible"
-            )
+            what = f"price and volume have {-quote_shift} decimals more than the quote asset"
+            raise ValueError(f"{what}: at most {EXPONENT_MAX} are possible")
         return {
             "base_multiplier": 10**base_shift,
             "quote_multiplier": 10 ** max(quote_shift, 0),
@@ -287,13 +284,11 @@ class Tables:
             exponents = self._exponents(row)
             sizes = {size: format_decimal(row[size], exponents[of]) for size, of in SIZES.items()}
             instruments.append(fields | sizes | {"symbol": row["symbol"].decode()})
+        assets = [{"name": a["name"].decode(), "exponent": int(a["exponent"])} for a in self.assets]
         return {
             "format": JSON_FORMAT,
             "venues": [{"name": row["name"].decode()} for row in self.venues],
-            "assets": [
-                {"name": row["name"].decode(), "exponent": int(row["exponent"])}
-                for row in self.assets
-            ],
+            "assets": assets,
             "instruments": instruments,
         }
 

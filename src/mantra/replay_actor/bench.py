@@ -40,8 +40,7 @@ class Feeder(actor.Actor):
     def __init__(self, inputs: tuple[str, ...], caches: dict[str, int], ticks_per_second: float):
         super().__init__("feeder")
         self.writes = inputs  # type: ignore[misc]
-        self.caches = caches  # rows by name of the model
-        self.ticks_per_second = ticks_per_second
+        self.caches, self.ticks_per_second = caches, ticks_per_second  # caches: rows by model
 
     def vectors(self) -> dict[str, tuple[np.dtype, int]]:
         return {CACHE_PREFIX + name: (IDEAL_ORDER, rows) for name, rows in self.caches.items()}
