@@ -12,7 +12,6 @@ handler makes its connections anew, and every book says that it was broken.
 
 import json
 import logging
-import platform
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,15 +19,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mantra import __version__
 from mantra.actors.core_process import CoreLine
 from mantra.actors.supervisor import Supervisor
-from mantra.archive.recorder import Recorder
 from mantra.backtest.report import archive_facts
 from mantra.config import CaptureConfig, ConfigError, Followed
-from mantra.core_map import core_lines
+from mantra.core_map import core_lines, make_recorder
 from mantra.exchanges.listing import ONLINE, Listed
-from mantra.machine import versions
 from mantra.market_data import listings
 from mantra.market_data.handler import MarketDataHandler, Options
 from mantra.market_data.status import Status
@@ -36,7 +32,7 @@ from mantra.market_data.venues import VENUES, Place, plan
 from mantra.messages.tables import Tables
 from mantra.transport.tls import TransportError
 
-HANDLER, RECORDER = "market-data", "recorder"
+HANDLER = "market-data"
 SPARE = 1024  # instruments that may be listed while it runs
 # A new base of every book of a connection comes at once: 40,000 levels in one message.
 CAPACITIES = {"l2": 1 << 20, "trades": 1 << 16, "events": 1 << 16}
@@ -73,26 +69,11 @@ def build_capture(config: CaptureConfig, run: str) -> Capture:
         followed = [one.symbol for one in instruments if one.status == ONLINE]
         streams += plan(venue, followed)
     directory = config.capture.directory / run
-    settings = config.capture
-    options = Options(
-        gather_ms=settings.gather_ms,
-        raw=directory if settings.raw else None,
-        listings_s=settings.listings_s,
-        wanted=wanted,
-        spare=SPARE,
-        checks_s=settings.checks_s,
-    )
+    times = config.capture.model_dump(exclude={"directory", "raw"})
+    raw = directory if config.capture.raw else None
+    options = Options(raw=raw, wanted=wanted, spare=SPARE, **times)
     handler = MarketDataHandler(HANDLER, tables, streams, places, options)
-    facts = {
-        "run": run,
-        "config": config.model_dump(mode="json"),
-        "tables": tables.as_dict(),
-        "versions": versions() | {"mantra": __version__},
-        "machine": platform.machine(),
-    }
-    kept = config.recorder
-    recorder = Recorder(RECORDER, directory / "archive", facts, kept.flush_s, kept.segment_mb << 20)
-    lines = core_lines(config, [handler, recorder])
+    lines = core_lines(config, [handler, make_recorder(config, run, directory, tables)])
     for line in lines:
         line.on_death = "restart"
     return Capture(config, run, directory, tables, handler, lines)
@@ -108,18 +89,18 @@ def _is_elsewhere(venue: str, said: Followed) -> bool:
 
 
 def _is_wanted(said: Followed, one: Listed) -> bool:
-    return (not said.symbols or one.symbol in said.symbols) and (
-        not said.quotes or one.quote in said.quotes
-    )
+    symbols, quotes = said.symbols or [one.symbol], said.quotes or [one.quote]
+    return one.symbol in symbols and one.quote in quotes
 
 
 def _listed(venue: str, said: Followed, places: dict[str, Place]) -> list[Listed]:
     """What the venue lists of what is wanted, halted instruments too: they may trade again."""
+    where = f"venues.{venue}"
     if venue in places:  # what is kept is the venue's own
         try:
             found = listings.fetch(venue, *places[venue][1:])
         except (TransportError, listings.ListingError) as error:
-            raise ConfigError(f"venues.{venue}: {error}") from None
+            raise ConfigError(f"{where}: {error}") from None
     else:
         listing = listings.load(venue)
         found = listing.instruments
@@ -129,16 +110,14 @@ def _listed(venue: str, said: Followed, places: dict[str, Place]) -> list[Listed
     there = {one.symbol for one in found}
     if missing := [symbol for symbol in said.symbols if symbol not in there]:
         raise ConfigError(
-            f"venues.{venue}.symbols: {missing[0]!r} is not listed; see 'mantra instruments'"
+            f"{where}.symbols: {missing[0]!r} is not listed; see 'mantra instruments'"
         )
     if not any(one.status == ONLINE for one in wanted):
-        raise ConfigError(f"venues.{venue}: nothing that is asked for trades there now")
+        raise ConfigError(f"{where}: nothing that is asked for trades there now")
     return wanted
 
 
-def run_capture(
-    capture: Capture, each_look: Look | None = None, seconds: float = float("inf")
-) -> dict:
+def run_capture(capture: Capture, each_look: Look, seconds: float) -> dict:
     """Run it until it is stopped, or for so many seconds from when all is started; the report."""
     capture.directory.mkdir(parents=True, exist_ok=True)
     share_tables = partial(capture.tables.publish, capture.run, SPARE)
@@ -146,9 +125,7 @@ def run_capture(
     supervisor = Supervisor(capture.run, capture.lines, capacities, True, share_tables)
     with supervisor:
         status, began = Status(capture.run, HANDLER), time.monotonic()
-        ended = supervisor.watch(
-            lambda watched: each_look(watched, status) if each_look else None, began + seconds
-        )
+        ended = supervisor.watch(lambda watched: each_look(watched, status), began + seconds)
         seconds, tables = time.monotonic() - began, Tables.attach(capture.run)
     # What the last words of the actors were: we have it mapped, though it has no name any more.
     report: dict[str, Any] = {

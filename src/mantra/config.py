@@ -196,7 +196,7 @@ def load_config(path: Path | None, changes: dict[str, Any] | None = None) -> Con
 
 def load_capture(path: Path | None, changes: dict[str, Any]) -> CaptureConfig:
     """The same for `mantra capture`; None: `changes` say all."""
-    raw = read_toml(path, changes) if path else read_toml(Path("/dev/null"), changes)
+    raw = read_toml(path or Path("/dev/null"), changes)
     return check_config(raw, str(path or "the options"), CaptureConfig)
 
 

@@ -14,12 +14,14 @@ import re
 from pathlib import Path
 from typing import Any
 
+from mantra import __version__
+
 ROOT = Path("/")
 UNKNOWN = "unknown"
 
 CPU = "sys/devices/system/cpu"
 CLOCK = "sys/devices/system/clocksource/clocksource0"
-VERSIONED = ("mantra", "numba", "llvmlite", "numpy", "pcodec")
+VERSIONED = ("numba", "llvmlite", "numpy", "pcodec")
 
 
 def read(root: Path, path: str) -> str:
@@ -146,13 +148,8 @@ def cpu_quota(root: Path = ROOT) -> float | None:
 
 
 def versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
-    for name in VERSIONED:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
+    ours = {"python": platform.python_version(), "mantra": __version__}
+    return ours | {name: importlib.metadata.version(name) for name in VERSIONED}
 
 
 def machine_facts(root: Path = ROOT) -> dict[str, Any]:

@@ -14,7 +14,6 @@ A tick's way through what is wired here, file by file:
 """
 
 import os
-import platform
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,27 +23,25 @@ from pathlib import Path
 
 import numpy as np
 
-from mantra import __version__
 from mantra.actors import core_loop, spine
 from mantra.actors.actor import Actor
 from mantra.actors.core_loop import IDLE_STRATEGIES
 from mantra.actors.core_process import CoreLine
 from mantra.actors.supervisor import Supervisor
-from mantra.archive import ArchiveError, ArchiveReader
-from mantra.archive.recorder import Recorder
+from mantra.archive import ArchiveError
+from mantra.backtest.default_config import recorded_tables
 from mantra.backtest.replay import Replay
 from mantra.backtest.report import archive_facts, gather
 from mantra.backtest.tally import Tally
 from mantra.compiled import fill_cache
 from mantra.config import Config, ConfigError, Limits, Simulated, load_config
-from mantra.core_map import core_lines
+from mantra.core_map import core_lines, make_recorder
 from mantra.exchanges.mock.exchange import MockExchange
 from mantra.exchanges.mock.state import MockOptions
 from mantra.exchanges.simulated.generator import default_markets, default_tables
 from mantra.exchanges.simulated.venue import SimulatedVenue
 from mantra.icc import seqlock_vector
 from mantra.icc.memory import address_of, aligned_zeros
-from mantra.machine import versions
 from mantra.messages.decimals import to_units
 from mantra.messages.tables import Tables
 from mantra.models.contract import ModelError, compile_model, load_model
@@ -54,7 +51,7 @@ from mantra.overseer.refusals import REFUSALS
 from mantra.overseer.state import COUNTERS
 from mantra.telemetry.clock import describe, ns_per_tick
 
-FEED, OVERSEER, RECORDER = "feed", "overseer", "recorder"
+FEED, OVERSEER = "feed", "overseer"
 UNREAD_CAPACITY = 1 << 10  # of timings that nobody records: the latest, for observers
 CAPACITIES = {"l2": 1 << 16, "trades": 1 << 14}
 
@@ -77,11 +74,9 @@ class System:
     @property
     def capacities(self) -> dict[str, int]:
         """Slots by queue, where they are not the spine's defaults."""
-        unread = {}
-        if not self.config.recorder.enabled:
-            names = spine.queue_names(self.actors)
-            unread = {n: UNREAD_CAPACITY for n in names if n.startswith(spine.TIMINGS_PREFIX)}
-        return {**CAPACITIES, **unread, **self.config.queues}
+        timings = [n for n in spine.queue_names(self.actors) if n.startswith(spine.TIMINGS_PREFIX)]
+        unread = {} if self.config.recorder.enabled else dict.fromkeys(timings, UNREAD_CAPACITY)
+        return CAPACITIES | unread | self.config.queues
 
 
 def new_run_name() -> str:
@@ -94,24 +89,13 @@ def build_system(config: Config, run: str | None = None) -> System:
     run = run or new_run_name()
     directory = config.run.directory / run
     tables, sources = _market(config)
-    _set_fees(config, tables)
+    exchanges = _mock_exchanges(config, tables)
     models = _models(config, tables)
-    actors: list[Actor] = [
-        *sources,
-        *_mock_exchanges(config, tables),
-        *models,
-        Overseer(
-            OVERSEER,
-            [(model.name, model.rows) for model in models],
-            tables,
-            {
-                said.name: _limits(said.name, said.limits, actor, tables)
-                for said, actor in zip(config.models, models, strict=True)
-            },
-        ),
-    ]
+    limits = {m.name: _limits(m, config.models[m.index].limits, tables) for m in models}
+    overseer = Overseer(OVERSEER, [(m.name, m.rows) for m in models], tables, limits)
+    actors = [*sources, *exchanges, *models, overseer]
     if config.recorder.enabled:
-        actors.append(_recorder(config, run, directory, tables))
+        actors.append(make_recorder(config, run, directory, tables))
     there = spine.queue_names(actors)
     if unknown := [name for name in config.queues if name not in there]:
         raise ConfigError(f"queues: no queue {unknown[0]!r}; there are: {', '.join(there)}")
@@ -142,36 +126,23 @@ def _market(config: Config) -> tuple[Tables, list[Actor]]:
         # One actor sends for all venues: its queues then have one producer, the faster kind.
         settings = source.model_dump(exclude={"kind"})
         return tables, [SimulatedVenue(FEED, tables, markets=markets, **settings)]
-    with _blaming("source.data"):
-        content = ArchiveReader(source.data).metadata.get("tables")
-    if content is None:
-        raise ConfigError(
-            f"source.data = {source.data}: this archive holds no instrument tables; "
-            f"make one with 'mantra import'"
-        )
-    tables = Tables.from_dict(content)
+    tables = recorded_tables("source.data", source.data)
     return tables, [Replay(FEED, source.data, tables, speed=source.speed, lead=source.lead)]
 
 
-def _set_fees(config: Config, tables: Tables) -> None:
-    """The config's fees where it has some; else those in the tables stay."""
+def _mock_exchanges(config: Config, tables: Tables) -> list[Actor]:
+    """One a venue, with the config's fees where it has some; else those in the tables stay."""
+    exchanges: list[Actor] = []
     for index, venue in enumerate(config.venues):
         with _blaming(f"venues[{index}].name"):
-            which = tables.venue(venue.name)
-        of_venue = tables.instruments["venue"] == which
+            of_venue = tables.instruments["venue"] == tables.venue(venue.name)
         for fee in ("maker_fee_ppm", "taker_fee_ppm"):
             if getattr(venue, fee) is not None:
                 tables.instruments[fee][of_venue] = getattr(venue, fee)
-
-
-def _mock_exchanges(config: Config, tables: Tables) -> list[Actor]:
-    exchanges: list[Actor] = []
-    for index, venue in enumerate(config.venues):
         options = MockOptions(answers_unknown=index == 0)
+        name = f"mock-{venue.name}"
         with _blaming(f"venues[{index}].balances"):
-            exchanges.append(
-                MockExchange(f"mock-{venue.name}", venue.name, tables, venue.balances, options)
-            )
+            exchanges.append(MockExchange(name, venue.name, tables, venue.balances, options))
     return exchanges
 
 
@@ -188,26 +159,22 @@ def _models(config: Config, tables: Tables) -> list[ModelActor]:
             if model.instruments.count(name) > 1:
                 raise ConfigError(f"{where}.instruments: {name!r} is there twice")
             if name.split("@")[1] not in mocked:
-                raise ConfigError(
-                    f"{where}.instruments: {name!r}: no [[venues]] entry for its venue, so nobody "
-                    f"would answer its orders"
-                )
+                what = "no [[venues]] entry for its venue, so nobody would answer its orders"
+                raise ConfigError(f"{where}.instruments: {name!r}: {what}")
         with _blaming(where):
-            code = load_model(model.model)
-            actors.append(
-                ModelActor(model.name, index, code, instruments, tables, model.parameters)
-            )
+            given = (load_model(model.model), instruments, tables, model.parameters)
+            actors.append(ModelActor(model.name, index, *given))
     return actors
 
 
-def _limits(name: str, limits: Limits, actor: ModelActor, tables: Tables) -> ModelLimits:
+def _limits(actor: ModelActor, limits: Limits, tables: Tables) -> ModelLimits:
     """A model's limits in integer units, of every instrument it trades."""
     of_instruments, losses = {}, {}
     for instrument in actor.instruments:
         facts = tables.instruments[instrument]
         quote_exponent = int(tables.assets[facts["quote"]]["exponent"])
         volume_exponent = int(facts["volume_exponent"])
-        with _blaming(f"limits of model {name!r}"):
+        with _blaming(f"limits of model {actor.name!r}"):
             of_instruments[instrument] = OrderLimits(
                 order_volume_max=to_units(limits.order_volume_max, volume_exponent),
                 order_notional_max=to_units(limits.order_notional_max, quote_exponent),
@@ -222,17 +189,6 @@ def _limits(name: str, limits: Limits, actor: ModelActor, tables: Tables) -> Mod
         requests_burst=max(limits.requests_per_second, 1),
         loss_max={asset: loss for asset, loss in losses.items() if loss},
     )
-
-
-def _recorder(config: Config, run: str, directory: Path, tables: Tables) -> Recorder:
-    facts = {
-        "run": run,
-        "config": config.model_dump(mode="json"),
-        "tables": tables.as_dict(),
-        "versions": versions() | {"mantra": __version__},
-        "machine": platform.machine(),
-    }
-    return Recorder(RECORDER, directory / "archive", facts, config.recorder.flush_s)
 
 
 # ---------------------------------------------------------------- looking and running

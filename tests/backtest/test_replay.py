@@ -211,17 +211,6 @@ def test_an_archive_comes_back_as_written_with_the_ids_of_the_run(tmp_path):
         np.testing.assert_array_equal(unstamped(sink.trades), unstamped(trades))
 
 
-def test_a_range_of_time_is_replayed(tmp_path):
-    l2, trades = recorded()
-    write_archive(tmp_path, l2, trades, clock="utc_ns")
-    start, end = int(l2["ts_origin"][1_200]), int(l2["ts_origin"][1_500])
-    sink = Sink()
-    with Stepper([Replay("replay", tmp_path, default_tables(), start=start, end=end), sink]) as s:
-        run_to_the_end(s)
-        inside = (l2["ts_origin"] >= start) & (l2["ts_origin"] < end)
-        np.testing.assert_array_equal(unstamped(sink.l2), unstamped(l2[inside]))
-
-
 def test_an_archive_without_trades_or_without_levels_is_replayed(tmp_path):
     l2, trades = recorded()
     for stream, rows in (("l2", l2), ("trades", trades)):

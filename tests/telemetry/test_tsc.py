@@ -31,12 +31,12 @@ def test_the_source_of_ticks_is_named():
 
 
 def test_a_machine_without_an_invariant_counter_is_told_apart(monkeypatch, tmp_path):
-    cpuinfo = tmp_path / "cpuinfo"
+    cpuinfo = tmp_path / "proc/cpuinfo"
+    cpuinfo.parent.mkdir()
     cpuinfo.write_text("processor : 0\nflags : fpu tsc rdtscp constant_tsc\n")
-    monkeypatch.setattr(tsc, "CPU_INFO", cpuinfo)
     monkeypatch.setattr(tsc.platform, "machine", lambda: "x86_64")
-    assert not tsc._has_invariant_counter()
+    assert not tsc._has_invariant_counter(tmp_path)
     cpuinfo.write_text("processor : 0\nflags : fpu tsc rdtscp constant_tsc nonstop_tsc\n")
-    assert tsc._has_invariant_counter()
+    assert tsc._has_invariant_counter(tmp_path)
     cpuinfo.unlink()
-    assert not tsc._has_invariant_counter()
+    assert not tsc._has_invariant_counter(tmp_path)

@@ -72,20 +72,19 @@ class Captures:
 
     def __iter__(self) -> Iterator[tuple[Path, Piece]]:
         for i, path in enumerate(self._paths):
-            before = self._done
             if i in self._kept:
                 yield from ((path, piece) for piece in self._kept[i])
             else:
                 kept: list[Piece] = []
                 for piece, done in pieces(path, self.damages):
-                    self._tell(before + done)
+                    self._tell(self._done + done)
                     self._room -= piece.text.nbytes
                     if self._room > 0:
                         kept.append(piece)
                     yield path, piece
                 if self._room > 0:
                     self._kept[i] = kept
-            self._done = before + self._sizes[path]
+            self._done += self._sizes[path]
             self._tell(self._done)
 
     def _tell(self, done: int) -> None:

@@ -170,10 +170,8 @@ class Recording:
     units_per_second: float  # of the clock of `ts_origin`
 
 
-def open_archive(
-    directory: Path | str, tables: Tables, start: int | None = None, end: int | None = None
-) -> Recording:
-    """The market data of an archive, of [start, end) of its own clock.
+def open_archive(directory: Path | str, tables: Tables) -> Recording:
+    """The market data of an archive.
 
     Raises ArchiveError if it holds none, or other records than this program's; LookupError if
     one of its instruments is not in `tables`.
@@ -186,28 +184,24 @@ def open_archive(
         if reader.dtype(stream) != STREAMS[stream]:
             what = f"{directory}: its {stream} records are {reader.dtype(stream)}, this program's"
             raise ArchiveError(f"{what} {STREAMS[stream]}: import or record anew")
-    recorded = reader.metadata.get("tables")
-    ids = None
-    if recorded is not None:
-        names = Tables.from_dict(recorded).instrument_names()
-        ids = np.array([tables.instrument(name) for name in names], np.int32)
+    recorded = Tables.from_dict(reader.metadata.get("tables") or tables.as_dict())
+    ids = np.array([tables.instrument(name) for name in recorded.instrument_names()], np.int32)
     clock = reader.metadata.get("clock", "utc_ns")
     units_per_second = 1e9 if clock == "utc_ns" else float(clock["ticks_per_second"])
     if units_per_second <= 0:
         raise ArchiveError(f"{directory}: run.json does not say how fast its clock ran: {clock}")
-    chunks = _chunks(reader.interleaved(streams, start, end), streams, ids)
+    chunks = _chunks(reader.interleaved(streams), streams, ids)
     return Recording(chunks, sum(reader.rows(stream) for stream in streams), units_per_second)
 
 
-def _chunks(merged: merge.Chunks, streams: list[str], ids: np.ndarray | None) -> merge.Chunks:
+def _chunks(merged: merge.Chunks, streams: list[str], ids: np.ndarray) -> merge.Chunks:
     """Chunks with rows of both streams, none of one that is not there, and the run's ids."""
     owners = np.array([list(STREAMS).index(stream) for stream in streams], np.int8)
     for parts, order in merged:
         rows = dict(zip(streams, parts, strict=True))
         both = [rows.get(stream, np.empty(0, dtype)) for stream, dtype in STREAMS.items()]
-        if ids is not None:
-            for part in both:
-                part["instrument"] = ids[part["instrument"]]
+        for part in both:
+            part["instrument"] = ids[part["instrument"]]
         yield both, owners[order]
 
 
@@ -216,7 +210,6 @@ class Replay(pacing.Source):
 
     speed             "max", or a factor of the recorded pace: 1 is that pace
     lead              messages it may be ahead of the slowest pacing consumer, on each queue
-    start, end        of [start, end) of the archive's own clock; None: open
     ticks_per_second  of the tick counter; 0: measured at the start
     """
 
@@ -230,21 +223,19 @@ class Replay(pacing.Source):
         *,
         speed: float | Literal["max"] = "max",
         lead: int = pacing.LEAD,
-        start: int | None = None,
-        end: int | None = None,
         ticks_per_second: float = 0,
     ):
         super().__init__(name)
         if speed != "max" and float(speed) <= 0:
             raise ValueError(f"replay {name!r}: speed {speed}; expected 'max' or a factor above 0")
         self.directory, self.tables, self.speed, self.lead = directory, tables, speed, lead
-        self.start, self.end, self.ticks_per_second = start, end, ticks_per_second
+        self.ticks_per_second = ticks_per_second
         self.recording: Recording
         self._stages: list[list[np.ndarray]] = [[], []]  # what a stage's addresses point into
 
     def open(self) -> Recording:
         """What to send. Raises as `open_archive`."""
-        return open_archive(self.directory, self.tables, self.start, self.end)
+        return open_archive(self.directory, self.tables)
 
     def on_start(self, spine: Spine) -> None:
         self.recording = self.open()
@@ -272,8 +263,7 @@ class Replay(pacing.Source):
 
     def _load(self, stage: int) -> None:
         """Read the next rows into a stage: copies, for sending stamps them in place."""
-        assert self.context is not None
-        context = self.context[0]
+        context = self.context[0]  # type: ignore[index]
         parts, order = next(self.recording.chunks, ([], np.empty(0, np.int8)))
         if len(order) == 0:
             context["exhausted"] = 1

@@ -19,6 +19,7 @@ from mantra.icc import queue_segment
 from mantra.messages.decimals import format_decimal
 from mantra.telemetry import timers
 
+TICK_TO_TRADE = ("latency", "requests")  # origin -> published
 RECORD_BYTES = 64  # a slot: what the compression ratio is taken against
 
 
@@ -34,13 +35,14 @@ def gather(run: str, actors: list[Actor], models: list[str], tally: Tally, facts
         queues[name] = {"messages": found.count, "per_second": rate, "lost": lost}
         queues[name]["readers"] = [reader.decode() for reader in readers["name"]]
     times = {a.name: timers.attach(run, a.name).summary(facts["ns_per_tick"]) for a in actors}
+    lines = (line for lines in times.values() for line in lines)
     return {
         "run": run,
         **facts,
         "messages": sum(queue["messages"] for queue in queues.values()),
         "lost": sum(queue["lost"] for queue in queues.values()) + tally.lost,
         "queues": queues,
-        "tick_to_trade": _latency(times, "requests"),
+        "tick_to_trade": next((x for x in lines if (x["kind"], x["name"]) == TICK_TO_TRADE), None),
         "times": times,
         "actors": [_actor(row) for row in rows],
         "requests": tally.requests,
@@ -49,12 +51,6 @@ def gather(run: str, actors: list[Actor], models: list[str], tally: Tally, facts
         "fills": tally.fills,
         "positions": [_position(tally, key, models) for key in sorted(tally.positions)],
     }
-
-
-def _latency(times: dict[str, list[dict]], queue: str) -> dict | None:
-    """Origin -> published, of whoever writes the queue."""
-    lines = (line for lines in times.values() for line in lines)
-    return next((x for x in lines if (x["kind"], x["name"]) == ("latency", queue)), None)
 
 
 def _actor(row: np.void) -> dict[str, Any]:

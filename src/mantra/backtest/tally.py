@@ -13,7 +13,8 @@ import numpy as np
 
 from mantra.icc import queue, queue_segment
 from mantra.icc.memory import address_of, aligned_zeros
-from mantra.messages import amounts, enums, records
+from mantra.messages import amounts, enums
+from mantra.messages.records import QUEUE_RECORDS
 from mantra.messages.tables import Tables
 
 BATCH = 4096
@@ -52,29 +53,25 @@ class Tally:
         self.fills = 0
         self.positions: dict[tuple[int, int], Position] = {}  # by (model, instrument)
         self.last_prices: dict[int, int] = {}
-        self._queues = {name: queue_segment.attach(run, name) for name in QUEUES}
-        self._consumers = {
-            name: queue_segment.consumer(found, "tally", from_oldest=True, shown=False)
-            for name, found in self._queues.items()
-        }
-        self._buffers = {name: aligned_zeros(BATCH, records.QUEUE_RECORDS[name]) for name in QUEUES}
+        self._ends = []  # of each queue: its name, segment, consumer, and where to take over into
+        for name in QUEUES:
+            found = queue_segment.attach(run, name)
+            consumer = queue_segment.consumer(found, "tally", from_oldest=True, shown=False)
+            buffer = aligned_zeros(BATCH, QUEUE_RECORDS[name])
+            buffer = aligned_zeros(BATCH, QUEUE_RECORDS[name])
+            self._ends.append((name, found, consumer, buffer))
 
     @property
     def lost(self) -> int:
         """Messages this tally missed: its sums are that much short."""
-        return sum(int(consumer["lost"][0]) for consumer in self._consumers.values())
+        return sum(int(consumer["lost"][0]) for _, _, consumer, _ in self._ends)
 
     def update(self) -> None:
         """Take in all that is on the queues."""
-        for name in QUEUES:
+        for name, _, consumer, buffer in self._ends:
             take = getattr(self, f"_take_{name}")
-            while len(messages := self._read(name)):
-                take(messages)
-
-    def _read(self, name: str) -> np.ndarray:
-        buffer = self._buffers[name]
-        count = queue.consume_many(address_of(self._consumers[name]), address_of(buffer), BATCH)
-        return buffer[:count]
+            while count := queue.consume_many(address_of(consumer), address_of(buffer), BATCH):
+                take(buffer[:count])
 
     def _take_trades(self, trades: np.ndarray) -> None:
         for instrument in np.unique(trades["instrument"]):
@@ -100,7 +97,6 @@ class Tally:
                 position.bought += volume
                 position.cash -= self.worth(key[1], price, volume, amounts.UP)
             else:
-                assert fill["side"] == enums.ASK
                 position.sold += volume
                 position.cash += self.worth(key[1], price, volume, amounts.DOWN)
             asset = int(fill["fee_asset"])

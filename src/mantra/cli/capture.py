@@ -12,7 +12,7 @@ from rich.box import SIMPLE
 from rich.console import Console, Group
 from rich.live import Live
 
-from mantra.cli.main import JSON, answer
+from mantra.cli.main import CONFIG, JSON, answer
 from mantra.cli.status import table
 
 if TYPE_CHECKING:
@@ -22,22 +22,13 @@ if TYPE_CHECKING:
 
 EVERY_S, LINE_S = 1.0, 30.0  # between two looks: on a terminal, and where lines are kept
 GIGABYTE = 1e9
-COLUMNS = {
-    "venue": "venue",
-    "conn.": "connected",
-    "live": "live_of",
-    "mending": "mending",
-    "waiting": "waiting",
-    "msg/s": "rate",
-    "gaps": "gaps",
-    "drifts": "drifts",
-    "refused": "refused",
-    "lag ms": "lag",
-}  # mending: broken, a new base is on its way; waiting: for the first
+# mending: broken, a new base is on its way; waiting: for the first
+COLUMNS = "venue | conn.=connected | live=live_of | mending | waiting | msg/s=rate | gaps | drifts"
+COLUMNS += " | refused | lag ms=lag"
 
 
 @click.command("capture")
-@click.argument("config", type=click.Path(dir_okay=False, path_type=Path), required=False)
+@CONFIG
 @click.option("--venue", "venues", multiple=True, help="Everything that trades there; repeatable.")
 @click.option("--all", "every", is_flag=True, help="Everything that trades, on all five venues.")
 @click.option("--quote", "quotes", multiple=True, help="Only these quote assets; repeatable.")
@@ -70,13 +61,11 @@ def capture_command(
     chosen = tuple(VENUES) if every else venues
     if config is None and not chosen:
         raise click.UsageError("say what to capture: a CONFIG, --venue NAME, or --all")
-    changes: dict[str, Any] = {f"venues.{name}": {} for name in chosen}
-    if config is None:
-        changes = {f"venues.{name}": {"quotes": list(quotes)} for name in chosen}
-    elif quotes or chosen:
+    if config and (quotes or chosen):
         raise click.UsageError(
             "what is captured is in CONFIG: no --venue, --all, --quote beside it"
         )
+    changes: dict[str, Any] = {f"venues.{name}.quotes": list(quotes) for name in chosen}
     changes |= {"capture.raw": True} if raw else {}
     changes |= {"capture.directory": out} if out else {}
     loaded = load_capture(config, changes)
@@ -97,8 +86,8 @@ def _show_plan(capture: "Capture", as_json: bool) -> None:
         {"venue": venue, "stream": number, "instruments": len(symbols), "symbols": symbols}
         for number, (venue, symbols) in enumerate(capture.handler.streams)
     ]
-    titles = {"venue": "venue", "stream": "stream", "instruments": "instruments"}
-    answer(as_json, {"streams": rows}, lambda: Console().print(table(rows, titles)))
+    made = table(rows, "venue | stream | instruments")
+    answer(as_json, {"streams": rows}, lambda: Console().print(made))
 
 
 def _row(venue: dict[str, Any], rate: float) -> dict[str, Any]:
@@ -143,20 +132,17 @@ def live_table(
     with Live(console=console, auto_refresh=False, transient=True) as live:
 
         def draw(supervisor: "Supervisor", status: "Status") -> None:
-            nonlocal drawn, listed, tables
+            nonlocal before, drawn, listed, tables
             now = time.monotonic()
             if quiet or now - drawn < every_s:
                 return
             venues = status.venues(tables)
             if (found := sum(venue["listed"] for venue in venues)) != listed:
                 listed, tables = found, type(tables).attach(capture.run)
-            rows = []
-            for venue in venues:
-                name = venue["venue"]
-                rate = (venue["messages"] - before.get(name, 0)) / (now - drawn)
-                before[name] = venue["messages"]
-                rows.append(_row(venue, rate))
-            drawn = now
+            counts = {venue["venue"]: venue["messages"] for venue in venues}
+            rates = [(n - before.get(name, 0)) / (now - drawn) for name, n in counts.items()]
+            rows = [_row(venue, rate) for venue, rate in zip(venues, rates, strict=True)]
+            drawn, before = now, counts
             keys = ("connections", "streams", "live", "instruments", "rate", "gaps", "raw_full")
             sums = {key: sum(row[key] for row in rows) for key in keys}
             line = _line(sums, capture, supervisor, now - began)

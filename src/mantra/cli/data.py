@@ -10,21 +10,19 @@ import click
 import numpy as np
 from rich.console import Console
 
-from mantra.cli.main import FOLDER, JSON, answer
+from mantra.cli.main import FILE, FOLDER, JSON, VENUES, answer
 from mantra.cli.status import progress_bar, table
 
-CAPTURE = click.Path(exists=True, dir_okay=False, path_type=Path)
 OUT = click.Path(path_type=Path)
 DIRECTORY = click.argument("directory", type=FOLDER)
 LIMIT = 20
 # The import's own, whose table is not loaded here.
-IMPORTS: tuple[str, ...] = ("binance", "bitfinex", "bitstamp", "coinbase", "coinbase-exchange")
-IMPORTS += ("kraken", "kraken-v1", "tardis")
+IMPORTS = sorted((*VENUES, "coinbase-exchange", "kraken-v1", "tardis"))
 
 
 @click.command("import")
 @click.argument("venue", type=click.Choice(IMPORTS))
-@click.argument("files", nargs=-1, required=True, type=CAPTURE)
+@click.argument("files", nargs=-1, required=True, type=FILE)
 @click.option("--out", required=True, type=OUT, help="Folder of the new archive.")
 @click.option("--name", help="The venue's name in the tables; default: told from the messages.")
 @click.option(
@@ -106,9 +104,8 @@ def archive_ls(directory: Path, as_json: bool) -> None:
     damages = [str(damage) for damage in reader.damages]
 
     def show() -> None:
-        titles = {"stream": "stream", "rows": "rows", "bytes": "bytes"}
-        titles |= {"bytes a row": "bytes_per_row", "x smaller": "ratio"}
-        Console().print(table(rows, titles))
+        columns = "stream | rows | bytes | bytes a row=bytes_per_row | x smaller=ratio"
+        Console().print(table(rows, columns))
         for damage in damages:
             click.echo(damage, err=True)
 

@@ -11,18 +11,16 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.console import Console
 
-from mantra.cli.main import JSON, answer
+from mantra.cli.main import FILE, JSON, VENUES, answer
 from mantra.cli.status import table
 
 if TYPE_CHECKING:
     from mantra.market_data.listings import Listing
 
-VENUES = ("binance", "bitfinex", "bitstamp", "coinbase", "kraken")  # the table's: not loaded here
-SHOWN = ("venue", "symbol", "base", "quote", "tick", "lot", "min_volume", "min_notional", "status")
-COUNTED = ("venue", "instruments", "online", "halted", "skipped", "taken_at", "age_h")
+SHOWN = "venue | symbol | base | quote | tick | lot | min_volume | min_notional | status"
+COUNTED = "venue | instruments | online | halted | skipped | taken_at | age_h"
 SKIPPED_SHOWN = 20  # of a venue
 PIPE_COLUMNS = 140  # where no terminal says how wide it is
-FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.command("instruments")
@@ -92,7 +90,7 @@ def _rows(listing: "Listing", quote: str, status: str) -> list[dict[str, Any]]:
         numbers = [_short(number) for number in (rule or tick, *least, one.min_notional)]
         facts = (listing.venue, one.symbol, one.base, one.quote, *numbers, one.status)
         if quote in ("", one.quote) and status in ("all", one.status):
-            rows.append(dict(zip(SHOWN, facts, strict=True)))
+            rows.append(dict(zip(SHOWN.split(" | "), facts, strict=True)))
     return rows
 
 
@@ -115,8 +113,7 @@ def _counts(listing: "Listing") -> dict[str, Any]:
 def _show(rows: list[dict[str, Any]], counts: list[dict[str, Any]]) -> None:
     console = Console(width=None if sys.stdout.isatty() else PIPE_COLUMNS)
     made = [one | {"skipped": len(one["skipped"])} for one in counts]
-    for lines, keys in ((rows, SHOWN), (made, COUNTED)):
-        console.print(table(lines, {key.replace("_", " "): key for key in keys}))
+    console.print(table(rows, SHOWN), table(made, COUNTED), sep="\n")
     for one in counts:
         if one["problem"]:
             click.echo(f"{one['problem']}; shown is its listing of {one['taken_at']}", err=True)

@@ -22,8 +22,7 @@ def doctor_command(as_json: bool) -> None:
         console = Console()
         for name, fact in facts.items():
             console.print(f"[bold]{name}[/]: {fact}", highlight=False)
-        titles = {"what": "what", "is": "state", "costs": "cost", "do": "advice"}
-        console.print(table(findings, titles))
+        console.print(table(findings, "what | is=state | costs=cost | do=advice"))
 
     answer(as_json, {"machine": facts, "findings": findings}, show)
 
@@ -45,12 +44,10 @@ def shm_ls(as_json: bool) -> None:
     ]
 
     def show() -> None:
-        made = []
-        for row in rows:
-            dead = "" if row["alive"] else " (dead)"
-            made.append(row | {"creator": f"{row['pid']}{dead}"})
-        titles = {"run": "run", "segment": "name", "bytes": "bytes", "creator": "creator"}
-        Console().print(table(made, titles) if rows else "no segments")
+        pids = (f"{row['pid']}{'' if row['alive'] else ' (dead)'}" for row in rows)
+        made = [row | {"creator": pid} for row, pid in zip(rows, pids, strict=True)]
+        columns = "run | segment=name | bytes | creator"
+        Console().print(table(made, columns) if rows else "no segments")
 
     answer(as_json, {"segments": rows}, show)
 

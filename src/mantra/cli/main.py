@@ -31,10 +31,13 @@ COMMANDS = {
     "shm": ("machine", "List and clean shared memory."),
     "bench": ("machine", "Measure, beside the alternatives; exit 1 when a bar does not hold."),
 }
-USER_ERRORS = ("ConfigError", "ModelError", "ArchiveError", "CaptureError", "SegmentError")
-USER_ERRORS += ("ListingError",)  # type: ignore[assignment]
+USER_ERRORS: tuple[str, ...] = ("ConfigError", "ModelError", "ArchiveError", "CaptureError")
+USER_ERRORS += ("SegmentError", "ListingError")
+VENUES = ("binance", "bitfinex", "bitstamp", "coinbase", "kraken")  # the table's: not loaded here
 
 JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object, nothing else.")
+CONFIG = click.argument("config", type=click.Path(dir_okay=False, path_type=Path), required=False)
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
@@ -48,8 +51,7 @@ class Commands(click.Group):
         if name not in COMMANDS:
             return None
         module = importlib.import_module(f"mantra.cli.{COMMANDS[name][0]}")
-        command: click.Command = getattr(module, f"{name}_command")
-        return command
+        return getattr(module, f"{name}_command")
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

@@ -8,13 +8,9 @@ from typing import Any
 import click
 from rich.console import Console
 
-from mantra.cli.main import FOLDER, JSON, answer
+from mantra.cli.main import CONFIG, FOLDER, JSON, answer
 from mantra.cli.status import live_line, table
 from mantra.config import Config, ConfigError, load_config
-
-CONFIG = click.argument(
-    "config", type=click.Path(dir_okay=False, path_type=Path), required=False, default=None
-)
 
 
 @click.command("demo")
@@ -107,14 +103,12 @@ def _show_system(described: dict[str, Any]) -> None:
         line | {"core": "any" if line["core"] is None else line["core"]}
         for line in described["cores"]
     ]
-    titles = {"core": "core", "idle": "idle", "when one dies": "on_death"}
-    queue_titles = {"queue": "name", "slots": "capacity", "bytes": "record_bytes"}
-    queue_titles |= {"written by": "written_by", "read by": "read_by"}
+    queue_columns = "queue=name | slots=capacity | bytes=record_bytes | written_by | read_by"
     vectors = [{"name": name, **facts} for name, facts in described["vectors"].items()]
     Console().print(
-        table(cores, titles | {"actors, in turn": "actors"}),
-        table(described["queues"], queue_titles),
-        table(vectors, {"vector": "name", "rows": "rows", "written by": "written_by"}),
+        table(cores, "core | idle | when one dies=on_death | actors, in turn=actors"),
+        table(described["queues"], queue_columns),
+        table(vectors, "vector=name | rows | written_by"),
         "instruments: " + ", ".join(described["instruments"]),
         sep="\n",
     )

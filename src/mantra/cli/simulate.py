@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 
+from mantra.cli.main import VENUES
+
 if TYPE_CHECKING:
     from mantra.simulators.server import SimulatedServer
 
-VENUES = ("binance", "bitfinex", "bitstamp", "coinbase", "kraken")  # the table's: not loaded here
 EVERY_S = 1.0
 FAULT_HELP = (
     "drop=0.001 loses one message in a thousand. Also: duplicate, reorder, corrupt, cut, stall, "

@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 EVERY_S = 0.25
 
 
-def table(
-    rows: list[dict[str, Any]], columns: dict[str, str], lines: Box | None = HEAVY_HEAD
-) -> Table:
-    """A table of rows; `columns` gives the key shown under each title."""
-    made = Table(box=lines)
-    for title, key in columns.items():
+def table(rows: list[dict[str, Any]], columns: str, lines: Box = HEAVY_HEAD) -> Table:
+    """A table of rows; `columns`: the keys shown, as "key | title=key" where the title is other."""
+    made, keys = Table(box=lines), []
+    for column in columns.split(" | "):
+        title, _, key = column.rpartition("=")
+        keys.append(key)
         number = rows and isinstance(rows[0][key], int | float)
-        made.add_column(title, justify="right" if number else "left")
+        made.add_column(title or key.replace("_", " "), justify="right" if number else "left")
     for row in rows:
-        made.add_row(*(_shown(row[key]) for key in columns.values()))
+        made.add_row(*(_shown(row[key]) for key in keys))
     return made
 
 
@@ -74,10 +74,8 @@ def live_line(quiet: bool) -> Iterator[Callable[["Supervisor", "Tally"], None]]:
 def progress_bar(what: str, quiet: bool) -> Iterator[Callable[[int, int], None]]:
     """A function `(done, total)` in bytes that moves a bar."""
     console = Console(stderr=True)
-    if quiet or not console.is_terminal:
-        yield lambda done, total: None
-        return
+    silent = quiet or not console.is_terminal
     columns = (TextColumn(what), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
+    with Progress(*columns, console=console, transient=True, disable=silent) as bar:
         task = bar.add_task(what)
         yield lambda done, total: bar.update(task, completed=done, total=total)

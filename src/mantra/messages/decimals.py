@@ -175,11 +175,9 @@ def to_units(text: str, exponent: int) -> int:
 def format_decimal(value: int, exponent: int) -> str:
     """The exact text of `value` units, all `exponent` decimals written out."""
     check_exponent(exponent)
-    digits = str(abs(int(value))).rjust(exponent + 1, "0")
-    sign = "-" if value < 0 else ""
-    if exponent == 0:
-        return sign + digits
-    return f"{sign}{digits[:-exponent]}.{digits[-exponent:]}"
+    whole, part = divmod(abs(int(value)), 10**exponent)
+    decimals = f".{part:0{exponent}}" if exponent else ""
+    return f"{'-' if value < 0 else ''}{whole}{decimals}"
 
 
 def check_exponent(exponent: int) -> None:

@@ -16,9 +16,10 @@ BID, ASK = range(2)
 SIDES = ("bid", "ask")
 
 # L2Update and TradeUpdate flags.
-FIRST = 1  # first level of an atomic group
-LAST = 2  # last level: the book is consistent again
-SNAPSHOT = 4  # the group replaces the whole book
+# FIRST     first level of an atomic group
+# LAST      last level: the book is consistent again
+# SNAPSHOT  the group replaces the whole book
+FIRST, LAST, SNAPSHOT = 1, 2, 4
 
 # OrderRequest kinds.
 NEW, AMEND, CANCEL = range(3)
@@ -26,30 +27,16 @@ KINDS = ("new", "amend", "cancel")
 
 # Order types.
 LIMIT, MARKET = range(2)
-TYPES = ("limit", "market")
 
 # Time in force: good till canceled, immediate or cancel, good till canceled but refused if it would
 # take.
 GTC, IOC, POST_ONLY = range(3)
-TIMES_IN_FORCE = ("gtc", "ioc", "post-only")
 
 # OrderUpdate events: what a venue says of an order. Fills travel on their own queue.
-ACCEPTED = 0
-REJECTED = 1
-AMENDED = 2
-AMEND_REJECTED = 3
-CANCELED = 4
-CANCEL_REJECTED = 5
-EXPIRED = 6  # ended by its own terms: IOC remainder, market order with no book left
-ORDER_EVENTS = (
-    "accepted",
-    "rejected",
-    "amended",
-    "amend-rejected",
-    "canceled",
-    "cancel-rejected",
-    "expired",
-)
+# EXPIRED  ended by its own terms: IOC remainder, market order with no book left
+ACCEPTED, REJECTED, AMENDED, AMEND_REJECTED, CANCELED, CANCEL_REJECTED, EXPIRED = range(7)
+ORDER_EVENTS: tuple[str, ...] = ("accepted", "rejected", "amended", "amend-rejected")
+ORDER_EVENTS += ("canceled", "cancel-rejected", "expired")
 
 # Why an order was rejected or expired.
 REASON_NONE = 0

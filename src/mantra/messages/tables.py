@@ -171,16 +171,13 @@ class Tables:
         check_exponent(volume_exponent)
         base_shift = int(self.assets[base]["exponent"]) - volume_exponent
         if base_shift < 0:
-            raise ValueError(
-                f"volume_exponent {volume_exponent} is finer than its base asset's "
-                f"{int(self.assets[base]['exponent'])}: give the asset at least as many decimals"
-            )
+            what = f"volume_exponent {volume_exponent} is finer than its base asset's"
+            finest = base_shift + volume_exponent
+            raise ValueError(f"{what} {finest}: give the asset at least as many decimals")
         quote_shift = int(self.assets[quote]["exponent"]) - price_exponent - volume_exponent
         if -quote_shift > EXPONENT_MAX:
-            raise ValueError(
-                f"price and volume have {-quote_shift} decimals more than the quote asset: "
-                f"at most {EXPONENT_MAX} are possible"
-            )
+            what = f"price and volume have {-quote_shift} decimals more than the quote asset"
+            raise ValueError(f"{what}: at most {EXPONENT_MAX} are possible")
         return {
             "base_multiplier": 10**base_shift,
             "quote_multiplier": 10 ** max(quote_shift, 0),
@@ -271,12 +268,10 @@ class Tables:
                 if seqlock_vector.try_read_row(handle, i, target) > 0:
                     used = i + 1
             setattr(tables, table, rows[:used])
-        for table, names in (
-            ("venues", [name.decode() for name in tables.venues["name"]]),
-            ("assets", [name.decode() for name in tables.assets["name"]]),
-            ("instruments", tables.instrument_names()),
-        ):
-            tables._ids[table] = {name: i for i, name in enumerate(names)}
+        venues, assets = tables.venues["name"].tolist(), tables.assets["name"].tolist()
+        names = ([*map(bytes.decode, venues)], [*map(bytes.decode, assets)])
+        for table, found in zip(TABLES, (*names, tables.instrument_names()), strict=True):
+            tables._ids[table] = {name: i for i, name in enumerate(found)}
         return tables
 
     # ------------------------------------------------------------ keeping
@@ -289,13 +284,11 @@ class Tables:
             exponents = self._exponents(row)
             sizes = {size: format_decimal(row[size], exponents[of]) for size, of in SIZES.items()}
             instruments.append(fields | sizes | {"symbol": row["symbol"].decode()})
+        assets = [{"name": a["name"].decode(), "exponent": int(a["exponent"])} for a in self.assets]
         return {
             "format": JSON_FORMAT,
             "venues": [{"name": row["name"].decode()} for row in self.venues],
-            "assets": [
-                {"name": row["name"].decode(), "exponent": int(row["exponent"])}
-                for row in self.assets
-            ],
+            "assets": assets,
             "instruments": instruments,
         }
 
@@ -306,12 +299,9 @@ class Tables:
             raise ValueError(f"tables: expected an object with format {JSON_FORMAT}")
         tables = cls()
         try:
-            for fields in content["venues"]:
-                tables.add_venue(**fields)
-            for fields in content["assets"]:
-                tables.add_asset(**fields)
-            for fields in content["instruments"]:
-                tables.add_instrument(**fields)
+            for kind in ("venue", "asset", "instrument"):
+                for fields in content[f"{kind}s"]:
+                    getattr(tables, f"add_{kind}")(**fields)
         except (KeyError, TypeError) as error:
             raise ValueError(f"tables: {error}") from None
         return tables

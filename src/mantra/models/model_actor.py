@@ -131,8 +131,7 @@ def drain_trades(context):
         if at < 0:
             continue
         records_at(context["call"]["market"], at + 1, MARKET)[at]["last_price"] = trade["price"]
-        context["call"]["event"]["kind"] = TRADE
-        if call_with(context, at, trade):
+        if call_with(context, TRADE, at, trade):
             return np.int64(work + 1)
     return np.int64(BATCH)
 
@@ -148,17 +147,16 @@ def drain_fills(context):
             continue
         market = records_at(context["call"]["market"], at + 1, MARKET)[at]
         market["position"] += (1 - 2 * np.int64(fill["side"])) * fill["volume"]
-        context["call"]["event"]["kind"] = FILL
-        if call_with(context, at, fill):
+        if call_with(context, FILL, at, fill):
             return np.int64(work + 1)
     return np.int64(BATCH)
 
 
 @inlined
-def call_with(context, at, deal):
+def call_with(context, kind, at, deal):
     """Call the model with a trade or a fill; whether it changed rows."""
     start, event = tracked.start_timer(context["track"]), context["call"]["event"]
-    event["at"], event["side"] = at, deal["side"]
+    event["kind"], event["at"], event["side"] = kind, at, deal["side"]
     event["price"], event["volume"] = deal["price"], deal["volume"]
     event["ts_exchange"] = deal["ts_exchange"]
     return call_model(context, start, np.int64(1))
@@ -312,6 +310,5 @@ class ModelActor(Actor):
         sent[:] = self.orders
         at = np.full(len(self.tables.instruments), -1, INDEX)
         at[ids] = np.arange(len(ids))
-        for name, array in (("sent", sent), ("untold", untold), ("at", at)):
-            context[name] = address_of(array)
+        context["sent"], context["untold"], context["at"] = map(address_of, (sent, untold, at))
         spine.keep(books, sent, untold, at)

@@ -40,8 +40,7 @@ class Feeder(actor.Actor):
     def __init__(self, inputs: tuple[str, ...], caches: dict[str, int], ticks_per_second: float):
         super().__init__("feeder")
         self.writes = inputs  # type: ignore[misc]
-        self.caches = caches  # rows by name of the model
-        self.ticks_per_second = ticks_per_second
+        self.caches, self.ticks_per_second = caches, ticks_per_second  # caches: rows by model
 
     def vectors(self) -> dict[str, tuple[np.dtype, int]]:
         return {CACHE_PREFIX + name: (IDEAL_ORDER, rows) for name, rows in self.caches.items()}
@@ -66,15 +65,14 @@ class Bench:
         self._clock = aligned_zeros(1, WORD)
         self._steps = 0
         self.fed = dict.fromkeys(rows, 0)
-        self.sent = {name: np.zeros(0, record_of(name)) for name in outputs}
-        self._kept: dict[str, list[np.ndarray]] = {name: [] for name in outputs}
+        self._kept = {name: [np.zeros(0, record_of(name))] for name in outputs}
 
     def __enter__(self) -> "Bench":
         self._stepper.__enter__()
         self.control = self._stepper.control.record
         self._stepper.spines[1].track["clock"] = address_of(self._clock)
         self._ends = []  # of each output: its name, queue, consumer, and where to take over into
-        for name in self.sent:
+        for name in self._kept:
             found = queue_segment.attach(self._stepper.run, name, record_of(name))
             consumer = queue_segment.consumer(found, "bench", from_oldest=True, shown=False)
             self._ends.append((name, found, consumer, aligned_zeros(CAPACITY, record_of(name))))
@@ -84,8 +82,7 @@ class Bench:
     def __exit__(self, *exception: object) -> None:
         try:
             self.keep()
-            for name, kept in self._kept.items():
-                self.sent[name] = np.concatenate([self.sent[name], *kept])
+            self.sent = {name: np.concatenate(kept) for name, kept in self._kept.items()}
         finally:
             self._ends.clear()
             self._timers = None  # type: ignore[assignment]

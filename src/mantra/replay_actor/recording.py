@@ -8,8 +8,9 @@ from mantra.actors.actor import Actor
 from mantra.actors.spine import TIMINGS_PREFIX, record_of
 from mantra.archive import ArchiveError, ArchiveReader
 from mantra.config import check_config
+from mantra.core_map import RECORDER
 from mantra.messages import enums, records
-from mantra.system import FEED, RECORDER, System, build_system
+from mantra.system import FEED, System, build_system
 
 
 class Recording:

@@ -1,14 +1,20 @@
 """Which replay fits an actor, and the sentence that says what came of it."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from mantra.archive import ArchiveError
 from mantra.exchanges.mock.exchange import MockExchange
 from mantra.models.model_actor import ModelActor
 from mantra.overseer.overseer import Overseer
 from mantra.replay_actor import compare, exchange, model, overseer
 from mantra.replay_actor.recording import Recording
+
+REPLAYS: dict[type, Callable] = {
+    ModelActor: model.replay_model,
+    Overseer: overseer.replay_overseer,
+    MockExchange: exchange.replay_exchange,
+}
 
 
 def replay_actor(run_directory: Path | str, actor: str) -> dict[str, Any]:
@@ -20,15 +26,7 @@ def replay_actor(run_directory: Path | str, actor: str) -> dict[str, Any]:
     replayed, ConfigError where the run's config does not work here.
     """
     recording = Recording(run_directory, actor)
-    of = recording.actor
-    if isinstance(of, ModelActor):
-        fed, outputs, notes = model.replay_model(recording, of)
-    elif isinstance(of, Overseer):
-        fed, outputs, notes = overseer.replay_overseer(recording, of)
-    elif isinstance(of, MockExchange):
-        fed, outputs, notes = exchange.replay_exchange(recording, of)
-    else:
-        raise ArchiveError(f"{actor!r} is a {type(of).__name__}: nothing knows how to replay that")
+    fed, outputs, notes = REPLAYS[type(recording.actor)](recording, recording.actor)
     lost = recording.lost()
     notes += [f"the recording lacks {count:,} messages of {queue}" for queue, count in lost.items()]
     notes += [str(damage) for damage in recording.reader.damages]

@@ -66,7 +66,6 @@ class Calibration:
         time.sleep(FIRST_SPAN_S)
         self.first_rate = 0.0
         self.fix = self.refine()
-        self.first_rate = float(self.fix["ticks_per_second"])
 
     def refine(self) -> np.ndarray:
         """Take another sample; the new CLOCK_FIX, anchored now."""
@@ -78,7 +77,8 @@ class Calibration:
         fix["ticks_per_second"], fix["error_ns"] = rate, sample.gap_ticks / 2 / rate * 1e9
         both_ns = (sample.gap_ticks + self.first.gap_ticks) / 2 / rate * 1e9
         fix["error_ppb"] = both_ns / (span_ns / 1e9)
-        fix["drift_ppb"] = (rate / self.first_rate - 1) * 1e9 if self.first_rate else 0.0
+        self.first_rate = self.first_rate or rate
+        fix["drift_ppb"] = (rate / self.first_rate - 1) * 1e9
         self.fix = fix
         return fix
 

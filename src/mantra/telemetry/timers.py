@@ -26,6 +26,7 @@ LAYOUT = shm.layout_hash("timers", TIMER_NAME, HISTOGRAM, TIMERS_MAX)
 PREFIX = "timers-"
 
 PERCENTS = (50, 90, 99, 99.9)
+TIMES = ("mean_ns", *(f"p{percent:g}_ns" for percent in PERCENTS), "max_ns")
 
 
 @dataclass(frozen=True)
@@ -57,12 +58,10 @@ class Timers:
             count = int(histogram["count"])
             if not line["name"] or not count:
                 continue
-            found = zip(PERCENTS, percentiles(histogram, PERCENTS), strict=True)
-            times = {"mean_ns": float(histogram["sum"]) / count}
-            times |= {f"p{p:g}_ns": value for p, value in found}
-            times["max_ns"] = float(histogram["max"])
+            ticks = (histogram["sum"] / count, *percentiles(histogram, PERCENTS), histogram["max"])
             said = {"kind": line["kind"].decode(), "name": line["name"].decode(), "count": count}
-            lines.append(said | {name: value * ns_per_tick for name, value in times.items()})
+            times = zip(TIMES, ticks, strict=True)
+            lines.append(said | {name: float(value) * ns_per_tick for name, value in times})
         return lines
 
 

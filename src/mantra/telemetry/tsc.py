@@ -18,18 +18,12 @@ from numba import types
 from numba.extending import overload
 
 from mantra.compiled import JIT, emits
+from mantra.machine import ROOT, cpu_flags
 
-CPU_INFO = Path("/proc/cpuinfo")
 
-
-def _has_invariant_counter() -> bool:
-    if platform.machine() == "aarch64":
-        return True
-    try:
-        flags = next(line for line in CPU_INFO.read_text().splitlines() if "flags" in line).split()
-    except (OSError, StopIteration):
-        return False
-    return {"constant_tsc", "nonstop_tsc", "rdtscp"} <= set(flags)
+def _has_invariant_counter(root: Path = ROOT) -> bool:
+    needed = {"constant_tsc", "nonstop_tsc", "rdtscp"}
+    return platform.machine() == "aarch64" or needed <= cpu_flags(root)
 
 
 INVARIANT_COUNTER = _has_invariant_counter()
