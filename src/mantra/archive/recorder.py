@@ -195,9 +195,8 @@ class Recorder(Actor):
                 lane["taken"] -= unwritten
                 self._lost_before[index] += unwritten
                 if unwritten:
-                    LOG.error(
-                        "recorder %s: %d rows of %r are not on disk", self.name, unwritten, queue
-                    )
+                    said = self.name, unwritten, queue
+                    LOG.error("recorder %s: %d rows of %r are not on disk", *said)
             raise
         finally:
             facts = {"recorded": self._recorded(), "recorder_cpu_s": time.process_time()}

@@ -120,7 +120,6 @@ class ArchiveWriter:
                 f"stream {stream!r} of {self.directory} holds {into.dtype}, not {records.dtype}; "
                 f"give the new records a stream of their own"
             )
-        failed = None
         taken = 0
         while taken < len(records):
             count = min(len(records) - taken, self.block_rows - into.filled, CACHED_ROWS)
@@ -130,13 +129,8 @@ class ArchiveWriter:
             taken += count
             if into.filled == self.block_rows:
                 self._seal(into)
-                if not self.incremental and failed is None:
-                    try:
-                        self._drain()
-                    except ArchiveError as error:
-                        failed = error
-        if failed:
-            raise failed
+        if not self.incremental:
+            self._drain()
 
     def seal(self) -> None:
         """Make blocks of what is buffered, however few rows; `step` or `flush` writes them."""

@@ -133,11 +133,7 @@ class CrossChecks:
                 self.suspects[instrument] = found
             return 0
         if again := found & suspected:
-            said = next(one for one in drifts if one[:2] in again)
-            LOG.warning(
-                "%s has drifted at %d prices, first %s: side, price, ours, the venue's",
-                self.feed.name(instrument),
-                len(again),
-                said,
-            )
+            first = next(one for one in drifts if one[:2] in again)
+            said = self.feed.name(instrument), len(again), first
+            LOG.warning("%s has drifted at %d prices, first %s: side, price, ours, theirs", *said)
         return len(again)

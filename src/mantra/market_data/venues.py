@@ -5,6 +5,7 @@ Out:       plans, endpoints, texts to send, what a control message means.
 Must not know: sockets, queues, when anything is sent.
 """
 
+import importlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,17 +15,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
-from mantra.exchanges.binance import instruments as binance_instruments
-from mantra.exchanges.binance import subscriptions as binance
 from mantra.exchanges.bitfinex import channels as bitfinex_channels
-from mantra.exchanges.bitfinex import instruments as bitfinex_instruments
-from mantra.exchanges.bitfinex import subscriptions as bitfinex
-from mantra.exchanges.bitstamp import instruments as bitstamp_instruments
-from mantra.exchanges.bitstamp import subscriptions as bitstamp
-from mantra.exchanges.coinbase import instruments as coinbase_instruments
-from mantra.exchanges.coinbase import subscriptions as coinbase
-from mantra.exchanges.kraken import instruments as kraken_instruments
-from mantra.exchanges.kraken import subscriptions as kraken
 from mantra.exchanges.listing import Listed
 from mantra.exchanges.rules import Rules
 from mantra.icc.memory import address_of, aligned_zeros
@@ -46,24 +37,20 @@ class Venue:
 
     name: str
     texts: ModuleType
+    rules: Rules
     parse_listing: Callable[..., list[Listed]]
-    depth: int = 0
-
-    @property
-    def rules(self) -> Rules:
-        return self.texts.RULES
+    depth: int
 
 
-VENUES = {
-    venue.name: venue
-    for venue in (
-        Venue("binance", binance, binance_instruments.parse),
-        Venue("bitfinex", bitfinex, bitfinex_instruments.parse),
-        Venue("bitstamp", bitstamp, bitstamp_instruments.parse),
-        Venue("coinbase", coinbase, coinbase_instruments.parse),
-        Venue("kraken", kraken, kraken_instruments.parse, kraken.DEPTH),
-    )
-}
+def venue_of(name: str) -> Venue:
+    """The venue whose folder in `exchanges` has this name."""
+    parts = [f"mantra.exchanges.{name}.{part}" for part in ("subscriptions", "instruments")]
+    texts, instruments = map(importlib.import_module, parts)
+    return Venue(name, texts, texts.RULES, instruments.parse, getattr(texts, "DEPTH", 0))
+
+
+NAMES = ("binance", "bitfinex", "bitstamp", "coinbase", "kraken")
+VENUES = {name: venue_of(name) for name in NAMES}
 
 
 class Place(NamedTuple):
