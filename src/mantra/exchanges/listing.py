@@ -81,9 +81,8 @@ def _name_of(row: Any) -> str:
 def _check(one: Listed) -> None:
     """Raises ValueError unless a Tables takes it, whatever else its assets are traded in."""
     for name in (one.symbol, one.base, one.quote):
-        if not (name.isascii() and name.isprintable() and 0 < len(name) <= NAME_BYTES) or (
-            set(name) & set("@[ ")
-        ):
+        sound = name.isascii() and name.isprintable() and 0 < len(name) <= NAME_BYTES
+        if not sound or set(name) & set("@[ "):
             raise ValueError(f"name {name!r}: expected 1 to {NAME_BYTES} ASCII letters or signs")
     price, volume = one.price_exponent, one.volume_exponent
     for exponent in (price, volume):

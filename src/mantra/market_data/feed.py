@@ -123,8 +123,7 @@ class Feed:
         """`take_message` for bytes in Python's hands; `instrument` names what the text does not."""
         text = address_of(np.frombuffer(raw, np.uint8))  # lives as long as `raw`
         unnamed = int(self.followed[instrument]["slot"]) if instrument >= 0 else 0
-        todo = take.take_message(self.address, connection, text, len(raw), received, unnamed)
-        return int(todo)
+        return int(take.take_message(self.address, connection, text, len(raw), received, unnamed))
 
     def phase(self, instrument: int) -> str:
         return phases.PHASES[self.followed[instrument]["phase"]]

@@ -63,6 +63,7 @@ def rest_client(venue: str, rest: str = "", ca_file: str | None = None) -> RestC
 
 def _ask(venue: str, rest: str, ca_file: str | None, skipped: list[str]) -> list[Listed]:
     url = urlsplit(VENUES[venue].rules.listing_url)
+    base = rest or f"{url.scheme}://{url.netloc}"
     try:
         client = rest_client(venue, rest, ca_file)
         answer = client.request("GET", url.path + (f"?{url.query}" if url.query else ""))
@@ -73,9 +74,7 @@ def _ask(venue: str, rest: str, ca_file: str | None, skipped: list[str]) -> list
             raise ValueError(f"it lists nothing of use: {(skipped or ['no rows'])[0]}")
     except (ValueError, OSError) as error:
         what = f"CA file {ca_file}: " if isinstance(error, OSError) else ""
-        raise ListingError(
-            f"GET {rest or 'https://' + url.netloc}{url.path}: {what}{error}"
-        ) from None
+        raise ListingError(f"GET {base}{url.path}: {what}{error}") from None
     return found
 
 

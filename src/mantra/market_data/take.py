@@ -80,10 +80,9 @@ FEED = record_type(
 )
 CONNECTION_BYTES, FOLLOWED_BYTES = CONNECTION.itemsize, FOLLOWED.itemsize
 L2_BYTES = L2_UPDATE.itemsize
-BRIDGE_AT = FOLLOWED.fields["bridge"][1]  # type: ignore[index]
 EVENT_AT = FEED.fields["event"][1]  # type: ignore[index]
 
-assert BRIDGE_AT == 0
+assert FOLLOWED.fields["bridge"][1] == 0  # type: ignore[index]
 
 
 @compiled

@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import ModuleType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -24,6 +24,8 @@ from mantra.messages.tables import Tables
 from mantra.transport.connection import Endpoint
 
 CHANNELS = ("book", "trades")
+# Of Rules, what an Endpoint is told as it is.
+OF_ENDPOINT = ["sends", "attempts", "ping_s", "ping_text", "idle_s", "lifetime_s", "buffer_bytes"]
 # Words of a control message that says no: in its event, type, status or fields.
 COMPLAINTS = ("error", "bts:error")
 # Events and codes that only a new connection answers: the venue asks for it (Bitstamp; Bitfinex
@@ -84,19 +86,10 @@ class Session:
 
     def endpoint(self, place: Place | None) -> Endpoint:
         """Where its connections go, and how they behave."""
-        rules = self.venue.rules
-        return Endpoint(
-            place.url if place else rules.url,
-            hello=self.hello,
-            sends=rules.sends,
-            attempts=rules.attempts,
-            ping_s=rules.ping_s,
-            ping_text=rules.ping_text,
-            idle_s=rules.idle_s,
-            lifetime_s=rules.life_s,
-            buffer_bytes=rules.message_bytes,
-            ca_file=place.ca_file if place else None,
-        )
+        rules, ca_file = self.venue.rules, place.ca_file if place else None
+        facts: Any = {name: getattr(rules, name) for name in OF_ENDPOINT}
+        url = place.url if place else rules.url
+        return Endpoint(url, hello=self.hello, ca_file=ca_file, **facts)
 
     def hello(self) -> list[str]:
         """What a new connection is told."""
