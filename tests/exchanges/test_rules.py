@@ -5,7 +5,6 @@ from urllib.parse import urlsplit
 
 import pytest
 
-
 VENUES = pytest.mark.parametrize("venue", ["binance", "bitfinex", "bitstamp", "coinbase", "kraken"])
 
 

@@ -139,8 +139,7 @@ def segment_files(directory: Path) -> dict[str, list[tuple[int, Path]]]:
     """The segments of each stream in a directory: (number, path), ascending."""
     found: dict[str, list[tuple[int, Path]]] = {}
     for path in directory.iterdir():
-        match = SEGMENT_NAME.fullmatch(path.name)
-        if match:
+        if match := SEGMENT_NAME.fullmatch(path.name):
             found.setdefault(match[1], []).append((int(match[2]), path))
     return {stream: sorted(found[stream]) for stream in sorted(found)}
 

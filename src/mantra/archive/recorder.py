@@ -134,9 +134,8 @@ class Recorder(Actor):
         self._clock = spine.vector(CLOCK_VECTOR, CLOCK_FIX)
         self._row = spine.control.rows[spine.publisher]
         self.queues = queues_of(spine.run)
-        clock = self._clock_facts()
         # Where the rate is unknown: ticks are no slower than that, flushes come rather sooner.
-        self._ticks_per_second = clock["ticks_per_second"] or 1e9
+        self._ticks_per_second = self._clock_facts()["ticks_per_second"] or 1e9
         recorded = self._open(spine)
         self._lanes = aligned_zeros(len(self.queues), LANE)
         self._buffers = []
@@ -195,9 +194,8 @@ class Recorder(Actor):
                 lane["taken"] -= unwritten
                 self._lost_before[index] += unwritten
                 if unwritten:
-                    LOG.error(
-                        "recorder %s: %d rows of %r are not on disk", self.name, unwritten, queue
-                    )
+                    said = self.name, unwritten, queue
+                    LOG.error("recorder %s: %d rows of %r are not on disk", *said)
             raise
         finally:
             facts = {"recorded": self._recorded(), "recorder_cpu_s": time.process_time()}
@@ -212,10 +210,8 @@ class Recorder(Actor):
         known = read_metadata(self.directory)
         resumes = known.get("run_id") == run_id
         if not resumes and self.directory.is_dir() and segment_files(self.directory):
-            raise ArchiveError(
-                f"{self.directory}: holds the archive of another run ({known.get('run_id')}); "
-                f"give each run a directory of its own"
-            )
+            what = f"{self.directory}: holds the archive of another run ({known.get('run_id')})"
+            raise ArchiveError(f"{what}; give each run a directory of its own")
         clock = self._clock_facts()
         facts = {**self.metadata, "run_id": run_id, "queues": self.queues, "clock": clock}
         sizes = BLOCK_ROWS, self.segment_bytes
@@ -229,11 +225,8 @@ class Recorder(Actor):
         recorded = {}
         for queue, lane, before in zip(self.queues, self._lanes, self._lost_before, strict=True):
             consumer, rows = self._consumer(lane), int(lane["taken"])
-            recorded[queue] = {
-                "rows": rows,
-                "lost": before + int(consumer["lost"]),
-                "skipped": int(consumer["next"]) - rows,
-            }
+            lost, skipped = before + int(consumer["lost"]), int(consumer["next"]) - rows
+            recorded[queue] = {"rows": rows, "lost": lost, "skipped": skipped}
         return recorded
 
     def _take_over(self, at_least: int) -> int:

@@ -37,8 +37,7 @@ def index_stream(stream: str, segments: list[tuple[int, Path]]) -> StreamIndex:
     """Index the segments of a stream, given as (number, path), ascending."""
     index = StreamIndex(None, [], 0)
     for position, (number, path) in enumerate(segments):
-        last = position == len(segments) - 1
-        _index_segment(index, number, path, last)
+        _index_segment(index, number, path, last=position == len(segments) - 1)
     _settle_row_counts(index)
     return index
 

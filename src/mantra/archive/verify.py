@@ -95,7 +95,7 @@ def repair_segment(path: Path) -> list[str]:
     if index.damages and index.damages[-1].tail:
         end = index.damages[-1].offset
         what.append(index.damages[-1].what)
-    if blocks and blocks[-1].end == end and not _whole(index, blocks[-1]):
+    if blocks and blocks[-1].end == end and not _whole(blocks[-1]):
         # There by length, but not by content: the machine went down before the disk had it.
         end = blocks.pop().offset
         what.append("the last block's checksums are wrong")
@@ -109,7 +109,7 @@ def repair_segment(path: Path) -> list[str]:
     return [note]
 
 
-def _whole(index: segment.StreamIndex, block: layout.Block) -> bool:
+def _whole(block: layout.Block) -> bool:
     """Whether the columns' checksums hold."""
     try:
         segment.read_columns(block, list(range(len(block.directory))))

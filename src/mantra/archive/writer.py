@@ -21,16 +21,9 @@ from pathlib import Path
 
 import numpy as np
 
+from mantra.archive import layout
 from mantra.archive.columns import ColumnEncoder, describe, dtype_of, take_column
-from mantra.archive.layout import (
-    BLOCK_ROWS_MAX,
-    RUN_FILE,
-    ArchiveError,
-    pack_block,
-    pack_file_header,
-    segment_files,
-    segment_path,
-)
+from mantra.archive.layout import ArchiveError
 from mantra.archive.segment import index_stream
 from mantra.archive.verify import repair
 
@@ -79,11 +72,10 @@ class ArchiveWriter:
         segment_bytes: int = SEGMENT_BYTES,
         incremental: bool = False,
     ):
-        if not 1 <= block_rows <= BLOCK_ROWS_MAX:
-            raise ArchiveError(f"block_rows {block_rows}: expected 1 to {BLOCK_ROWS_MAX}")
+        if not 1 <= block_rows <= layout.BLOCK_ROWS_MAX:
+            raise ArchiveError(f"block_rows {block_rows}: expected 1 to {layout.BLOCK_ROWS_MAX}")
         self.directory = Path(directory)
-        self.block_rows = block_rows
-        self.segment_bytes = segment_bytes
+        self.block_rows, self.segment_bytes = block_rows, segment_bytes
         self.incremental = incremental
         self._streams: dict[str, _Stream] = {}
         self._metadata: dict[str, str] = {}  # of run.json, each value as JSON
@@ -116,11 +108,8 @@ class ArchiveWriter:
         """
         into = self._streams.get(stream) or self._open(stream, records.dtype)
         if records.dtype.newbyteorder("<") != into.dtype:
-            raise ArchiveError(
-                f"stream {stream!r} of {self.directory} holds {into.dtype}, not {records.dtype}; "
-                f"give the new records a stream of their own"
-            )
-        failed = None
+            what = f"stream {stream!r} of {self.directory} holds {into.dtype}, not {records.dtype}"
+            raise ArchiveError(f"{what}; give the new records a stream of their own")
         taken = 0
         while taken < len(records):
             count = min(len(records) - taken, self.block_rows - into.filled, CACHED_ROWS)
@@ -130,13 +119,11 @@ class ArchiveWriter:
             taken += count
             if into.filled == self.block_rows:
                 self._seal(into)
-                if not self.incremental and failed is None:
-                    try:
+                if not self.incremental:
+                    with contextlib.suppress(ArchiveError):  # said below, if it fails again
                         self._drain()
-                    except ArchiveError as error:
-                        failed = error
-        if failed:
-            raise failed
+        if not self.incremental:
+            self._drain()
 
     def seal(self) -> None:
         """Make blocks of what is buffered, however few rows; `step` or `flush` writes them."""
@@ -184,7 +171,7 @@ class ArchiveWriter:
 
         `durable=False` spares the disk's ms; it outlives this process, not a power cut.
         """
-        path = self.directory / RUN_FILE
+        path = self.directory / layout.RUN_FILE
         try:
             if not self._metadata and path.exists():
                 metadata = json.loads(path.read_text()) | metadata
@@ -211,8 +198,8 @@ class ArchiveWriter:
     # ------------------------------------------------------------ inside
 
     def _open(self, name: str, dtype: np.dtype) -> _Stream:
-        segments = segment_files(self.directory).get(name, [])
-        number, path = 0, segment_path(self.directory, name, 0)
+        segments = layout.segment_files(self.directory).get(name, [])
+        number, path = 0, layout.segment_path(self.directory, name, 0)
         description, end, next_row, fd = describe(name, dtype), 0, 0, -1
         if segments:
             index = index_stream(name, segments)
@@ -248,14 +235,15 @@ class ArchiveWriter:
         if stream.description["time_column"]:
             stamps = buffer[stream.description["time_column"]][:rows]
             ts_min, ts_max = int(stamps.min()), int(stamps.max())
-        block = pack_block(stream.encoded, rows, stream.next_row, ts_min, ts_max)
+        block = layout.pack_block(stream.encoded, rows, stream.next_row, ts_min, ts_max)
         if stream.end and stream.end + len(block) > self.segment_bytes:
             self._finish_segment(stream)
             stream.segment, stream.end = stream.segment + 1, 0
-            stream.path = segment_path(self.directory, stream.name, stream.segment)
+            stream.path = layout.segment_path(self.directory, stream.name, stream.segment)
         if stream.end == 0:
             # With its first block in one write: a file without a block holds nothing of worth.
-            block = pack_file_header(stream.description, stream.segment, stream.next_row) + block
+            facts = stream.description, stream.segment, stream.next_row
+            block = layout.pack_file_header(*facts) + block
         self._write(stream, block)
         stream.end += len(block)
         stream.next_row += rows
@@ -275,10 +263,10 @@ class ArchiveWriter:
                     stream.path.unlink()
                     os.close(stream.fd)
                     stream.fd = -1
-            raise ArchiveError(
-                f"{stream.path}: byte {stream.end}: a block of {len(content)} bytes cannot be "
-                f"written: {error.strerror}. Nothing is lost yet: make room, then flush again"
-            ) from error
+            place = f"{stream.path}: byte {stream.end}"
+            what = f"a block of {len(content)} bytes cannot be written: {error.strerror}"
+            advice = "Nothing is lost yet: make room, then flush again"
+            raise ArchiveError(f"{place}: {what}. {advice}") from error
 
     def _finish_segment(self, stream: _Stream) -> None:
         if stream.fd >= 0:
@@ -298,7 +286,6 @@ def _lock(directory: Path) -> int:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         os.close(fd)
-        raise ArchiveError(
-            f"{directory}: another writer has this archive open; wait for it to end"
-        ) from error
+        what = f"{directory}: another writer has this archive open"
+        raise ArchiveError(f"{what}; wait for it to end") from error
     return fd

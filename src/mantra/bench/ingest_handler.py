@@ -28,7 +28,7 @@ from mantra.bench.ingest_server import STAMPS, Generator, shared
 from mantra.bench.ingest_speech import FIRST_ID
 from mantra.exchanges.decoded import NO_ID
 from mantra.icc import queue_segment
-from mantra.icc.memory import address_of, aligned_zeros
+from mantra.icc.memory import address_of, aligned_zeros, record_type
 from mantra.icc.queue import consume_many
 from mantra.market_data import phases
 from mantra.market_data.handler import MarketDataHandler
@@ -38,7 +38,6 @@ from mantra.messages.enums import LAST
 from mantra.messages.records import L2_UPDATE, PUBLISHER_BITS
 from mantra.telemetry.clock import Calibration, ns_per_tick, read_ticks
 from mantra.transport.connection import Endpoint
-from mantra.transport.frames import words
 
 GATHER_MS = 5
 WARM_S = 1.0  # before and behind a window
@@ -47,7 +46,7 @@ L2_SLOTS = 1 << 21  # all of a window of latencies: read when it is over
 ROWS = 1 << 16
 
 # What bench and handler tell each other. The handler answers in Python's turn.
-FACTS = words("gather_ns asked answered live levels broken refused unknown")
+FACTS = record_type("i8 gather_ns asked answered live levels broken refused unknown")
 
 
 class Ingest(MarketDataHandler):

@@ -22,10 +22,10 @@ import numpy as np
 
 from mantra.bench import codec_frames
 from mantra.bench.ingest_speech import MARK, SPEECH, Books, Cycle, Level, N, S
-from mantra.icc.memory import address_of
+from mantra.icc.memory import address_of, record_type
 from mantra.messages.enums import ASK, BID
 from mantra.messages.tables import Tables
-from mantra.transport.frames import TEXT, words
+from mantra.transport.frames import TEXT
 
 BASE_LEVELS = 500  # a side
 CYCLES_MAX, EVENTS_MIN, EVENTS_MAX = 8, 20, 512
@@ -208,9 +208,9 @@ def make_cycle(venue: str, rows: list[Rows]) -> Cycle:
 
 # ------------------------------------------------------------ who says what, and where
 
-TEMPLATE = words("text length field fields")  # address of a whole frame; its first FIELD
-FIELD = words("at width kind")  # where a number is written, and which (ingest_server.py)
-VOICE = words("number connection cycle texts position last")  # an instrument, as it is sent
+TEMPLATE = record_type("i8 text length field fields")  # address of a whole frame; its first FIELD
+FIELD = record_type("i8 at width kind")  # where a number is written, and which (ingest_server.py)
+VOICE = record_type("i8 number connection cycle texts position last")  # an instrument, as sent
 PICKS = 1 << 16  # messages until the order of instruments begins again
 POPULAR = 8.0  # the n-th instrument of a venue says 1 / (n + this) of its messages
 

@@ -25,11 +25,10 @@ import numpy as np
 from mantra.bench.ingest_mix import FIELD, PICKS, TEMPLATE, VOICE, Mix
 from mantra.compiled import compiled
 from mantra.icc.atomics import cpu_pause
-from mantra.icc.memory import address_of, records_at
+from mantra.icc.memory import address_of, record_type, records_at
 from mantra.telemetry.clock import Calibration, read_ticks
 from mantra.telemetry.tsc import read_tsc
 from mantra.transport import foreign
-from mantra.transport.frames import words
 
 DECLARED = """
     send l ipli,  BIO_read i ppi,  SSL_accept i p,  SSL_set_fd i pi,  SSL_set0_wbio i pp,
@@ -50,13 +49,13 @@ GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, section 1.3
 NUMBER, PREVIOUS, ID, SEQUENCE = range(1, 5)  # what is written at a mark
 
 # A connection: plain frames that wait to be encrypted, what is encrypted and not yet sent.
-SENDER = words("fd ssl bio plain plain_end sealed begin end sequence stamp")
+SENDER = record_type("i8 fd ssl bio plain plain_end sealed begin end sequence stamp")
 # sent       messages so far: the next one's id; first: of this order
 # records    TLS records; blocked: rounds in which somebody could take no more
 # room       for a connection's frames that wait
 # offsets    ticks at which the PICKS messages of a period are due
-RUN = words(
-    "senders count templates fields voices picks offsets period start stop room stamps "
+RUN = record_type(
+    "i8 senders count templates fields voices picks offsets period start stop room stamps "
     "first sent records blocked idle"
 )
 

@@ -50,7 +50,6 @@ STATES = ("waiting", "anchored", "following")
 
 # What a message is to the book.
 OLD, NEXT, AHEAD = range(3)
-RELATIONS = ("old", "next", "ahead")
 
 # What to do with it.
 DROP, APPLY, GAP, WAIT_SNAPSHOT = range(4)

@@ -81,9 +81,8 @@ def _name_of(row: Any) -> str:
 def _check(one: Listed) -> None:
     """Raises ValueError unless a Tables takes it, whatever else its assets are traded in."""
     for name in (one.symbol, one.base, one.quote):
-        if not (name.isascii() and name.isprintable() and 0 < len(name) <= NAME_BYTES) or (
-            set(name) & set("@[ ")
-        ):
+        sound = name.isascii() and name.isprintable() and 0 < len(name) <= NAME_BYTES
+        if not sound or set(name) & set("@[ "):
             raise ValueError(f"name {name!r}: expected 1 to {NAME_BYTES} ASCII letters or signs")
     price, volume = one.price_exponent, one.volume_exponent
     for exponent in (price, volume):
@@ -112,20 +111,10 @@ def from_steps(
     most: for venues where orders of the days of a finer step still stand in the book. Raises
     ValueError.
     """
-    price_exponent, volume_exponent = (
-        max(decimals, min(decimals + spare, DECIMALS_USUAL))
-        for decimals in (decimals_of(tick), decimals_of(lot))
-    )
-    return Listed(
-        *names,
-        price_exponent,
-        volume_exponent,
-        tick_size=to_units(tick, price_exponent),
-        lot_size=to_units(lot, volume_exponent),
-        min_volume=to_units(minimum[0], volume_exponent),
-        min_notional=minimum[1],
-        status=ONLINE if online else HALTED,
-    )
+    needed = decimals_of(tick), decimals_of(lot)
+    price, volume = (max(one, min(one + spare, DECIMALS_USUAL)) for one in needed)
+    sizes = to_units(tick, price), to_units(lot, volume), to_units(minimum[0], volume)
+    return Listed(*names, price, volume, *sizes, minimum[1], ONLINE if online else HALTED)
 
 
 def decimals_of(step: str) -> int:

@@ -23,8 +23,8 @@ class Rules:
     ping_s: float = 15.0  # ours, where a venue asks for none
     ping_text: str = ""  # the venue's own; "": a ping frame
     # Then it is replaced, before the venue cuts it: Binance's day; ours for those that name none.
-    life_s: float = DAY_S - HOUR_S / 2
-    message_bytes: int = 1 << 20  # the longest
+    lifetime_s: float = DAY_S - HOUR_S / 2
+    buffer_bytes: int = 1 << 20  # the longest
     snapshot_url: str = ""  # GET: a base that changes must join; "": it comes in the stream
     snapshot_weight: int = 1
     requests: tuple[int, float] = (10, 1.0)  # of weight, by REST; Coinbase's

@@ -19,11 +19,8 @@ FRACTION_MAX = 9
 # carries a byte that is no digit into its high half; the bits that must then be 0.
 TIME_TEXT = b"0000-00-00T00:00:00"
 _TEXT = np.frombuffer(TIME_TEXT, np.uint8)
-_ROWS = (
-    _TEXT,
-    np.uint8(6) * (_TEXT == ZERO),
-    np.where(_TEXT == ZERO, np.uint8(0xF0), np.uint8(0xFF)),
-)
+_DIGIT = _TEXT == ZERO
+_ROWS = _TEXT, np.uint8(6) * _DIGIT, np.where(_DIGIT, np.uint8(0xF0), np.uint8(0xFF))
 TIME = np.array([[row[at : at + 8].copy().view("i8")[0] for row in _ROWS] for at in (0, 8, 11)])
 LOW_HALVES = 0x3F3F3F3F3F3F3F3F
 

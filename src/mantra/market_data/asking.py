@@ -13,26 +13,17 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 from mantra.market_data import cross_check, listings
-from mantra.market_data.venues import VENUES, Place, Session
+from mantra.market_data.venues import Place, Session
 from mantra.messages.tables import Tables
-from mantra.transport.limits import RateLimit
 from mantra.transport.rest import RestClient
 from mantra.transport.tls import TransportError
-
-
-def rest_client(venue: str, place: Place | None) -> RestClient:
-    """A client of the venue, where it is or where it is said to be."""
-    rules = VENUES[venue].rules
-    url = urlsplit(rules.listing_url)
-    base = place.rest if place else f"{url.scheme}://{url.netloc}"
-    return RestClient(base, RateLimit(*rules.requests), (place and place.ca_file) or "")
 
 
 class Asking:
     """See above."""
 
     def __init__(self, places: Mapping[str, Place]):
-        self.places = places
+        self.where = {venue: (place.rest, place.ca_file) for venue, place in places.items()}
         self.venues: dict[str, tuple[ThreadPoolExecutor, RestClient]] = {}
 
     def close(self) -> None:
@@ -42,7 +33,7 @@ class Asking:
     def _of(self, venue: str) -> tuple[ThreadPoolExecutor, RestClient]:
         if venue not in self.venues:
             worker = ThreadPoolExecutor(1, f"rest-{venue}")
-            self.venues[venue] = worker, rest_client(venue, self.places.get(venue))
+            self.venues[venue] = worker, listings.rest_client(venue, *self.where.get(venue, ()))
         return self.venues[venue]
 
     def snapshot(self, session: Session, instrument: int) -> Future:
@@ -53,9 +44,7 @@ class Asking:
 
     def listing(self, venue: str) -> Future:
         """A list of Listed."""
-        place = self.places.get(venue)
-        where = (place.rest, place.ca_file) if place else ()
-        return self._of(venue)[0].submit(listings.fetch, venue, *where)
+        return self._of(venue)[0].submit(listings.fetch, venue, *self.where.get(venue, ()))
 
     def sides(self, session: Session, instrument: int, tables: Tables) -> Future:
         """The Levels of a fresh snapshot (cross_check.py)."""

@@ -138,13 +138,11 @@ class Bases:
             return True  # its connection is gone; the next one asks anew
         try:
             answer = asked.result()
+            if answer.status != 200:
+                raise TransportError(f"status {answer.status}: {answer.data!r:.200}")
         except TransportError as error:
             LOG.warning("%s: no snapshot: %s", self.feed.name(instrument), error)
             return True  # `patrol` asks again
-        if answer.status != 200:
-            said = answer.status, answer.data
-            LOG.warning("%s: no snapshot: status %d: %.200r", self.feed.name(instrument), *said)
-            return True
         self.taken(instrument, answer.data)
         if self.feed.take(row, answer.data, read_ticks(), instrument) != NOTHING:
             return False

@@ -53,28 +53,17 @@ def handle(context_address):
         context["next"] += 1
         if message["kind"] > BINARY:
             continue
-        link_at = feed["connections"] + message["connection"] * take.CONNECTION_BYTES
+        text, length, read_at = message["address"], message["length"], message["ts_received"]
+        connection = message["connection"]
+        link_at = feed["connections"] + connection * take.CONNECTION_BYTES
         link = records_at(link_at, 1, take.CONNECTION)[0]
         link["messages"] += 1
         link["bytes"] += message["length"]
         link["received"] = message["ts_received"]
         if link["raw"] != 0:
-            raw.keep(
-                link["raw"],
-                raw.FRAME,
-                link["serial"],
-                message["address"],
-                message["length"],
-                message["ts_received"],
-            )
-        todo = take.take_message(
-            context["feed"],
-            np.int64(message["connection"]),
-            message["address"],
-            message["length"],
-            message["ts_received"],
-            np.int64(0),
-        )
+            raw.keep(link["raw"], raw.FRAME, link["serial"], text, length, read_at)
+        unnamed = np.int64(0)
+        todo = take.take_message(context["feed"], connection, text, length, read_at, unnamed)
         if todo != NOTHING:
             note = notes[context["todo_count"]]
             note["what"], note["message"] = todo, context["next"] - 1

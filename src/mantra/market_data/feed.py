@@ -57,10 +57,8 @@ class Feed:
         feed["scratch"] = address_of(self._scratch)
         feed["track"], feed["decoded"] = spine.track_address, address_of(self.decoded)
         feed["records"], feed["capacity"] = address_of(self._records), take.LEVELS_MAX
-        feed["connections"], feed["followed"] = (
-            address_of(self.connections),
-            address_of(self.followed),
-        )
+        feed["connections"] = address_of(self.connections)
+        feed["followed"] = address_of(self.followed)
         feed["empty"]["flags"] = enums.FIRST | enums.LAST | enums.SNAPSHOT
         self.grow()
 
@@ -121,13 +119,9 @@ class Feed:
 
     def take(self, connection: int, raw: bytes, received: int, instrument: int = -1) -> int:
         """`take_message` for bytes in Python's hands; `instrument` names what the text does not."""
-        text = np.frombuffer(raw, np.uint8)
+        text = address_of(np.frombuffer(raw, np.uint8))  # lives as long as `raw`
         unnamed = int(self.followed[instrument]["slot"]) if instrument >= 0 else 0
-        return int(
-            take.take_message(
-                self.address, connection, address_of(text), len(raw), received, unnamed
-            )
-        )
+        return int(take.take_message(self.address, connection, text, len(raw), received, unnamed))
 
     def phase(self, instrument: int) -> str:
         return phases.PHASES[self.followed[instrument]["phase"]]

@@ -114,7 +114,8 @@ class MarketDataHandler(Actor):
         self.asking = Asking(self.places)
         self.raws: dict[str, raw.RawFiles] = {}
         self.status = aligned_zeros(max(len(self.tables.venues), 1), status.VENUE_STATUS)
-        self.shown = [spine.vector(*vector) for vector in self._vector_records()]
+        vectors = self.vectors().items()
+        self.shown = [spine.vector(name, record) for name, (record, _) in vectors]
         self.status_due = now
         self._note_tables()
         for venue, symbols in self.streams:
@@ -124,9 +125,6 @@ class MarketDataHandler(Actor):
         listing, every_s = self.asking.listing, options.listings_s or np.inf
         self.listings = Listings(options.wanted, listing, every_s, now)
         self.checks = CrossChecks(self.feed, self._sides, options.checks_s or np.inf, now)
-
-    def _vector_records(self) -> list[tuple[str, np.dtype]]:
-        return [(name, record) for name, (record, _) in self.vectors().items()]
 
     def _open_stream(self, venue: str, symbols: Sequence[str], now: float) -> None:
         session = Session(venue, symbols, self.tables)
@@ -279,13 +277,8 @@ class MarketDataHandler(Actor):
 
     def _compare(self, venue: str, listed: Mapping[str, Listed], now: float) -> None:
         """Follow what is in the listing and was not; end what is not in it any more."""
-        venue_id = self.tables.venue(venue)
-        there = {
-            symbol: instrument
-            for session in self.sessions
-            if session.venue_id == venue_id
-            for instrument, symbol in session.symbols.items()
-        }
+        own = [session.symbols for session in self.sessions if session.venue.name == venue]
+        there = {symbol: number for symbols in own for number, symbol in symbols.items()}
         for symbol in there.keys() - listed.keys():
             self._end(there[symbol], now)
         for symbol in listed.keys() - there.keys():
@@ -306,15 +299,11 @@ class MarketDataHandler(Actor):
             self._note_tables()
         self.status[venue_id]["listed"] += 1
         room = VENUES[venue].rules.symbols_max
-        roomy = [
-            number
-            for number, session in enumerate(self.sessions)
-            if session.venue_id == venue_id and len(session.symbols) < room
-        ]
-        if not roomy:
+        own = [session for session in self.sessions if session.venue_id == venue_id]
+        session = next((session for session in own if len(session.symbols) < room), None)
+        if session is None:
             return self._open_stream(venue, [listed.symbol], now)
-        stream = roomy[0]
-        session = self.sessions[stream]
+        stream = self.sessions.index(session)
         session.symbols[instrument] = listed.symbol
         self.stream_of[instrument] = stream
         self.feed.followed[instrument]["depth"] = session.venue.depth

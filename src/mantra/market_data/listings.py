@@ -53,12 +53,19 @@ def fetch(venue: str, rest: str = "", ca_file: str | None = None) -> list[Listed
     return _ask(venue, rest, ca_file, [])
 
 
-def _ask(venue: str, rest: str, ca_file: str | None, skipped: list[str]) -> list[Listed]:
+def rest_client(venue: str, rest: str = "", ca_file: str | None = None) -> RestClient:
+    """A client of the venue, or of who answers for it. Raises OSError for a bad CA file."""
     rules = VENUES[venue].rules
     url = urlsplit(rules.listing_url)
     base = rest or f"{url.scheme}://{url.netloc}"
+    return RestClient(base, RateLimit(*rules.requests), ca_file or "")
+
+
+def _ask(venue: str, rest: str, ca_file: str | None, skipped: list[str]) -> list[Listed]:
+    url = urlsplit(VENUES[venue].rules.listing_url)
+    base = rest or f"{url.scheme}://{url.netloc}"
     try:
-        client = RestClient(base, RateLimit(*rules.requests), ca_file or "")
+        client = rest_client(venue, rest, ca_file)
         answer = client.request("GET", url.path + (f"?{url.query}" if url.query else ""))
         if answer.status != 200:
             raise ValueError(f"status {answer.status}: {answer.data[:200]!r}")

@@ -133,11 +133,7 @@ class CrossChecks:
                 self.suspects[instrument] = found
             return 0
         if again := found & suspected:
-            said = next(one for one in drifts if one[:2] in again)
-            LOG.warning(
-                "%s has drifted at %d prices, first %s: side, price, ours, the venue's",
-                self.feed.name(instrument),
-                len(again),
-                said,
-            )
+            said = f"{self.feed.name(instrument)} has drifted at {len(again)} prices"
+            first = next(one for one in drifts if one[:2] in again)
+            LOG.warning("%s, first %s: side, price, ours, the venue's", said, first)
         return len(again)

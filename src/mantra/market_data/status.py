@@ -97,9 +97,8 @@ class Status:
         of_venue = tables.instruments["venue"]
         found = []
         for number, venue in enumerate(tables.venues["name"]):
-            phases = followed["phase"][: len(of_venue)][of_venue == number]
-            counts = Counter(PHASES[phase] for phase in phases)
             own = followed[: len(of_venue)][of_venue == number]
+            counts = Counter(PHASES[phase] for phase in own["phase"])
             row = {"venue": venue.decode(), "instruments": len(own), "phases": dict(counts)}
             row |= {key: int(own[key].sum()) for key in ("levels", "trades", "gaps")}
             found.append(row | {key: int(status[number][key]) for key in VENUE_STATUS.names or ()})

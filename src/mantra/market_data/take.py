@@ -82,10 +82,9 @@ FEED = record_type(
 )
 CONNECTION_BYTES, FOLLOWED_BYTES = CONNECTION.itemsize, FOLLOWED.itemsize
 L2_BYTES = L2_UPDATE.itemsize
-BRIDGE_AT = FOLLOWED.fields["bridge"][1]  # type: ignore[index]
 EVENT_AT = FEED.fields["event"][1]  # type: ignore[index]
 
-assert BRIDGE_AT == 0
+assert FOLLOWED.fields["bridge"][1] == 0  # type: ignore[index]
 
 
 @compiled
@@ -99,16 +98,8 @@ def take_message(feed_address, connection, text, length, received, unnamed):
     link = records_at(link_address, 1, CONNECTION)[0]
     result = records_at(feed["decoded"], 1, DECODED)[0]
     records_at(feed["track"], 1, TRACK)[0]["origin"] = received
-    status = codecs.decode(
-        link["codec"],
-        text,
-        length,
-        link["index"],
-        unnamed,
-        feed["records"],
-        feed["capacity"],
-        feed["decoded"],
-    )
+    codec, index, room, capacity = link["codec"], link["index"], feed["records"], feed["capacity"]
+    status = codecs.decode(codec, text, length, index, unnamed, room, capacity, feed["decoded"])
     if status != decoded.OK:
         link["refused"] += 1
         instrument = result["instrument"]
@@ -224,47 +215,39 @@ def _take_group(feed_address, connection, first, count):
     address = feed["followed"] + instrument * FOLLOWED_BYTES
     followed = records_at(address, 1, FOLLOWED)[0]
     followed["messages"] += 1
-    if followed["connection"] == UNWANTED:
-        followed["old"] += 1
-        return np.int64(NOTHING)
-    if followed["connection"] != connection and not link["bridged"]:
-        # Two connections carry it while one replaces the other: a new base is where it changes.
-        if result["kind"] != decoded.SNAPSHOT:
-            followed["old"] += 1
-            return np.int64(NOTHING)
-        followed["connection"] = connection
-    if result["kind"] == decoded.SNAPSHOT:
-        if not bridging.take_snapshot(address, result["last_id"]):
-            followed["old"] += 1
-            return np.int64(NOTHING)
-        before = happen(address, phases.BASED if link["bridged"] else phases.WHOLE)
-        count = _apply(feed_address, connection, first, count)
-        if count < 0:
-            break_book(feed_address, instrument, np.int64(0))
-            return np.int64(BROKEN)
-        _publish(feed_address, first, count)
-        if before in (phases.GAP, phases.RESYNCING):
-            tell(feed_address, connection, enums.EVENT_RESYNC, instrument, count)
-        return np.int64(NOTHING)
-    action = bridging.take_depth(
-        address, result["first_id"], result["last_id"], result["previous_id"]
-    )
-    if action == bridging.APPLY:
-        happen(address, phases.JOINED)
-        count = _apply(feed_address, connection, first, count)
-        if count < 0:
-            break_book(feed_address, instrument, np.int64(0))
-            return np.int64(BROKEN)
-        _publish(feed_address, first, count)
-        return np.int64(NOTHING)
+    is_base = result["kind"] == decoded.SNAPSHOT
+    # Two connections carry it while one replaces the other: a new base is where it changes.
+    changes = followed["connection"] != connection and not link["bridged"]
+    action, happening = np.int64(bridging.DROP), phases.JOINED
+    if followed["connection"] == UNWANTED or (changes and not is_base):
+        pass
+    elif is_base:
+        if changes:
+            followed["connection"] = connection
+        happening = phases.BASED if link["bridged"] else phases.WHOLE
+        if bridging.take_snapshot(address, result["last_id"]):
+            action = np.int64(bridging.APPLY)
+    else:
+        first_id, last_id = result["first_id"], result["last_id"]
+        action = bridging.take_depth(address, first_id, last_id, result["previous_id"])
     if action == bridging.DROP:
         followed["old"] += 1
         return np.int64(NOTHING)
     if action == bridging.GAP:
         break_book(feed_address, instrument, followed["bridge"]["missed"])
         return np.int64(BROKEN)
-    happen(address, phases.KEPT)
-    return np.int64(KEEP if link["bridged"] else NOTHING)
+    if action == bridging.WAIT_SNAPSHOT:
+        happen(address, phases.KEPT)
+        return np.int64(KEEP if link["bridged"] else NOTHING)
+    before = happen(address, happening)
+    count = _apply(feed_address, connection, first, count)
+    if count < 0:
+        break_book(feed_address, instrument, np.int64(0))
+        return np.int64(BROKEN)
+    _publish(feed_address, first, count)
+    if is_base and before in (phases.GAP, phases.RESYNCING):
+        tell(feed_address, connection, enums.EVENT_RESYNC, instrument, count)
+    return np.int64(NOTHING)
 
 
 @compiled
@@ -311,10 +294,8 @@ def _take_checksum(feed_address, connection):
     if followed["phase"] != phases.LIVE or followed["connection"] != connection:
         return np.int64(NOTHING)
     followed["checked"] += 1
-    if (
-        bitfinex.book_checksum(followed["book"], followed["slot"], feed["scratch"])
-        == (result["checksum"])
-    ):
+    own = bitfinex.book_checksum(followed["book"], followed["slot"], feed["scratch"])
+    if own == result["checksum"]:
         return np.int64(NOTHING)
     followed["mismatches"] += 1
     break_book(feed_address, instrument, np.int64(0))
@@ -365,6 +346,5 @@ def cut(feed_address, connection):
         address = feed["followed"] + instrument * FOLLOWED_BYTES
         if records_at(address, 1, FOLLOWED)[0]["connection"] == connection:
             happen(address, phases.CUT)
-    records_at(feed["connections"] + connection * CONNECTION_BYTES, 1, CONNECTION)[0]["last_id"] = (
-        NO_ID
-    )
+    link = records_at(feed["connections"] + connection * CONNECTION_BYTES, 1, CONNECTION)[0]
+    link["last_id"] = NO_ID

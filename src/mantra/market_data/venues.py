@@ -5,26 +5,17 @@ Out:       plans, endpoints, texts to send, what a control message means.
 Must not know: sockets, queues, when anything is sent.
 """
 
+import importlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import ModuleType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import numpy as np
 
-from mantra.exchanges.binance import instruments as binance_instruments
-from mantra.exchanges.binance import subscriptions as binance
 from mantra.exchanges.bitfinex import channels as bitfinex_channels
-from mantra.exchanges.bitfinex import instruments as bitfinex_instruments
-from mantra.exchanges.bitfinex import subscriptions as bitfinex
-from mantra.exchanges.bitstamp import instruments as bitstamp_instruments
-from mantra.exchanges.bitstamp import subscriptions as bitstamp
-from mantra.exchanges.coinbase import instruments as coinbase_instruments
-from mantra.exchanges.coinbase import subscriptions as coinbase
-from mantra.exchanges.kraken import instruments as kraken_instruments
-from mantra.exchanges.kraken import subscriptions as kraken
 from mantra.exchanges.listing import Listed
 from mantra.exchanges.rules import Rules
 from mantra.icc.memory import address_of, aligned_zeros
@@ -33,6 +24,8 @@ from mantra.messages.tables import Tables
 from mantra.transport.connection import Endpoint
 
 CHANNELS = ("book", "trades")
+# Of Rules, what an Endpoint is told as it is.
+OF_ENDPOINT = ["sends", "attempts", "ping_s", "ping_text", "idle_s", "lifetime_s", "buffer_bytes"]
 # Words of a control message that says no: in its event, type, status or fields.
 COMPLAINTS = ("error", "bts:error")
 # Events and codes that only a new connection answers: the venue asks for it (Bitstamp; Bitfinex
@@ -46,24 +39,20 @@ class Venue:
 
     name: str
     texts: ModuleType
+    rules: Rules
     parse_listing: Callable[..., list[Listed]]
-    depth: int = 0
-
-    @property
-    def rules(self) -> Rules:
-        return self.texts.RULES
+    depth: int
 
 
-VENUES = {
-    venue.name: venue
-    for venue in (
-        Venue("binance", binance, binance_instruments.parse),
-        Venue("bitfinex", bitfinex, bitfinex_instruments.parse),
-        Venue("bitstamp", bitstamp, bitstamp_instruments.parse),
-        Venue("coinbase", coinbase, coinbase_instruments.parse),
-        Venue("kraken", kraken, kraken_instruments.parse, kraken.DEPTH),
-    )
-}
+def venue_of(name: str) -> Venue:
+    """The venue whose folder in `exchanges` has this name."""
+    parts = [f"mantra.exchanges.{name}.{part}" for part in ("subscriptions", "instruments")]
+    texts, instruments = map(importlib.import_module, parts)
+    return Venue(name, texts, texts.RULES, instruments.parse, getattr(texts, "DEPTH", 0))
+
+
+NAMES = ("binance", "bitfinex", "bitstamp", "coinbase", "kraken")
+VENUES = {name: venue_of(name) for name in NAMES}
 
 
 class Place(NamedTuple):
@@ -97,19 +86,10 @@ class Session:
 
     def endpoint(self, place: Place | None) -> Endpoint:
         """Where its connections go, and how they behave."""
-        rules = self.venue.rules
-        return Endpoint(
-            place.url if place else rules.url,
-            hello=self.hello,
-            sends=rules.sends,
-            attempts=rules.attempts,
-            ping_s=rules.ping_s,
-            ping_text=rules.ping_text,
-            idle_s=rules.idle_s,
-            lifetime_s=rules.life_s,
-            buffer_bytes=rules.message_bytes,
-            ca_file=place.ca_file if place else None,
-        )
+        rules, ca_file = self.venue.rules, place.ca_file if place else None
+        facts: Any = {name: getattr(rules, name) for name in OF_ENDPOINT}
+        url = place.url if place else rules.url
+        return Endpoint(url, hello=self.hello, ca_file=ca_file, **facts)
 
     def hello(self) -> list[str]:
         """What a new connection is told."""

@@ -11,6 +11,7 @@ ABI since 1.1.1.
 """
 
 import _ssl
+import contextlib
 import ctypes
 import ctypes.util
 import zlib
@@ -32,12 +33,10 @@ SSL_WAITS, SSL_ERROR_ZERO_RETURN = (2, 3), 6  # SSL_ERROR_WANT_READ, SSL_ERROR_W
 def find_library(names: str, advice: str, *paths: str | None) -> ctypes.CDLL:
     """The first of the libraries that has all `names` in it. Raises ImportError with the advice."""
     for path in paths:
-        try:
+        with contextlib.suppress(OSError):
             library = ctypes.CDLL(path)  # None: the interpreter itself, if it is linked statically
             if all(hasattr(library, name) for name in names.split()):
                 return library
-        except OSError:
-            continue
     raise ImportError(advice)
 
 
@@ -67,9 +66,8 @@ def declare(name: str, result: str, arguments: str = "") -> None:
 
     def emit(builder, *values):
         kinds = [ir.IntType(ctypes.sizeof(C_TYPES[letter]) * 8) for letter in result + arguments]
-        callee = cgutils.get_or_insert_function(
-            builder.module, ir.FunctionType(kinds[0], kinds[1:]), name
-        )
+        form = ir.FunctionType(kinds[0], kinds[1:])
+        callee = cgutils.get_or_insert_function(builder.module, form, name)
         pairs = zip(values, kinds[1:], strict=True)
         got = builder.call(callee, [builder.trunc(v, k) if k.width < 64 else v for v, k in pairs])
         return builder.sext(got, ir.IntType(64)) if kinds[0].width < 64 else got

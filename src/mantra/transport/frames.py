@@ -19,7 +19,7 @@ A compressed message, if the two sides agreed on that, is handed out from the in
 import numpy as np
 
 from mantra.compiled import compiled
-from mantra.icc.memory import records_at
+from mantra.icc.memory import record_type, records_at
 from mantra.messages.decimals import byte_at
 from mantra.transport import foreign
 from mantra.transport.inflate import INFLATER, MESSAGE_TOO_BIG, inflate, is_full
@@ -36,16 +36,11 @@ CONTROL_BYTES_MAX = 125
 RESERVED, COMPRESSED, KIND = 0x70, 0x40, 0x4F  # bits of a frame's first byte
 
 
-def words(names: str) -> np.dtype:
-    """A record of 8-byte integers."""
-    return np.dtype([(name, "i8") for name in names.split()], align=True)
-
-
 # What was found in a turn.
 #   address length       valid until the next turn
 #   ts_received          ticks right after the read that brought its last byte
 #   connection stream    row; what stays the same when the connection is made anew
-MESSAGE = words("address length ts_received connection stream kind")
+MESSAGE = record_type("i8 address length ts_received connection stream kind")
 
 # One connection.
 #   open            1: compiled code reads it; 0: it is Python's, or nobody's
@@ -58,8 +53,8 @@ MESSAGE = words("address length ts_received connection stream kind")
 #   ts_received     ticks right after the last read
 #   bytes messages  from the kernel, and handed out, since it opened
 #   row stream      its own number, its stream's
-CONNECTION = words(
-    "open fd ssl bio buffer capacity begin end joined joined_bytes joined_kind inflater "
+CONNECTION = record_type(
+    "i8 open fd ssl bio buffer capacity begin end joined joined_bytes joined_kind inflater "
     "more turn ts_received bytes messages row stream"
 )
 CONNECTION_BYTES = CONNECTION.itemsize
@@ -73,8 +68,8 @@ CONNECTION_BYTES = CONNECTION.itemsize
 #   scratch                   SCRATCH_BYTES for what goes from the kernel to OpenSSL
 #   gather_ns                 between the beginnings of two turns, at least; 0: as soon as it can
 #   due seconds nanoseconds   of the next turn (monotonic ns); a timespec
-POLL = words(
-    "epoll connections batch capacity count events unfinished next turn ready scratch "
+POLL = record_type(
+    "i8 epoll connections batch capacity count events unfinished next turn ready scratch "
     "gather_ns due seconds nanoseconds"
 )
 ROWS_MAX, READY_MAX, SCRATCH_BYTES = 512, 256, 1 << 18

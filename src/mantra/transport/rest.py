@@ -36,9 +36,8 @@ class RestClient:
 
     def __init__(self, base_url: str, limit: RateLimit, ca_file: str = "", clock: Any = time):
         self.base_url, self.limit, self.clock = base_url, limit, clock
-        self.http = urllib3.PoolManager(
-            ssl_context=ssl.create_default_context(cafile=ca_file or None), timeout=TIMEOUT_S
-        )
+        context = ssl.create_default_context(cafile=ca_file or None)
+        self.http = urllib3.PoolManager(ssl_context=context, timeout=TIMEOUT_S)
 
     def request(self, method: str, path: str, weight: int = 1, **sent: Any) -> BaseHTTPResponse:
         """Send when the limit allows, again where that is right; the last answer.

@@ -25,11 +25,7 @@ def _listed(row: dict) -> Listed | None:
     filters = {rule["filterType"]: rule for rule in row["filters"]}
     lot = filters["LOT_SIZE"]
     notional = filters.get("NOTIONAL") or filters.get("MIN_NOTIONAL") or {}
-    return from_steps(
-        (row["symbol"], row["baseAsset"], row["quoteAsset"]),
-        filters["PRICE_FILTER"]["tickSize"],
-        lot["stepSize"],
-        (lot["minQty"], notional.get("minNotional", "0")),
-        row["status"] == "TRADING",
-        SPARE_DECIMALS,
-    )
+    names = row["symbol"], row["baseAsset"], row["quoteAsset"]
+    steps = filters["PRICE_FILTER"]["tickSize"], lot["stepSize"]
+    minimum = lot["minQty"], notional.get("minNotional", "0")
+    return from_steps(names, *steps, minimum, row["status"] == "TRADING", SPARE_DECIMALS)

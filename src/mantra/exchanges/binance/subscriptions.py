@@ -8,6 +8,7 @@ The venue pings every 20 s and waits a minute for the pong: nothing else keeps a
 """
 
 import json
+from functools import partial
 
 from mantra.exchanges.rules import Rules
 
@@ -29,23 +30,15 @@ CHANNELS = {"book": "depth@100ms", "trades": "trade"}
 STREAMS_A_MESSAGE = 200  # ours: 25 bytes each; some proxies cut messages off at 8 KB
 
 
-def subscribe(symbols: list[str], channels: list[str]) -> list[str]:
-    """The texts that ask for `channels` ("book", "trades") of `symbols`."""
-    return _texts("SUBSCRIBE", symbols, channels)
-
-
-def unsubscribe(symbols: list[str], channels: list[str]) -> list[str]:
-    """The texts that end what `subscribe` asked for."""
-    return _texts("UNSUBSCRIBE", symbols, channels)
-
-
 def _texts(method: str, symbols: list[str], channels: list[str]) -> list[str]:
     streams = [f"{symbol.lower()}@{CHANNELS[name]}" for symbol in symbols for name in channels]
-    pieces = range(0, len(streams), STREAMS_A_MESSAGE)
-    return [
-        json.dumps(
-            {"method": method, "params": streams[at : at + STREAMS_A_MESSAGE], "id": number},
-            separators=(",", ":"),
-        )
-        for number, at in enumerate(pieces, 1)
-    ]
+    texts = []
+    for number, at in enumerate(range(0, len(streams), STREAMS_A_MESSAGE), 1):
+        some = streams[at : at + STREAMS_A_MESSAGE]
+        said = {"method": method, "params": some, "id": number}
+        texts.append(json.dumps(said, separators=(",", ":")))
+    return texts
+
+
+# The texts that ask for `channels` ("book", "trades") of `symbols`, and those that end them.
+subscribe, unsubscribe = (partial(_texts, text) for text in ("SUBSCRIBE", "UNSUBSCRIBE"))

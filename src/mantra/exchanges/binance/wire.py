@@ -30,9 +30,8 @@ SPELLED_KEYS = key_table(
     *("bids", "asks", "pu", "symbol", "lastUpdateId", "id", "price", "qty", "time", "isBuyerMaker")
 )
 # The last is of any other key.
-PLACE_OF = np.array(
-    [BIDS, ASKS, PU, SYMBOL_NAME, LAST_UPDATE_ID, *range(SPELLED, FIELDS), NO_FIELD]
-)
+PLACES = BIDS, ASKS, PU, SYMBOL_NAME, LAST_UPDATE_ID
+PLACE_OF = np.array([*PLACES, *range(SPELLED, FIELDS), NO_FIELD])
 FRAME_KEYS, STREAM, DATA = key_table("stream", "data"), np.int64(1), np.int64(2)
 PAYLOAD_KEYS = key_table("e", "lastUpdateId", "u")  # with these it begins
 EVENTS = key_table("depthUpdate", "trade", "aggTrade", "bookTicker")

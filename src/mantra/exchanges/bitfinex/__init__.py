@@ -11,10 +11,8 @@ tests a strategy on older days had to pay 1,000 and 2,000 ppm. The first is the 
 second an old announcement's: ours, until the venue's own text is at hand.
 """
 
-VENUES = {
-    # name in the tables: maker and taker fee in parts per million
-    "bitfinex": {"maker_fee_ppm": 0, "taker_fee_ppm": 0},
-}
+# Name in the tables: maker and taker fee in parts per million.
+VENUES = {"bitfinex": {"maker_fee_ppm": 0, "taker_fee_ppm": 0}}
 
 # Prices have so many significant digits, and at most so many decimals; amounts always so many.
 SIGNIFICANT_DIGITS = 5

@@ -17,10 +17,8 @@ documentation, https://www.bitstamp.net/api/ and https://www.bitstamp.net/websoc
 
 from mantra.exchanges.listing import split_by_quote
 
-VENUES = {
-    # name in the tables: maker and taker fee in parts per million
-    "bitstamp": {"maker_fee_ppm": 3_000, "taker_fee_ppm": 4_000},
-}
+# Name in the tables: maker and taker fee in parts per million.
+VENUES = {"bitstamp": {"maker_fee_ppm": 3_000, "taker_fee_ppm": 4_000}}
 
 # Quote assets by which a pair is split, BTCUSD -> BTC, USD; the longest that fits wins.
 # GUSD is none of them: omgusd is OMG in USD.

@@ -21,10 +21,7 @@ def _listed(row: dict) -> Listed | None:
     if row.get("market_type", "SPOT") != "SPOT":
         return None
     base, quote = row["name"].split("/")
-    return from_steps(
-        (row.get("url_symbol") or row["market_symbol"], base, quote),
-        f"1e-{row['counter_decimals']}",
-        f"1e-{row['base_decimals']}",
-        ("0", str(row.get("minimum_order") or row["minimum_order_value"]).split()[0]),
-        row["trading"] == "Enabled",
-    )
+    names = row.get("url_symbol") or row["market_symbol"], base, quote
+    steps = f"1e-{row['counter_decimals']}", f"1e-{row['base_decimals']}"
+    minimum = "0", str(row.get("minimum_order") or row["minimum_order_value"]).split()[0]
+    return from_steps(names, *steps, minimum, row["trading"] == "Enabled")

@@ -11,6 +11,7 @@ answered with the same; clients send it every 8 s by custom.
 """
 
 import json
+from functools import partial
 
 from mantra.exchanges.rules import Rules
 
@@ -29,19 +30,11 @@ RULES = Rules(
 CHANNELS = {"book": "diff_order_book", "trades": "live_trades"}
 
 
-def subscribe(symbols: list[str], channels: list[str]) -> list[str]:
-    """The texts that ask for `channels` ("book", "trades") of `symbols`."""
-    return _texts("bts:subscribe", symbols, channels)
-
-
-def unsubscribe(symbols: list[str], channels: list[str]) -> list[str]:
-    """The texts that end what `subscribe` asked for."""
-    return _texts("bts:unsubscribe", symbols, channels)
-
-
 def _texts(event: str, symbols: list[str], channels: list[str]) -> list[str]:
     names = [f"{CHANNELS[name]}_{symbol.lower()}" for name in channels for symbol in symbols]
-    return [
-        json.dumps({"event": event, "data": {"channel": name}}, separators=(",", ":"))
-        for name in names
-    ]
+    asked = ({"event": event, "data": {"channel": name}} for name in names)
+    return [json.dumps(one, separators=(",", ":")) for one in asked]
+
+
+# The texts that ask for `channels` ("book", "trades") of `symbols`, and those that end them.
+subscribe, unsubscribe = (partial(_texts, text) for text in ("bts:subscribe", "bts:unsubscribe"))

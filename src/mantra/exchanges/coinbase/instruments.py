@@ -31,10 +31,6 @@ def _listed(product: dict) -> Listed | None:
         return None
     keys = ADVANCED if "product_id" in product else EXCHANGE
     symbol, base, quote, tick, notional = (product[key] for key in keys.split())
-    return from_steps(
-        (symbol, base, quote),
-        tick,
-        product["base_increment"],
-        (product.get("base_min_size", "0"), notional),  # the first was gone in 2022
-        product["status"] == "online" and not any(product.get(halt) for halt in HALTS),
-    )
+    minimum = product.get("base_min_size", "0"), notional  # the first was gone in 2022
+    online = product["status"] == "online" and not any(product.get(halt) for halt in HALTS)
+    return from_steps((symbol, base, quote), tick, product["base_increment"], minimum, online)

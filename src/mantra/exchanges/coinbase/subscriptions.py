@@ -21,7 +21,7 @@ RULES = Rules(
     sends=(8, 1.0),  # of all connections of an address; the first within 5 s
     attempts=(8, 1.0),  # another of its pages says 750
     idle_s=10.0,  # ours: ten heartbeats
-    message_bytes=16 << 20,  # ours: three of the longest seen
+    buffer_bytes=16 << 20,  # ours: three of the longest seen
 )
 CHANNELS = {"book": "level2", "trades": "market_trades", "heartbeats": "heartbeats"}
 

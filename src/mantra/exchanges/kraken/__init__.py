@@ -11,7 +11,5 @@ of an account without discounts,
 and ours: no text at hand confirms them.
 """
 
-VENUES = {
-    # name in the tables: maker and taker fee in parts per million
-    "kraken": {"maker_fee_ppm": 2_500, "taker_fee_ppm": 4_000},
-}
+# Name in the tables: maker and taker fee in parts per million.
+VENUES = {"kraken": {"maker_fee_ppm": 2_500, "taker_fee_ppm": 4_000}}
