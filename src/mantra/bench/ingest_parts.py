@@ -187,6 +187,7 @@ class Parts:
         self.opened = np.zeros(1 << 16, np.uint8)
         self.rows["buffer"] = address_of(self.plain), address_of(self.opened)
         self.rows["capacity"] = len(self.plain), len(self.opened)
+        self.rows["open"] = 1
         self._shake_hands()
         self._connect()
 
