@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from mantra.actors.actor import CALL_PYTHON
-from mantra.icc.memory import address_of, aligned_zeros
+from mantra.icc.memory import address_of, aligned_zeros, records_at
 from mantra.market_data.batch import CONTEXT, NOTE, handle
 from mantra.market_data.raw import RawFiles
 from mantra.market_data.take import CONTROL, KEEP, REFUSED
 from mantra.telemetry.clock import read_ticks
+from mantra.telemetry.tracked import TRACK
 from mantra.transport.frames import MESSAGE, POLL, TEXT
 from tests.market_data.desk import FeedDesk
 from tests.market_data.test_take import diff
@@ -33,6 +34,7 @@ class Batch:
         self.context = aligned_zeros(1, CONTEXT)
         context = self.context[0]
         context["track"] = desk.feed.record["track"][0]
+        records_at(int(context["track"]), 1, TRACK)[0]["enabled"] = 0  # the desk has no timers
         context["pool"], context["feed"] = address_of(self.poll), desk.feed.address
         context["decoded"] = address_of(desk.feed.decoded)
         context["todo"], context["count"] = address_of(self.notes), len(texts)
