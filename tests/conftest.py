@@ -10,6 +10,8 @@ from mantra.actors import spine
 
 _runs = count()
 
+PLAIN_ROOMS = ("cli", "simulators", "tools")
+
 JIT = os.environ.get("NUMBA_DISABLE_JIT", "0") in ("", "0")
 
 # An example may be the one that compiles: no test is about how long it takes.
@@ -21,9 +23,12 @@ def pytest_collection_modifyitems(items):
     if JIT:
         return
     skip = pytest.mark.skip(reason="needs machine code; this is the NUMBA_DISABLE_JIT=1 run")
+    same = pytest.mark.skip(reason="nothing compiled is in it: the run with machine code has it")
     for item in items:
         if "needs_jit" in item.keywords:
             item.add_marker(skip)
+        elif item.path.parent.name in PLAIN_ROOMS:
+            item.add_marker(same)
 
 
 @pytest.fixture
