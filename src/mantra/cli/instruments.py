@@ -113,7 +113,8 @@ def _counts(listing: "Listing") -> dict[str, Any]:
 def _show(rows: list[dict[str, Any]], counts: list[dict[str, Any]]) -> None:
     console = Console(width=None if sys.stdout.isatty() else PIPE_COLUMNS)
     made = [one | {"skipped": len(one["skipped"])} for one in counts]
-    console.print(table(rows, SHOWN), table(made, COUNTED), sep="\n")
+    if counts:
+        console.print(table(rows, SHOWN), table(made, COUNTED), sep="\n")
     for one in counts:
         if one["problem"]:
             click.echo(f"{one['problem']}; shown is its listing of {one['taken_at']}", err=True)
