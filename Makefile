@@ -21,10 +21,12 @@ demo: .venv/runs ## the whole engine on simulated data, and its report
 test: test-jit test-nojit ## the suite twice: as machine code, and uncompiled
 
 test-jit: install
-	$(BIN)/pytest --durations=10
+	$(BIN)/pytest -n auto --dist loadfile -m 'not processes' --durations=10
+	$(BIN)/pytest -m processes --durations=10
 
 test-nojit: install
-	NUMBA_DISABLE_JIT=1 $(BIN)/pytest --durations=5
+	NUMBA_DISABLE_JIT=1 $(BIN)/pytest -n auto --dist loadfile -m 'not processes' --durations=5
+	NUMBA_DISABLE_JIT=1 $(BIN)/pytest -m processes --durations=5
 
 check: format-check lint types layers tidy size test ## all that CI checks
 

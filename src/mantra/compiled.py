@@ -14,6 +14,7 @@ Numba's own cache is stale when a *callee's* file changes. The cache directory t
 hash of every source file of this package: an edit means a new cache, no edit a warm start.
 """
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -26,6 +27,7 @@ import llvmlite.binding
 import numba
 from llvmlite import ir
 from numba import types
+from numba.core.caching import IndexDataCacheFile
 from numba.core.ccallback import CFunc
 from numba.core.typing import signature
 from numba.core.typing.templates import ConcreteTemplate, infer_global
@@ -73,6 +75,17 @@ def cache_directory() -> Path:
 
 CACHE = cache_directory()
 numba.config.CACHE_DIR = str(CACHE)
+_save = IndexDataCacheFile.save
+
+
+def _save_alone(file: IndexDataCacheFile, key: tuple, data: object) -> None:
+    """Two processes at once could give the machine code of two signatures one file."""
+    with open(CACHE / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        _save(file, key, data)
+
+
+IndexDataCacheFile.save = _save_alone
 
 llvmlite.binding.initialize_native_asmparser()  # for the inline assembly of atomics and clock
 

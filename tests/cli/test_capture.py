@@ -12,6 +12,7 @@ import pytest
 
 from mantra.archive import ArchiveReader
 from mantra.archive import verify as verify_archive
+from mantra.compiled import CACHE
 from mantra.icc.shm import list_segments
 from mantra.market_data.handler import MarketDataHandler
 from mantra.simulators import rest
@@ -68,7 +69,10 @@ class Running:
 
     def __init__(self, folder, *options):
         self.folder = folder
-        environment = os.environ | {"XDG_CACHE_HOME": str(folder)}
+        environment = os.environ | {
+            "XDG_CACHE_HOME": str(folder),  # listings
+            "MANTRA_CACHE": str(CACHE.parent.parent),
+        }
         self.process = subprocess.Popen(
             [sys.executable, "-c", MAIN, "capture", str(folder / "mine.toml"), "--json", *options],
             stdout=subprocess.PIPE,

@@ -36,7 +36,7 @@ def test_counts_go_from_the_feed_to_a_reader(run, desk):
     status.add_connections(rows, desk.feed.connections[:1], Calibration().fix)
     status.add_raw(rows[0], {"bytes": 10, "dropped": 2, "full": True})
     seqlock_vector.write_row(address_of(made[0].handle), 0, address_of(rows))
-    status.write_followed(desk.feed.address, address_of(made[1].handle))
+    status.write_followed(desk.feed.address, address_of(made[1].handle), 0, 2)
     reader = Status(run, "md")
     (venue,) = reader.venues(desk.tables)
     assert venue["phases"] == {"live": 1, "off": 1}

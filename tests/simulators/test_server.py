@@ -191,7 +191,7 @@ def test_who_sends_too_fast_is_told_or_cut_off(venue, said):
             while said not in socket.recv(WAIT_S):
                 pass
         else:
-            with pytest.raises(ConnectionClosed, match="1008"):
+            with pytest.raises(ConnectionClosed, match=r"1008|no close frame"):  # or a reset
                 numbers(socket)
         assert server.faults.done[TOO_FAST] >= 1
 

@@ -89,7 +89,8 @@ def bench(request):
 
 
 @pytest.mark.parametrize("bench", [{"count": 5}], indirect=True)
-def test_messages_of_all_that_are_ready_come_in_one_batch(bench):
+def test_where_turns_gather_messages_of_all_that_are_ready_come_in_one_batch(bench):
+    bench.pool.record["gather_ns"] = 1
     for number in range(5):
         bench.send(number, frame(TEXT, b"a%d" % number) + frame(BINARY, b"b"))
     found = bench.turn()
@@ -98,6 +99,16 @@ def test_messages_of_all_that_are_ready_come_in_one_batch(bench):
         for number in range(5)
         for kind, payload in ((TEXT, b"a%d" % number), (BINARY, b"b"))
     )
+    assert bench.turn() == []
+
+
+@pytest.mark.parametrize("bench", [{"count": 5}], indirect=True)
+def test_where_they_do_not_each_connection_has_a_turn_of_its_own(bench):
+    for number in range(5):
+        bench.send(number, frame(TEXT, b"a") + frame(BINARY, b"b"))
+    found = [bench.turn() for _ in range(5)]
+    assert sorted(turn[0][0] for turn in found) == list(range(5))
+    assert all(len(turn) == 2 and turn[0][0] == turn[1][0] for turn in found)
     assert bench.turn() == []
 
 

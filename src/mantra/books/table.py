@@ -12,6 +12,7 @@ import numpy as np
 from mantra.books.layout import BUCKET_BYTES, VOLUME_OFFSET, WORD, WORD_BYTES
 from mantra.books.machine import LANES, lanes_equal, multiply_modulo
 from mantra.compiled import compiled
+from mantra.icc.atomics import prefetch
 from mantra.icc.memory import records_at, trailing_zeros, word_at
 
 FIRST_FACTOR = 5700357409661599243  # 2**63 / golden ratio, odd
@@ -32,6 +33,14 @@ def home_bucket(price, hash_shift):
     """Number of the bucket where `price` belongs."""
     mixed = multiply_modulo(price, FIRST_FACTOR)
     return multiply_modulo(mixed ^ (mixed >> 32), SECOND_FACTOR) >> hash_shift
+
+
+@compiled
+def prefetch_bucket(side, price):
+    """Ask for the two lines that `place` needs; nothing waits."""
+    bucket = side["table"] + home_bucket(price, side["hash_shift"]) * BUCKET_BYTES
+    prefetch(bucket)
+    prefetch(bucket + VOLUME_OFFSET)
 
 
 @compiled

@@ -21,6 +21,7 @@ from mantra.books.layout import LEVELS_PER_BUCKET, WORD, WORD_BITS, WORD_BYTES
 from mantra.books.machine import LANES, allocate_bytes, multiply_modulo, zero_bytes
 from mantra.books.table import slot_at, slot_count
 from mantra.compiled import compiled
+from mantra.icc.atomics import prefetch
 from mantra.icc.memory import records_at, trailing_zeros, word_at
 
 TICKS_PER_BUCKET = 128  # 16 bytes of window for the 128 of a bucket
@@ -79,6 +80,14 @@ def set_unit(side, unit):
     for _ in range(5):
         inverse = multiply_modulo(inverse, 2 - multiply_modulo(odd, inverse))
     side["unit"], side["unit_shift"], side["inverse"] = unit, shift, inverse
+
+
+@compiled
+def prefetch_bit(side, price):
+    """Ask for the line of the first row that `note_level` writes; nothing waits."""
+    index = index_of(side, price)
+    if index < side["ticks"]:
+        prefetch(side["window"] + (index >> INDEX_SHIFT) * WORD_BYTES)
 
 
 @compiled

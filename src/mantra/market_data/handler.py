@@ -49,6 +49,7 @@ from mantra.transport.pool import BATCH_MAX, Pool
 LOG = logging.getLogger("mantra.market_data")
 TURN_S = 0.02  # between two turns of Python when no message asks for one
 STATUS_S = 1.0
+STATUS_SHARES = 50  # of it: no message waits for thousands of rows
 
 
 class Options(NamedTuple):
@@ -116,7 +117,8 @@ class MarketDataHandler(Actor):
         self.status = aligned_zeros(max(len(self.tables.venues), 1), status.VENUE_STATUS)
         vectors = self.vectors().items()
         self.shown = [spine.vector(name, record) for name, (record, _) in vectors]
-        self.status_due = now
+        self.status_due = self.share_due = now
+        self.share, self.share_next = -(-self.room // STATUS_SHARES), 0
         self._note_tables()
         for venue, symbols in self.streams:
             self._open_stream(venue, symbols, now)
@@ -152,6 +154,7 @@ class MarketDataHandler(Actor):
 
     def on_stop(self) -> None:
         self._show(time.monotonic())
+        self._show_books(0, self.room)
         self.asking.close()
         self.pool.shut()
         for row, stream in self.by_row.items():
@@ -186,6 +189,10 @@ class MarketDataHandler(Actor):
             self.status_due = now + STATUS_S
             self.bases.patrol(now)
             self._show(now)
+        elif now >= self.share_due:
+            self.share_due = now + STATUS_S / STATUS_SHARES
+            self._show_books(self.share_next, self.share)
+            self.share_next = (self.share_next + self.share) % (STATUS_SHARES * self.share or 1)
         context["deadline"] = read_ticks() + self.turn_ticks
 
     def _do(self, note: np.void, now: float) -> None:
@@ -327,14 +334,15 @@ class MarketDataHandler(Actor):
         del session.symbols[instrument], self.stream_of[instrument]
 
     def _show(self, now: float) -> None:
-        """Write how it stands into the vectors."""
+        """Write how the venues stand into their vector."""
         rows, links = self.status.copy(), self.feed.connections[list(self.by_row)]
         self.clock.refine()
         status.add_connections(rows, links, self.clock.fix)
         for name, files in self.raws.items():
             status.add_raw(rows[self.tables.venue(name)], files.status())
-        venues, followed = self.shown
         for number in range(len(rows)):
             source = address_of(rows) + number * rows.itemsize
-            write_row(address_of(venues), number, source)
-        status.write_followed(self.feed.address, address_of(followed))
+            write_row(address_of(self.shown[0]), number, source)
+
+    def _show_books(self, first: int, count: int) -> None:
+        status.write_followed(self.feed.address, address_of(self.shown[1]), first, count)

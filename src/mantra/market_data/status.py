@@ -46,10 +46,10 @@ def vectors(name: str, venues: int, instruments: int) -> dict[str, tuple[np.dtyp
 
 
 @compiled
-def write_followed(feed_address, vector_address):
-    """All FOLLOWED rows of a feed into the vector."""
+def write_followed(feed_address, vector_address, first, count):
+    """`count` FOLLOWED rows of a feed, or what there is from `first` on, into the vector."""
     feed = records_at(feed_address, 1, FEED)[0]
-    for instrument in range(feed["instruments"]):
+    for instrument in range(first, min(first + count, feed["instruments"])):
         write_row(vector_address, instrument, feed["followed"] + instrument * FOLLOWED_BYTES)
 
 

@@ -14,7 +14,7 @@ A break is told on [events] before anything else (EVENT_GAP), its repair after t
 
 import numpy as np
 
-from mantra.books.book import apply_update, best_price, levels
+from mantra.books.book import apply_update, best_price, levels, prefetch_update
 from mantra.compiled import compiled
 from mantra.exchanges import bridging, codecs, decoded
 from mantra.exchanges.bitfinex import checksum as bitfinex
@@ -36,6 +36,7 @@ CUT_OFF = 5  # the connection lost messages, nobody knows whose: all its books a
 
 # In place of FOLLOWED.connection: nobody wants the book any more, whatever still comes.
 UNWANTED = -2
+AHEAD = 8  # levels whose memory is asked for before it is needed
 LEVELS_MAX = 1 << 17  # of one message: Coinbase's BTC-USD has 44,000
 
 
@@ -262,7 +263,11 @@ def _apply(feed_address, connection, first, count):
     address = feed["followed"] + result["instrument"] * FOLLOWED_BYTES
     followed = records_at(address, 1, FOLLOWED)[0]
     book, depth = followed["book"], followed["depth"]
+    for at in range(first, first + min(count, AHEAD)):
+        prefetch_update(book, feed["records"] + at * L2_BYTES)
     for at in range(first, first + count):
+        if at + AHEAD < first + count:
+            prefetch_update(book, feed["records"] + (at + AHEAD) * L2_BYTES)
         apply_update(book, feed["records"] + at * L2_BYTES)
     bid, ask = np.int64(enums.BID), np.int64(enums.ASK)
     if link["codec"] in (codecs.KRAKEN, codecs.KRAKEN_V1):

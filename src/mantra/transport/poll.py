@@ -35,6 +35,7 @@ from mantra.transport.frames import compact, parse, put
 MSG_DONTWAIT, EPOLLERR, EPOLLHUP = 0x40, 8, 16
 CLOCK_MONOTONIC, TIMER_ABSTIME = np.int64(1), np.int64(1)
 SECOND_NS = 1_000_000_000
+PROMPT_MAX = 1  # connections read in a turn that does not gather: none waits for another's read
 TIMESPEC_AT = frames.POLL.fields["seconds"][1]  # type: ignore[index]
 
 # struct epoll_event is packed on x86-64 only; `row` is the low half of its 64 bits of user data.
@@ -62,7 +63,8 @@ def poll(poll_address, timeout_ms):
     elif batch["gather_ns"] > 0:
         gather(poll_address)
         timeout_ms = np.int64(0)
-    ready, most = records_at(batch["ready"], frames.READY_MAX, READY), np.int64(frames.READY_MAX)
+    ready = records_at(batch["ready"], frames.READY_MAX, READY)
+    most = np.int64(frames.READY_MAX if batch["gather_ns"] > 0 else PROMPT_MAX)
     count = foreign.epoll_wait(batch["epoll"], batch["ready"], most, timeout_ms)
     for i in range(count):
         if batch["count"] < batch["capacity"]:
