@@ -65,6 +65,16 @@ def test_a_message_that_goes_wrong_at_any_byte_is_never_misread(codec, name):
             assert_never_misread(venue, raw[:cut] + tail)
 
 
+@pytest.mark.parametrize(("codec", "name"), EVERY_FRAME)
+@pytest.mark.parametrize("more", [b"[]", b"{}", b"[],", b"]", b"}", b"],", b'""'])
+def test_brackets_where_none_belong_are_never_misread(codec, name, more):
+    """`[]"1","2"]` once was a level."""
+    venue, raw = CODECS[codec].venue, CODECS[codec].frames[name]
+    for at, byte in enumerate(raw):
+        if byte in b"[{,:":
+            assert_never_misread(venue, raw[: at + 1] + more + raw[at + 1 :])
+
+
 @every_codec
 @settings(max_examples=EXAMPLES)
 @given(data=st.data(), seed=st.integers(0, 1 << 32))

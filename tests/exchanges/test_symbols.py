@@ -67,7 +67,7 @@ def test_a_slot_is_had_by_name_or_the_name_is_refused():
 @pytest.mark.parametrize("form", ["X{:05}USDT", "X{:05}/USD", "tX{:05}USD", "{:05}BTC"])
 def test_names_that_differ_in_a_digit_or_two_do_not_crowd(form):
     index = make([form.format(i) for i in range(1000)])
-    used = index._slots["used"] != 0
+    used = index._slots["words"][:, 0] != 0
     run, longest = 0, 0
     for taken in used.tolist():
         run = run + 1 if taken else 0

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from mantra.compiled import JIT
 from mantra.icc import queue_segment, seqlock_vector
 from mantra.icc.memory import address_of, aligned_zeros
 from mantra.icc.queue import DATA, EMPTY, SPED_PAST
@@ -81,6 +82,35 @@ def test_a_consumer_that_was_sped_past_goes_on_with_what_is_left(bench):
     statuses = [tracked.receive(bench.at, address_of(inlet), address_of(message)) for _ in range(6)]
     assert statuses == [SPED_PAST, DATA, DATA, DATA, DATA, EMPTY]
     assert inlet["lost"][0] == 2
+
+
+def test_many_are_sent_in_order_each_stamped_and_counted(bench):
+    outlet, inlet = bench.outlet("l2", L2_UPDATE, capacity=32)
+    messages, got = aligned_zeros(20, L2_UPDATE), aligned_zeros(1, L2_UPDATE)
+    messages["price"] = np.arange(20)
+    bench.clock[0] = 100
+    tracked.originate(bench.at)
+    bench.clock[0] = 130
+    tracked.send_many(bench.at, outlet, address_of(messages), 0, L2_UPDATE.itemsize)
+    tracked.send_many(bench.at, outlet, address_of(messages), 20, L2_UPDATE.itemsize)
+    for price in range(20):
+        assert tracked.receive(bench.at, address_of(inlet), address_of(got)) == DATA
+        assert (got["price"][0], got["ts_origin"][0]) == (price, 100)
+        assert got["published"][0] == 30 << 16 | 7
+    assert tracked.receive(bench.at, address_of(inlet), address_of(got)) == EMPTY
+    assert (bench.latencies["count"][0], bench.latencies["max"][0]) == (20, 30)
+
+
+@pytest.mark.skipif(JIT, reason="compiled code looks at its own clock")
+def test_of_many_only_some_look_at_the_clock(bench, monkeypatch):
+    ticks = iter(range(100, 200))
+    monkeypatch.setattr(tracked, "ticks_now", lambda track: next(ticks))
+    outlet, inlet = bench.outlet("l2", L2_UPDATE, capacity=32)
+    messages, got = aligned_zeros(20, L2_UPDATE), aligned_zeros(1, L2_UPDATE)
+    tracked.send_many(bench.at, outlet, address_of(messages), 20, L2_UPDATE.itemsize)
+    for number in range(20):
+        tracked.receive(bench.at, address_of(inlet), address_of(got))
+        assert got["published"][0] >> 16 == 100 + number // tracked.STAMPED
 
 
 def test_a_row_is_stamped_too(bench):

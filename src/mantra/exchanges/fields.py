@@ -21,7 +21,7 @@ from mantra.exchanges import decoded
 from mantra.exchanges import json_scanner as scan
 from mantra.exchanges.decoded import DECODED, NO_ID
 from mantra.exchanges.json_scanner import pack_within, skip_space, value_end, word
-from mantra.exchanges.symbols import SYMBOL, find_symbol
+from mantra.exchanges.symbols import SYMBOL, fetch_near, find_symbol
 from mantra.icc.memory import records_at, trailing_zeros, word_at
 from mantra.messages.decimals import byte_at, scan_decimal
 from mantra.messages.enums import FIRST, LAST
@@ -205,6 +205,7 @@ def name_symbol(text, length, index_address, result_address):
     slot = find_symbol(index_address, text, length)
     if slot != 0:
         result["instrument"] = records_at(slot, 1, SYMBOL)[0]["instrument"]
+        fetch_near(slot)
     return slot
 
 
@@ -306,7 +307,8 @@ def put_levels(value, end, slot, side, result_address):
     """Write the levels of [[price, volume, …], …] at `value`: the address after it."""
     at, more = enter(value, end, ARRAY)
     while more:
-        item, _ = enter(at, end, ARRAY)
+        item, inside = enter(at, end, ARRAY)
+        item = item if inside else -abs(item)
         price, item = read_price(item, end, slot, result_address)
         item, inside = go_on(item, end, ARRAY)
         if not inside:

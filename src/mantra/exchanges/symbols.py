@@ -13,7 +13,8 @@ import numpy as np
 from mantra.books.machine import multiply_modulo
 from mantra.books.table import FIRST_FACTOR, SECOND_FACTOR
 from mantra.compiled import compiled
-from mantra.icc.memory import address_of, aligned_zeros, record_type, records_at
+from mantra.icc.atomics import prefetch
+from mantra.icc.memory import CACHE_LINE, address_of, aligned_zeros, record_type, records_at
 from mantra.messages.decimals import byte_at
 from mantra.messages.tables import NAME_BYTES, Tables
 
@@ -21,12 +22,19 @@ WORDS = NAME_BYTES // 8
 HOME_SHIFT = 39  # the best mixed of 63 bits: 24 are left, for 8 million symbols
 SMALL_A, SMALL_Z, CASE_BIT = ord("a"), ord("z"), 0x20
 
+# A cache line. `near` is what its owner needs when the symbol is met: NEAR_LINES lines at each of
+# two addresses; 0: nothing. A slot without a symbol has 0 in its first word.
+#
 #   0                        24         32               40                48
-#   +------------------------+----------+----------------+-----------------+------
-#   | symbol, folded, packed |instrument| price_exponent | volume_exponent | used
-#   +------------------------+----------+----------------+-----------------+------
-SYMBOL = record_type(f"({WORDS},)i8 words", "i8 instrument price_exponent volume_exponent used")
+#   +------------------------+----------+----------------+-----------------+-----------------+
+#   | symbol, folded, packed |instrument| price_exponent | volume_exponent |   near, twice   |
+#   +------------------------+----------+----------------+-----------------+-----------------+
+SYMBOL = record_type(
+    f"({WORDS},)i8 words", "i8 instrument price_exponent volume_exponent", "(2,)i8 near"
+)
 SYMBOL_BYTES = SYMBOL.itemsize
+NEAR_LINES = 5
+assert SYMBOL_BYTES == CACHE_LINE
 SYMBOL_INDEX = record_type("i8 slots mask")
 
 
@@ -67,12 +75,22 @@ def find_symbol(index_address, text, length):
     while True:
         address = index["slots"] + at * SYMBOL_BYTES
         slot = records_at(address, 1, SYMBOL)[0]
-        if slot["used"] == 0:
-            return np.int64(0)
         words = slot["words"]
+        if words[0] == 0:
+            return np.int64(0)
         if words[0] == word_0 and words[1] == word_1 and words[2] == word_2:
             return np.int64(address)
         at = (at + 1) & index["mask"]
+
+
+@compiled
+def fetch_near(slot_address):
+    """Ask for what the symbol's owner needs: it comes while the rest of the message is read."""
+    slot = records_at(slot_address, 1, SYMBOL)[0]
+    for i in range(2):
+        if slot["near"][i] != 0:
+            for line in range(NEAR_LINES):
+                prefetch(slot["near"][i] + line * CACHE_LINE)
 
 
 class SymbolIndex:
@@ -112,7 +130,7 @@ class SymbolIndex:
             raise ValueError(f"symbol {symbol!r}: another of this venue differs by case only")
         words = [fold_word(address_of(raw), len(raw) - 1, 8 * i) for i in range(WORDS)]
         at = int(_home(*words)) & int(self._index[0]["mask"])
-        while self._slots[at]["used"]:
+        while self._slots[at]["words"][0]:
             at = (at + 1) % len(self._slots)
         facts = [int(row[name]) for name in ("id", "price_exponent", "volume_exponent")]
-        self._slots[at] = (words, *facts, 1)
+        self._slots[at] = (words, *facts, 0)

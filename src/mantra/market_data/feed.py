@@ -13,8 +13,8 @@ from mantra.books.book import Book, new_book
 from mantra.exchanges import codecs
 from mantra.exchanges.bitfinex.checksum import TEXT_BYTES
 from mantra.exchanges.decoded import DECODED, NO_ID
-from mantra.exchanges.symbols import SymbolIndex
-from mantra.icc.memory import address_of, aligned_zeros
+from mantra.exchanges.symbols import SYMBOL, SymbolIndex
+from mantra.icc.memory import address_of, aligned_zeros, records_at
 from mantra.market_data import phases, take
 from mantra.messages import enums
 from mantra.messages.records import L2_UPDATE
@@ -115,7 +115,9 @@ class Feed:
         self.bridged[instrument] = self.connections[connection]["bridged"]
         row = self._tables.instruments[instrument]
         followed["slot"] = self.index(int(row["venue"])).slot(row["symbol"].decode())
-        take.happen(address_of(self.followed) + instrument * take.FOLLOWED_BYTES, phases.ASKED)
+        own = address_of(self.followed) + instrument * take.FOLLOWED_BYTES
+        records_at(int(followed["slot"]), 1, SYMBOL)[0]["near"] = own, followed["book"]
+        take.happen(own, phases.ASKED)
 
     def take(self, connection: int, raw: bytes, received: int, instrument: int = -1) -> int:
         """`take_message` for bytes in Python's hands; `instrument` names what the text does not."""

@@ -24,7 +24,7 @@ from mantra.icc.memory import record_type, records_at
 from mantra.market_data import phases
 from mantra.messages import enums
 from mantra.messages.records import L2_UPDATE, SYSTEM_EVENT, TRADE_UPDATE
-from mantra.telemetry.tracked import TRACK, send
+from mantra.telemetry.tracked import TRACK, send, send_many
 
 # What Python has to do about a message.
 NOTHING = 0
@@ -311,8 +311,8 @@ def _take_checksum(feed_address, connection):
 def _publish(feed_address, first, count):
     feed = records_at(feed_address, 1, FEED)[0]
     instrument = records_at(feed["decoded"], 1, DECODED)[0]["instrument"]
-    for at in range(first, first + count):
-        send(feed["track"], feed["l2"], feed["records"] + at * L2_BYTES)
+    rows = feed["records"] + first * L2_BYTES
+    send_many(feed["track"], feed["l2"], rows, count, np.int64(L2_BYTES))
     records_at(feed["followed"] + instrument * FOLLOWED_BYTES, 1, FOLLOWED)[0]["levels"] += count
 
 

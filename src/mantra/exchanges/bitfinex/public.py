@@ -30,7 +30,7 @@ from mantra.exchanges.bitfinex.channels import BOOK, CHANNEL, TRADES, find_chann
 from mantra.exchanges.decoded import DECODED, NO_ID
 from mantra.exchanges.fields import ARRAY, OBJECT, enter, go_on
 from mantra.exchanges.json_scanner import NINE, QUOTE, ZERO, value_end, word
-from mantra.exchanges.symbols import SYMBOL
+from mantra.exchanges.symbols import SYMBOL, fetch_near
 from mantra.icc.memory import records_at
 from mantra.messages.decimals import byte_at
 from mantra.messages.enums import ASK, BID, FIRST, LAST, SNAPSHOT
@@ -105,6 +105,7 @@ def _payload(item, end, tag, channel_address, result_address):
     kind = channel["kind"]
     if kind in (BOOK, TRADES):
         result["instrument"] = records_at(channel["slot"], 1, SYMBOL)[0]["instrument"]
+        fetch_near(channel["slot"])
     if kind == BOOK and tag == CS:
         result["kind"] = decoded.CHECKSUM
         result["checksum"], item = json_scanner.scan_integer(item, end)
