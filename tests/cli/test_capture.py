@@ -109,10 +109,25 @@ class Running:
         return json.loads(out)
 
 
+@pytest.fixture
+def begin(venues, tmp_path):
+    """Starts captures of the two; whatever happens to the test, they end with it."""
+    begun = []
+
+    def start(*options):
+        begun.append(Running(tmp_path, *options))
+        return begun[-1]
+
+    yield start
+    for running in begun:
+        running.process.kill()
+        running.process.wait()
+
+
 @pytest.mark.needs_jit
 @pytest.mark.processes
-def test_a_capture_to_its_end(venues, tmp_path):
-    running = Running(tmp_path, "--for", "4")
+def test_a_capture_to_its_end(begin):
+    running = begin("--for", "4")
     out, _ = running.process.communicate(timeout=2 * PATIENCE_S)
     report = json.loads(out)
     assert (running.process.returncode, report["lost"], report["problems"]) == (0, 0, [])
@@ -138,8 +153,8 @@ def test_a_capture_to_its_end(venues, tmp_path):
 
 @pytest.mark.needs_jit
 @pytest.mark.processes
-def test_what_is_killed_starts_again(venues, tmp_path):
-    running = Running(tmp_path)
+def test_what_is_killed_starts_again(begin):
+    running = begin()
     running.until(lambda: running.rows() > 500)
     for victim in running.children():
         os.kill(victim, signal.SIGKILL)
@@ -154,8 +169,8 @@ def test_what_is_killed_starts_again(venues, tmp_path):
 
 @pytest.mark.needs_jit
 @pytest.mark.processes
-def test_a_killed_capture_keeps_all_but_its_last_moments(venues, tmp_path):
-    running = Running(tmp_path)
+def test_a_killed_capture_keeps_all_but_its_last_moments(begin):
+    running = begin()
     running.until(lambda: running.rows() > 500)
     running.until(lambda: all(any(running.directory.glob(f"raw/{name}.*.gz")) for name in VENUES))
     children, before = running.children(), running.rows()
