@@ -102,6 +102,34 @@ def test_where_turns_gather_messages_of_all_that_are_ready_come_in_one_batch(ben
     assert bench.turn() == []
 
 
+@pytest.mark.parametrize("bench", [{"count": 5, "batch": 4}], indirect=True)
+def test_nobody_sleeps_while_something_is_ready_that_had_no_room(bench):
+    bench.pool.record["gather_ns"] = 5_000_000_000
+    for number in range(5):
+        bench.send(number, frame(TEXT, b"a") + frame(BINARY, b"b"))
+    began = time.monotonic()
+    found = bench.turn() + bench.turn() + bench.turn()
+    assert len(found) == 10
+    assert time.monotonic() - began < 4
+
+
+def test_what_was_read_is_acknowledged_later(bench):
+    """The kernel's own way, tcp(7): at once as long as the connection is young."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        ours = socket.create_connection(server.getsockname())
+        theirs, _ = server.accept()
+    with ours, theirs:
+        row, event = bench.pool.rows[0], np.zeros(1, READY)
+        event["events"] = select.EPOLLIN
+        row["fd"] = ours.fileno()
+        epoll = bench.pool.epoll.fileno()
+        foreign.epoll_ctl(epoll, 1, ours.fileno(), address_of(event))
+        assert ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK) == 1
+        theirs.sendall(frame(TEXT, b"a"))
+        assert bench.turns() == [(0, TEXT, b"a")]
+        assert ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK) == 0
+
+
 @pytest.mark.parametrize("bench", [{"count": 5}], indirect=True)
 def test_where_they_do_not_each_connection_has_a_turn_of_its_own(bench):
     for number in range(5):

@@ -39,7 +39,7 @@ from mantra.messages.records import L2_UPDATE, PUBLISHER_BITS
 from mantra.telemetry.clock import Calibration, ns_per_tick, read_ticks
 from mantra.transport.connection import Endpoint
 
-GATHER_MS = 5
+GATHER_MS, THRIFT_MS = 5, (20, 50)  # between two turns: what `mantra capture` does, and more
 WARM_S = 1.0  # before and behind a window
 START_S = 180.0
 L2_SLOTS = 1 << 21  # all of a window of latencies: read when it is over
@@ -178,7 +178,7 @@ class Handler:
         return found
 
     def latency(self, rate: float, seconds: float) -> dict[str, float]:
-        """Spinning: us from `send` to published, and from the read on."""
+        """Spinning: us to published from before `send`, from behind it, and from the read on."""
         self.facts["gather_ns"] = 0
         self.look()
         consumer: list[np.ndarray] = []
@@ -194,9 +194,11 @@ class Handler:
         last = all_rows[binance & (all_rows["flags"] & LAST > 0)]
         us = ns_per_tick(Calibration().fix) / 1000
         after_read = (last["published"] >> PUBLISHER_BITS) * us
-        left = self.generator.stamps[(last["sequence"] - FIRST_ID) % STAMPS]
-        whole = (last["ts_origin"] - left) * us + after_read
-        for name, samples in (("", whole), ("read_", after_read)):
+        departures = self.generator.stamps[(last["sequence"] - FIRST_ID) % STAMPS]
+        whole, gone = (
+            (last["ts_origin"] - departures[name]) * us + after_read for name in ("leaves", "gone")
+        )
+        for name, samples in (("", whole), ("gone_", gone), ("read_", after_read)):
             for point, value in percentiles(samples, (50, 90, 99, 99.9)).items():
                 found[f"latency_{name}{point}_us"] = value
         return found

@@ -9,8 +9,9 @@ TLS record is its own, as long as the generator keeps up; several of a connectio
 at most 16 KB, when it is behind or is asked for more than anybody takes. A connection whose
 receiver is behind holds up all those behind it in the order, so that shares stay what they are.
 
-A record is first encrypted into memory; the stamp is taken after that, right before `send`: what
-is measured from it holds the kernel's part of the way, but not the generator's own work.
+A record is first encrypted into memory; stamps are taken after that, right before and right behind
+`send`: what is measured from the first holds the kernel's part of the way, but not the generator's
+own work. The bytes become readable between the two.
 """
 
 import base64
@@ -48,8 +49,10 @@ PATIENCE_S = 60.0  # for the next client
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, section 1.3
 NUMBER, PREVIOUS, ID, SEQUENCE = range(1, 5)  # what is written at a mark
 
+DEPARTURE = record_type("i8 leaves gone")  # of a message, as in SENDER
 # A connection: plain frames that wait to be encrypted, what is encrypted and not yet sent.
-SENDER = record_type("i8 fd ssl bio plain plain_end sealed begin end sequence stamp")
+# leaves gone    ticks right before and behind the last `send`
+SENDER = record_type("i8 fd ssl bio plain plain_end sealed begin end sequence leaves gone")
 # sent       messages so far: the next one's id; first: of this order
 # records    TLS records; blocked: rounds in which somebody could take no more
 # room       for a connection's frames that wait
@@ -102,10 +105,11 @@ def compose(run, number, id):
 def flush(sender):
     """Send what is encrypted; whether all of it went."""
     if sender["begin"] < sender["end"]:
-        sender["stamp"] = read_tsc()
+        sender["leaves"] = read_tsc()
         size = sender["end"] - sender["begin"]
         sealed = sender["sealed"] + sender["begin"]
         went = foreign.send(sender["fd"], sealed, size, MSG_DONTWAIT_NOSIGNAL)
+        sender["gone"] = read_tsc()
         sender["begin"] += max(went, 0)
     return sender["begin"] == sender["end"]
 
@@ -126,7 +130,7 @@ def send_due(run_address):
     senders = records_at(run["senders"], run["count"], SENDER)
     picks = records_at(run["picks"], PICKS, WORD)
     offsets = records_at(run["offsets"], PICKS, WORD)
-    stamps = records_at(run["stamps"], STAMPS, WORD)
+    stamps = records_at(run["stamps"], STAMPS, DEPARTURE)
     voices = records_at(run["voices"], 1 << 16, VOICE)
     now = read_tsc()
     while now < run["stop"]:
@@ -151,8 +155,9 @@ def send_due(run_address):
                 run["records"] += 1
             flush(senders[i])
         for i in range(first, id):
-            connection = voices[picks[(i - run["first"]) % PICKS]]["connection"]
-            stamps[i % STAMPS] = senders[connection]["stamp"]
+            sender = senders[voices[picks[(i - run["first"]) % PICKS]]["connection"]]
+            stamps[i % STAMPS]["leaves"] = sender["leaves"]
+            stamps[i % STAMPS]["gone"] = sender["gone"]
         run["sent"], now = id, read_tsc()
         run["blocked"] += blocked
 
@@ -170,7 +175,7 @@ class Generator:
 
     def __init__(self, mix: Mix, certificate: str):
         self.mix, self.certificate = mix, certificate
-        self.stamps = shared(STAMPS, np.dtype("i8"))
+        self.stamps = shared(STAMPS, DEPARTURE)
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=512)
         self.port = self.listener.getsockname()[1]
         self.stream_of = {

@@ -35,7 +35,8 @@ PATIENCE_S = 15.0  # with a base that does not come; a REST one, if nothing chan
 PATIENCE_REST_S = 5.0
 PATIENCES = 3  # times as long at the most, when it has not come again and again
 STABLE_S = 10.0  # a book that was right for so long is forgiven its breaks
-WITHOUT = (phases.SUBSCRIBING, phases.WAITING, phases.GAP, phases.RESYNCING)
+WITHOUT = np.zeros(len(phases.PHASES), bool)
+WITHOUT[[phases.SUBSCRIBING, phases.WAITING, phases.GAP, phases.RESYNCING]] = True
 
 
 class Bases:
@@ -59,6 +60,11 @@ class Bases:
         self.queues: dict[str, dict[int, None]] = defaultdict(dict)  # by venue: to be asked for
         self.asked: dict[int, Future] = {}  # on their way
         self.kept: dict[int, deque[tuple[int, int, bytes]]] = {}  # of those: row, serial, text
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a base is on its way, or waits to be asked for."""
+        return bool(self.asked) or any(self.queues.values())
 
     def expect(self, instrument: int, row: int, now: float) -> None:
         """A connection has been told to carry the book: its base will come, or a first change."""
@@ -89,10 +95,11 @@ class Bases:
         """Ask again for what has waited too long; forgive what is right for long."""
         phase, waited = self.feed.followed["phase"], now - self.asked_at
         self.tries[(phase == phases.LIVE) & (waited > STABLE_S)] = 0
-        patience = np.where(self.feed.bridged, PATIENCE_REST_S, PATIENCE_S)
-        late = waited > patience * np.minimum(self.tries + 1, PATIENCES)
-        wanted = self.feed.followed["connection"] >= 0
-        for instrument in np.flatnonzero(wanted & late & np.isin(phase, WITHOUT)):
+        lacking = np.flatnonzero(WITHOUT[phase])
+        lacking = lacking[self.feed.followed["connection"][lacking] >= 0]
+        patience = np.where(self.feed.bridged[lacking], PATIENCE_REST_S, PATIENCE_S)
+        late = waited[lacking] > patience * np.minimum(self.tries[lacking] + 1, PATIENCES)
+        for instrument in lacking[late]:
             self._ask(int(instrument), now)
 
     def _ask(self, instrument: int, now: float) -> None:

@@ -55,11 +55,11 @@ def write_followed(feed_address, vector_address, first, count):
 
 def add_connections(rows: np.ndarray, links: np.ndarray, fix: np.ndarray) -> None:
     """Add to VENUE_STATUS by venue what the open CONNECTIONs have counted, and the newest's lag."""
+    np.add.at(rows["connections"], links["venue"], 1)
+    for count in COUNTS:
+        np.add.at(rows[count], links["venue"], links[count])
     for number, row in enumerate(rows):
         own = links[links["venue"] == number]
-        row["connections"] = len(own)
-        for count in COUNTS:
-            row[count] += own[count].sum()
         if len(own) and own["received"].max() > 0:
             last = own[own["received"].argmax()]
             read_at = ticks_to_utc_ns(int(last["received"]), fix)

@@ -84,7 +84,7 @@ def __getattr__(name: str) -> Callable[..., int]:
 
 DECLARED = """
     memmove l ppl,  memchr l pil,  recv l ipli,  epoll_wait i ipii,  epoll_ctl i iiip,
-    clock_gettime i ip,  clock_nanosleep i iipp,
+    clock_gettime i ip,  clock_nanosleep i iipp,  setsockopt i iiipi,
     BIO_ctrl_pending l p,  BIO_new l p,  BIO_s_mem l,  BIO_write i ppi,
     ERR_clear_error i,  ERR_get_error l,  ERR_reason_error_string l l,
     SSL_connect i p,  SSL_ctrl l pilp,  SSL_free i p,  SSL_get_error i pi,

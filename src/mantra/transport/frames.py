@@ -68,9 +68,10 @@ CONNECTION_BYTES = CONNECTION.itemsize
 #   scratch                   SCRATCH_BYTES for what goes from the kernel to OpenSSL
 #   gather_ns                 between the beginnings of two turns, at least; 0: as soon as it can
 #   due seconds nanoseconds   of the next turn (monotonic ns); a timespec
+#   off                       0, for options of sockets
 POLL = record_type(
     "i8 epoll connections batch capacity count events unfinished next turn ready scratch "
-    "gather_ns due seconds nanoseconds"
+    "gather_ns due seconds nanoseconds off"
 )
 ROWS_MAX, READY_MAX, SCRATCH_BYTES = 512, 256, 1 << 18
 

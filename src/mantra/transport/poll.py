@@ -27,16 +27,17 @@ import platform
 import numpy as np
 
 from mantra.compiled import compiled
-from mantra.icc.memory import records_at
+from mantra.icc.memory import offsets, records_at
 from mantra.telemetry.tsc import read_tsc
 from mantra.transport import foreign, frames
 from mantra.transport.frames import compact, parse, put
 
 MSG_DONTWAIT, EPOLLERR, EPOLLHUP = 0x40, 8, 16
+IPPROTO_TCP, TCP_QUICKACK, FOUR = np.int64(6), np.int64(12), np.int64(4)
 CLOCK_MONOTONIC, TIMER_ABSTIME = np.int64(1), np.int64(1)
 SECOND_NS = 1_000_000_000
 PROMPT_MAX = 1  # connections read in a turn that does not gather: none waits for another's read
-TIMESPEC_AT = frames.POLL.fields["seconds"][1]  # type: ignore[index]
+TIMESPEC_AT, OFF_AT = offsets(frames.POLL, "seconds off")
 
 # struct epoll_event is packed on x86-64 only; `row` is the low half of its 64 bits of user data.
 _padding = [] if platform.machine() == "x86_64" else [("padding", "i4")]
@@ -67,8 +68,10 @@ def poll(poll_address, timeout_ms):
     most = np.int64(frames.READY_MAX if batch["gather_ns"] > 0 else PROMPT_MAX)
     count = foreign.epoll_wait(batch["epoll"], batch["ready"], most, timeout_ms)
     for i in range(count):
-        if batch["count"] < batch["capacity"]:
-            visit(poll_address, np.int64(ready[i]["row"]), np.int64(ready[i]["events"]))
+        if batch["count"] == batch["capacity"]:
+            batch["unfinished"] = 1  # nobody sleeps before the rest is read
+            break
+        visit(poll_address, np.int64(ready[i]["row"]), np.int64(ready[i]["events"]))
     return batch["count"]
 
 
@@ -133,6 +136,9 @@ def receive(poll_address, row_address, events):
     if row["ssl"] == 0:
         # Never 0: a frame that is not whole fits the buffer, or `parse` had refused it.
         target, room = row["buffer"] + row["end"], row["capacity"] - row["end"]
+    # To acknowledge at once costs three times what reading does, and `recv` does it: later, please,
+    # with the second segment or after 40 ms. The kernel forgets it at every pause: tcp(7).
+    foreign.setsockopt(row["fd"], IPPROTO_TCP, TCP_QUICKACK, poll_address + OFF_AT, FOUR)
     got = foreign.recv(row["fd"], target, room, np.int64(MSG_DONTWAIT))
     row["ts_received"] = read_tsc()
     if got <= 0:
