@@ -1,5 +1,6 @@
 """capture."""
 
+import logging
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -25,6 +26,7 @@ GIGABYTE = 1e9
 # mending: broken, a new base is on its way; waiting: for the first
 COLUMNS = "venue | conn.=connected | live=live_of | mending | waiting | msg/s=rate | gaps | drifts"
 COLUMNS += " | refused | lag ms=lag"
+LOG_FORMAT = "%(asctime)s %(levelname)s %(message)s"
 
 
 @click.command("capture")
@@ -62,9 +64,7 @@ def capture_command(
     if config is None and not chosen:
         raise click.UsageError("say what to capture: a CONFIG, --venue NAME, or --all")
     if config and (quotes or chosen):
-        raise click.UsageError(
-            "what is captured is in CONFIG: no --venue, --all, --quote beside it"
-        )
+        raise click.UsageError("what is captured is in CONFIG: no --venue, --all, --quote with it")
     changes: dict[str, Any] = {f"venues.{name}.quotes": list(quotes) for name in chosen}
     changes |= {"capture.raw": True} if raw else {}
     changes |= {"capture.directory": out} if out else {}
@@ -74,8 +74,11 @@ def capture_command(
     capture = build_capture(loaded, new_run_name())
     if dry:
         return _show_plan(capture, as_json)
+    capture.directory.mkdir(parents=True, exist_ok=True)
+    log = capture.directory / "log.txt"  # on the terminal it would tear the table
+    logging.basicConfig(filename=log, format=LOG_FORMAT, level=logging.INFO)
     if not as_json:
-        click.echo("compiling, or loading what was compiled before …", err=True)
+        click.echo(f"log: {log}\ncompiling, or loading what was compiled before …", err=True)
     with live_table(capture, as_json) as draw:
         report = run_capture(capture, draw, seconds or float("inf"))
     answer(as_json, report, lambda: _show(report), bool(report["lost"] or report["problems"]))
@@ -105,9 +108,7 @@ def _row(venue: dict[str, Any], rate: float) -> dict[str, Any]:
     }
 
 
-def _line(
-    sums: dict[str, Any], capture: "Capture", supervisor: "Supervisor", since_s: float
-) -> str:
+def _line(sums: dict, capture: "Capture", supervisor: "Supervisor", since_s: float) -> str:
     """All venues in one line, and the disk."""
     free = shutil.disk_usage(capture.directory).free / GIGABYTE
     full = ", FULL: raw frames wait" if sums["raw_full"] else ""
@@ -127,22 +128,24 @@ def live_table(
     console = Console(stderr=True)
     every_s = EVERY_S if console.is_terminal else LINE_S
     began = drawn = time.monotonic()
-    before: dict[str, int] = {}
+    before: dict[str, tuple[int, int]] = {}  # messages, and when: as the handler said it
+    rates: dict[str, float] = {}
     listed, tables = 0, capture.tables
     with Live(console=console, auto_refresh=False, transient=True) as live:
 
         def draw(supervisor: "Supervisor", status: "Status") -> None:
-            nonlocal before, drawn, listed, tables
+            nonlocal drawn, listed, tables
             now = time.monotonic()
             if quiet or now - drawn < every_s:
                 return
             venues = status.venues(tables)
             if (found := sum(venue["listed"] for venue in venues)) != listed:
                 listed, tables = found, type(tables).attach(capture.run)
-            counts = {venue["venue"]: venue["messages"] for venue in venues}
-            rates = [(n - before.get(name, 0)) / (now - drawn) for name, n in counts.items()]
-            rows = [_row(venue, rate) for venue, rate in zip(venues, rates, strict=True)]
-            drawn, before = now, counts
+            for name, count, ms in ((of["venue"], of["messages"], of["at_ms"]) for of in venues):
+                old, old_ms = before.setdefault(name, (count, ms))
+                if ms > old_ms:
+                    rates[name], before[name] = (count - old) / (ms - old_ms) * 1e3, (count, ms)
+            rows, drawn = [_row(of, rates.get(of["venue"], 0)) for of in venues], now
             keys = ("connections", "streams", "live", "instruments", "rate", "gaps", "raw_full")
             sums = {key: sum(row[key] for row in rows) for key in keys}
             line = _line(sums, capture, supervisor, now - began)

@@ -23,7 +23,7 @@ EVERY_S = 0.25
 
 def table(rows: list[dict[str, Any]], columns: str, lines: Box = HEAVY_HEAD) -> Table:
     """A table of rows; `columns`: the keys shown, as "key | title=key" where the title is other."""
-    made, keys = Table(box=lines), []
+    made, keys = Table(box=lines, padding=(0, int(lines is HEAVY_HEAD))), []
     for column in columns.split(" | "):
         title, _, key = column.rpartition("=")
         keys.append(key)

@@ -341,6 +341,7 @@ class MarketDataHandler(Actor):
         """Write how the venues stand into their vector."""
         rows, links = self.status.copy(), self.feed.connections[list(self.by_row)]
         self.clock.refine()
+        rows["at_ms"] = int(now * 1000)
         status.add_connections(rows, links, self.clock.fix)
         for name, files in self.raws.items():
             status.add_raw(rows[self.tables.venue(name)], files.status())

@@ -26,10 +26,11 @@ from mantra.telemetry.clock import ticks_to_utc_ns
 # streams          that there shall be; connections: open now
 # silent_ms        since the last message of any connection
 # lag_us           of the last message, from the venue's clock to its read: both clocks' errors too
+# at_ms            of the monotonic clock, when this was said
 # raw_dropped      frames that no raw file holds; raw_full: 1 while none can be written
 VENUE_STATUS = record_type(
     "i8 streams connections messages bytes heartbeats unknown refused lost complaints silent_ms",
-    "i8 lag_us checks drifts listed delisted raw_bytes raw_dropped raw_full",
+    "i8 lag_us checks drifts listed delisted raw_bytes raw_dropped raw_full at_ms",
 )
 # What CONNECTION counts too, and, of FOLLOWED, what is shown of each instrument.
 COUNTS = ("messages", "bytes", "heartbeats", "unknown", "refused", "lost")
