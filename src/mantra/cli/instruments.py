@@ -2,7 +2,6 @@
 
 import sys
 import time
-import tomllib
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -45,9 +44,11 @@ def instruments_command(
     A venue is asked once in 24 hours; its listing is kept in ~/.cache/mantra/listings. When a venue
     cannot be reached the kept one is shown, and how old it is; exit code 2 when there is none.
     """
+    from mantra.config import load_capture
     from mantra.market_data.listings import ListingError, load
 
-    places = _places(config) if config else {}
+    said = load_capture(config, {}).venues if config else {}
+    places = {of: (at.rest, str(at.ca_file) if at.ca_file else None) for of, at in said.items()}
     errors: list[str] = []
 
     def ask(venue: str) -> "Listing | None":
@@ -67,14 +68,6 @@ def instruments_command(
         click.echo(f"mantra: {error}", err=True)
     if errors:
         raise click.exceptions.Exit(2)
-
-
-def _places(config: Path) -> dict[str, tuple[str, str | None]]:
-    try:
-        venues = tomllib.loads(config.read_text()).get("venues", {}).items()
-        return {venue: (facts.get("rest", ""), facts.get("ca_file")) for venue, facts in venues}
-    except (ValueError, AttributeError) as error:
-        raise click.BadParameter(f"{config}: {error}; expected [venues.NAME] tables") from None
 
 
 def _rows(listing: "Listing", quote: str, status: str) -> list[dict[str, Any]]:
