@@ -171,4 +171,4 @@ def test_as_the_naive_twin_on_anything(data, chunk, batch, capacity):
 def test_layouts():
     assert (MESSAGE.itemsize, MESSAGE.fields["ts_received"][1]) == (48, 16)
     assert CONNECTION_BYTES == CONNECTION.itemsize == 19 * 8
-    assert POLL.itemsize == 15 * 8
+    assert POLL.itemsize == 16 * 8
