@@ -34,7 +34,7 @@ from mantra.transport import foreign
 DECLARED = """
     send l ipli,  BIO_read i ppi,  SSL_accept i p,  SSL_set_fd i pi,  SSL_set0_wbio i pp,
     TLS_server_method l,  SSL_CTX_use_certificate_chain_file i pp,
-    SSL_CTX_use_PrivateKey_file i ppi
+    SSL_CTX_use_PrivateKey_file i ppi,  SSL_CTX_set_num_tickets i pl
 """
 for _entry in DECLARED.split(","):
     foreign.declare(*_entry.split())
@@ -165,6 +165,9 @@ def send_due(run_address):
 def server_context(certificate: str) -> int:
     """An SSL_CTX that shows the certificate of a file which also has its key."""
     context, path = foreign.SSL_CTX_new(foreign.TLS_server_method()), certificate.encode()
+    # A client that reads and writes in two threads (websockets.sync) sometimes loses its request to
+    # a session ticket: before 3.13 Python's TLS sockets have no lock.
+    foreign.SSL_CTX_set_num_tickets(context, 0)
     foreign.SSL_CTX_use_certificate_chain_file(context, path)
     foreign.SSL_CTX_use_PrivateKey_file(context, path, SSL_FILETYPE_PEM)
     return context
