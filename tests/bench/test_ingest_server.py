@@ -11,7 +11,8 @@ from websockets.sync.client import connect
 from mantra.bench.icc_peers import Worker
 from mantra.bench.ingest import certify
 from mantra.bench.ingest_mix import Mix
-from mantra.bench.ingest_server import Generator, shared
+from mantra.bench.ingest_server import RUN, Generator, send_due, shared
+from mantra.icc.memory import address_of
 
 pytestmark = pytest.mark.processes
 
@@ -25,6 +26,7 @@ def heard(monkeypatch, tmp_path):
     certificate, ca_file = certify(tmp_path)
     mix = Mix(part=500)
     generator = Generator(mix, certificate)
+    send_due(address_of(np.zeros(1, RUN)))  # compiled before anybody waits
     worker = Worker(0, generator)
     try:
         worker.ask("accept", len(mix.streams))
