@@ -68,10 +68,8 @@ def poll(poll_address, timeout_ms):
     most = np.int64(frames.READY_MAX if batch["gather_ns"] > 0 else PROMPT_MAX)
     count = foreign.epoll_wait(batch["epoll"], batch["ready"], most, timeout_ms)
     for i in range(count):
-        if batch["count"] == batch["capacity"]:
-            batch["unfinished"] = 1  # nobody sleeps before the rest is read
-            break
-        visit(poll_address, np.int64(ready[i]["row"]), np.int64(ready[i]["events"]))
+        if batch["count"] < batch["capacity"]:
+            visit(poll_address, np.int64(ready[i]["row"]), np.int64(ready[i]["events"]))
     return batch["count"]
 
 
